@@ -1,0 +1,1 @@
+"""What the results say: schema, store, tables, statistics. No torch."""

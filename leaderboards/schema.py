@@ -1,0 +1,100 @@
+"""What one result is: a cell (pair x model x metric), and the facts a board needs to rank it honestly.
+
+A cell carries the convention under which its number was obtained. Cells whose conventions differ
+(:attr:`Cell.convention`) are never ranked together.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+SCHEMA_VERSION = 1
+
+
+def _from_json(value: object) -> object:
+    return float(value) if value in ("inf", "-inf", "nan") else value
+
+
+def _to_json(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)
+
+
+Number = Annotated[
+    float, BeforeValidator(_from_json), PlainSerializer(_to_json, return_type=float | str, when_used="json")
+]
+"""A float that survives JSON: infinity (the PSNR of equal frames) is written as the string "inf"."""
+
+
+class MetricFacts(BaseModel):
+    """The convention of a metric, as it stands beside every number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    version: int
+    unit: str = Field(description="dB, or an empty string for a plain number")
+    direction: Literal["higher", "lower"]
+    options: dict[str, Any] = Field(default_factory=dict, description="colour, crop, window, estimator, ...")
+    convention: str = Field(description="the options in words, one sentence")
+
+
+class ModelFacts(BaseModel):
+    """What was run: enough to repeat it, and to show a card for it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    version: int
+    title: str
+    task: str
+    source: str = Field(description="paper, section or official code by name")
+    licence: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+    weights_file: str | None = None
+    weights_sha256: str | None = None
+    parameters: int | None = None
+
+
+class Cost(BaseModel):
+    """What restoring one clip cost, measured while it ran (decoding and writing not counted)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    frames: int
+    seconds: float
+    threads: int
+    device: str
+
+
+class Cell(BaseModel):
+    """One measured number with its frames and its convention, or a failure with its reason; never both."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: int = SCHEMA_VERSION
+    status: Literal["ok", "failed"]
+    dataset: str
+    clip: str
+    model: str
+    metric: MetricFacts
+    protocol: str
+    value: Number | None = Field(description="the clip's figure: the mean over `frames`, unless the metric says else")
+    frames: list[Number] = Field(default_factory=list, description="one per frame, or per pair of neighbours")
+    error: str | None = None
+    model_facts: ModelFacts
+    data_sha256: str = Field(description="of the pair: decoded ground truth and degraded frames")
+    restored_sha256: str | None = None
+    fingerprint: str = Field(description="hash of everything that the number depends on")
+    device: str
+    precision: str
+    cost: Cost | None = None
+    versions: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def convention(self) -> str:
+        """Cells are comparable within a data set if this is equal: protocol, metric, version and options."""
+        options = ",".join(f"{k}={self.metric.options[k]}" for k in sorted(self.metric.options))
+        return f"{self.protocol}/{self.metric.name}@{self.metric.version}[{options}]"

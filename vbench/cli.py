@@ -1,0 +1,236 @@
+"""The command line. Imports nothing heavy at its top: ``vbench --help`` is to be instant."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from vbench.errors import VbenchError
+
+app = typer.Typer(
+    name="vbench",
+    help="The benchmark of video restoration: synthesise damage, run every model, measure, show.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    epilog="Begin with: vbench demo, or vbench synth --profile oldfilm",
+)
+report_app = typer.Typer(help="Show the results.", no_args_is_help=True)
+weights_app = typer.Typer(help="Weights of the networks: what is here, bring in a file.", no_args_is_help=True)
+profiles_app = typer.Typer(help="Profiles of damage: list them, show one.", no_args_is_help=True)
+app.add_typer(report_app, name="report")
+app.add_typer(weights_app, name="weights")
+app.add_typer(profiles_app, name="profiles")
+
+DEFAULT_ROOT = Path("runs")
+Root = Annotated[Path, typer.Option("--root", help="Folder in which everything lives.", metavar="DIR")]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Worker processes; results do not depend on it.", metavar="N"),
+]
+
+
+class Board(StrEnum):
+    """Formats of ``vbench report table``."""
+
+    terminal = "terminal"
+    csv = "csv"
+    markdown = "markdown"
+    latex = "latex"
+    json = "json"
+
+
+def _split(values: list[str] | None) -> list[str]:
+    """``--x a,b --x c`` as [a, b, c]."""
+    return [part.strip() for value in values or [] for part in value.split(",") if part.strip()]
+
+
+def _at_root(root: Path) -> str:
+    """The option that names a root other than the default, for commands that the user is told to type."""
+    return "" if root == DEFAULT_ROOT else f' --root "{root}"' if " " in str(root) else f" --root {root}"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from vbench import __version__
+
+        typer.echo(f"vbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """The benchmark of video restoration."""
+
+
+@app.command()
+def synth(
+    profile: Annotated[str, typer.Option("--profile", "-p", help="oldfilm, codec, blur, noise, or your own .yaml.")],
+    source: Annotated[
+        list[Path] | None,
+        typer.Option("--source", "-s", help="A video, a folder of frames, or a folder of clips. Default: embedded clips."),
+    ] = None,
+    variant: Annotated[list[str] | None, typer.Option("--variant", help="Only these variants (a,b or repeated).")] = None,
+    clip: Annotated[list[str] | None, typer.Option("--clip", help="Only these embedded clips.")] = None,
+    frames: Annotated[str | None, typer.Option("--frames", help="Frames A:B of each source (A counts from 0).")] = None,
+    max_frames: Annotated[int | None, typer.Option("--max-frames", min=1, help="At most so many frames of each.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.")] = 0,
+    replace: Annotated[bool, typer.Option("--replace", help="Make the data sets anew.")] = False,
+    root: Root = DEFAULT_ROOT,
+    workers: Workers = None,
+) -> None:
+    """Make paired data sets: clean clips and their damaged versions, with a recipe of everything drawn."""
+    from vbench.commands import synth_command
+
+    synth_command(
+        profile, source or [], _split(variant), _split(clip), frames, max_frames, seed, replace, root, workers
+    )
+
+
+@app.command()
+def run(
+    models: Annotated[list[str] | None, typer.Option("--models", "-m", help="Names (a,b or repeated), or all.")] = None,
+    dataset: Annotated[list[str] | None, typer.Option("--dataset", "-d", help="Only these data sets.")] = None,
+    metrics: Annotated[list[str] | None, typer.Option("--metrics", help="Names, or all. Default: the protocol's.")] = None,
+    protocol: Annotated[str, typer.Option("--protocol", help="The conventions of measurement.")] = "default",
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    max_clips: Annotated[int | None, typer.Option("--max-clips", min=1, help="At most so many clips per data set.")] = None,
+    root: Root = DEFAULT_ROOT,
+    workers: Workers = None,
+) -> None:
+    """Run models on every pair, and measure what they give. Goes on where it stopped."""
+    from vbench.commands import run_command
+
+    run_command(_split(models) or ["all"], _split(dataset), _split(metrics), protocol, device, max_clips, root, workers)
+
+
+@app.command()
+def score(
+    gt: Annotated[Path, typer.Option("--gt", help="Ground truth: a video or a folder of frames.")],
+    pred: Annotated[Path, typer.Option("--pred", help="The restored clip: a video or a folder of frames.")],
+    metrics: Annotated[list[str] | None, typer.Option("--metrics", help="Names (a,b), or all.")] = None,
+    frames: Annotated[str | None, typer.Option("--frames", help="Only frames A:B of both.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with a figure per frame.")] = False,
+) -> None:
+    """Measure one clip against another."""
+    from vbench.commands import score_command
+
+    score_command(gt, pred, _split(metrics) or ["all"], frames, as_json)
+
+
+@app.command()
+def demo(
+    root: Annotated[Path, typer.Option("--root", help="Folder in which everything lives.", metavar="DIR")] = Path("vbench-demo"),
+    workers: Workers = None,
+) -> None:
+    """The whole way on the embedded clips: all four profiles, all models that can run, the report."""
+    from vbench.commands import demo_command
+
+    demo_command(root, workers)
+
+
+@app.command()
+def doctor(root: Root = DEFAULT_ROOT) -> None:
+    """Say what this machine has and what is missing, one line each, and what to do."""
+    from vbench.doctor import doctor_command
+
+    doctor_command(root)
+
+
+@app.command()
+def models() -> None:
+    """List the models: what they are for, where they come from, whether they can run here."""
+    from vbench.commands import models_command
+
+    models_command()
+
+
+@report_app.command("html")
+def report_html(
+    root: Root = DEFAULT_ROOT,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the report. Default: ROOT/report.")] = None,
+    title: Annotated[str | None, typer.Option("--title", help="Its heading.")] = None,
+) -> None:
+    """One folder that opens from a file, offline."""
+    from vbench.commands import report_command
+
+    report_command(root, out, title)
+
+
+@report_app.command("table")
+def report_table(
+    root: Root = DEFAULT_ROOT,
+    form: Annotated[Board, typer.Option("--format", "-f", help="How to print it.")] = Board.terminal,
+) -> None:
+    """The boards, in the terminal or for a paper."""
+    from vbench.commands import table_command
+
+    table_command(root, form.value)
+
+
+@weights_app.command("list")
+def weights_list() -> None:
+    """Which networks have their weights on this machine."""
+    from vbench.commands import weights_list_command
+
+    weights_list_command()
+
+
+@weights_app.command("import")
+def weights_import(
+    file: Annotated[Path, typer.Argument(help="A checkpoint as its authors publish it.")],
+    model: Annotated[str | None, typer.Option("--model", help="Which model it is for, if its hash is not known.")] = None,
+) -> None:
+    """Check a checkpoint against its network and take it in."""
+    from vbench.commands import weights_import_command
+
+    weights_import_command(file, model)
+
+
+@profiles_app.command("list")
+def profiles_list() -> None:
+    """All profiles and their variants."""
+    from vbench.commands import profiles_list_command
+
+    profiles_list_command()
+
+
+@profiles_app.command("show")
+def profiles_show(name: Annotated[str, typer.Argument(help="A profile, or your own .yaml.")]) -> None:
+    """What a profile does, step by step."""
+    from vbench.commands import profiles_show_command
+
+    profiles_show_command(name)
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    print(f"vbench: {text}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def main() -> None:
+    """Entry point: errors that the user can mend are printed as sentences, without a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        app()
+    except VbenchError as error:
+        _fail(str(error), 2)
+    except KeyboardInterrupt:
+        _fail("stopped. What was finished is kept; the same command goes on from there.", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        raise SystemExit(141) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""What the terminal shows: a progress bar where there is one, plain lines where output is piped."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Report = Callable[[str, int, int | None], None]
+"""What is under way, units finished since the last call, and all units (None where it was said before)."""
+
+
+def console(stderr: bool = False) -> Console:
+    """A console that never breaks a path or a command in the middle when output is piped."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else 100_000
+    return Console(file=stream, highlight=False, soft_wrap=not stream.isatty(), width=width)
+
+
+@contextmanager
+def progress(title: str, unit: str = "frames") -> Iterator[Report]:
+    """Show how far a command is: bar, rate and time left in a terminal; a line now and then in a pipe."""
+    if sys.stderr.isatty():
+        with _bar(title, unit) as report:
+            yield report
+    else:
+        yield _Lines(title, unit)
+
+
+@contextmanager
+def _bar(title: str, unit: str) -> Iterator[Report]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Task as BarTask
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: BarTask) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(f"{speed:.0f} {unit}/s" if speed else f"– {unit}/s", style="dim")
+
+    columns = (
+        TextColumn("{task.description:<16}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True, expand=True) as bar:
+        task = bar.add_task(title, total=None)
+
+        def report(what: str, count: int, total: int | None) -> None:
+            bar.update(task, description=what, advance=count, **({} if total is None else {"total": total}))
+
+        yield report
+
+
+class _Lines:
+    """Progress as plain lines: at every change of activity, and every ten seconds."""
+
+    EVERY = 10.0
+
+    def __init__(self, title: str, unit: str) -> None:
+        self.unit = unit
+        self.what = title
+        self.total: int | None = None
+        self.count = 0
+        self.began = self.last = time.monotonic()
+
+    def __call__(self, what: str, count: int, total: int | None) -> None:
+        now = time.monotonic()
+        if total is not None:
+            self.total = total
+        self.count += count
+        if what != self.what or now - self.last > self.EVERY:
+            self.what, self.last = what, now
+            elapsed = now - self.began
+            rate = self.count / elapsed if elapsed > 0 else 0.0
+            left = f", {(self.total - self.count) / rate:.0f} s left" if self.total and rate > 0 else ""
+            share = f"{self.count} of {self.total} {self.unit}" if self.total else f"{self.count} {self.unit}"
+            speed = f", {rate:.0f} {self.unit}/s" if self.count else ""
+            print(f"{what}: {share}{speed}{left}", file=sys.stderr, flush=True)

@@ -1,0 +1,150 @@
+"""Data sets on disk: pairs of clean and degraded clips, with the recipe that made each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from vbench.clip import Clip, open_clip
+from vbench.errors import InputError, nearest
+from vbench.provenance import fingerprint
+from vbench.workspace import Workspace, read_json
+
+
+class ClipFacts(BaseModel):
+    """One pair of a data set."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    frames: int
+    height: int
+    width: int
+    channels: int
+    fps: float
+    source: str
+    colour: str
+    bit_depth: int
+    gt_sha256: str
+    lq_sha256: str
+    mask: bool
+    flow: bool
+
+    @property
+    def data_sha256(self) -> str:
+        """Hash of the pair: what a number measured on it depends on."""
+        return fingerprint({"gt": self.gt_sha256, "lq": self.lq_sha256})
+
+
+class DatasetFacts(BaseModel):
+    """``dataset.json``: what was made, from what, how, and the hashes of the decoded frames."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: int = 1
+    name: str
+    profile: str
+    variant: str
+    title: str
+    description: str
+    source: str
+    severity: int | None = None
+    profile_version: int
+    profile_sha256: str
+    seed: int
+    clips: tuple[ClipFacts, ...]
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A clean clip and its degraded version, opened on demand."""
+
+    dataset: str
+    folder: Path
+    facts: ClipFacts
+
+    @property
+    def name(self) -> str:
+        return self.facts.name
+
+    def _open(self, room: str) -> Clip:
+        clip = open_clip(self.folder / room / self.name, name=self.name)
+        info = clip.info
+        wanted = (self.facts.frames, self.facts.height, self.facts.width, self.facts.channels)
+        if (info.frames, info.height, info.width, info.channels) != wanted:
+            raise InputError(
+                f'"{self.folder / room / self.name}" holds {info.frames} frames of {info.width} x {info.height} '
+                f"with {info.channels} channel(s); the data set says {wanted[0]} of {wanted[2]} x {wanted[1]} with "
+                f"{wanted[3]}. Frames were changed or lost since `vbench synth`: delete the folder "
+                f'"{self.folder}" and make it again.'
+            )
+        return clip
+
+    def truth(self) -> Clip:
+        """The ground truth."""
+        return self._open("gt")
+
+    def degraded(self) -> Clip:
+        """What a model gets to see."""
+        return self._open("lq")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set in a workspace."""
+
+    folder: Path
+    facts: DatasetFacts
+
+    @property
+    def name(self) -> str:
+        return self.facts.name
+
+    def pairs(self) -> list[Pair]:
+        """Its pairs, in the order of their names."""
+        return [Pair(self.name, self.folder, clip) for clip in self.facts.clips]
+
+
+def open_dataset(folder: Path) -> Dataset:
+    """Read a data set that ``vbench synth`` finished.
+
+    Raises:
+        InputError: not finished, or its description is damaged.
+    """
+    path = folder / "dataset.json"
+    if not path.exists():
+        raise InputError(
+            f'"{folder}" has no dataset.json: `vbench synth` was interrupted there. Run the same synth command '
+            "again; it goes on where it stopped."
+        )
+    try:
+        return Dataset(folder, DatasetFacts.model_validate(read_json(path)))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(
+            f'"{path}" is not a data set description of this version: {".".join(map(str, first["loc"]))}: '
+            f"{first['msg']}. Make the data set again with `vbench synth`."
+        ) from error
+
+
+def find_datasets(workspace: Workspace, wanted: list[str] | None = None) -> list[Dataset]:
+    """The data sets of a workspace, sorted by name; all of them, or those asked for.
+
+    Raises:
+        InputError: there is none, or one that was asked for is not there.
+    """
+    room = workspace.datasets
+    present = sorted(p.name for p in room.iterdir() if p.is_dir() and not p.name.startswith(".")) if room.is_dir() else []
+    if not present:
+        raise InputError(
+            f'There is no data set in "{room}". Make one first: `vbench synth --profile oldfilm`'
+            + ("" if workspace.root == Path("runs") else f' --root "{workspace.root}"')
+            + "."
+        )
+    for name in wanted or []:
+        if name not in present:
+            raise InputError(f'There is no data set "{name}" in "{room}". {nearest(name, present)}')
+    return [open_dataset(room / name) for name in (wanted or present)]

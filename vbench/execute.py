@@ -1,0 +1,200 @@
+"""Run many independent tasks, one after another or in worker processes, with progress by frames.
+
+A task is a module-level function and its arguments. A failing task does not stop the others; what it
+raised comes back as its outcome. Workers end when their parent does, however it ended.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any
+
+from vbench.errors import RunError, VbenchError
+
+
+@dataclass(frozen=True)
+class Task:
+    """``function(*arguments)``, to be run anywhere; ``frames`` is its share of the progress bar."""
+
+    label: str
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    frames: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task: its value, or the error in words (``detail`` holds the traceback)."""
+
+    task: Task
+    value: Any = None
+    error: str | None = None
+    detail: str = ""
+
+
+Progress = Callable[[int], None]
+"""Called with the number of frames that were finished since the last call."""
+
+_counter: Any = None
+
+
+def advance(frames: int) -> None:
+    """Called by tasks: so many frames are done."""
+    if _counter is not None:
+        with _counter.get_lock():
+            _counter.value += frames
+
+
+def threads_per_worker(workers: int) -> int:
+    """Threads that each worker may use, so that together they use the machine once.
+
+    Example:
+        >>> threads_per_worker(10_000)
+        1
+    """
+    return max(1, cores() // max(1, workers))
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        return os.cpu_count() or 1
+
+
+def _follow(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.3)
+    os._exit(1)
+
+
+def _start_worker(counter: Any, parent: int, threads: int) -> None:
+    global _counter  # noqa: PLW0603 - one counter per worker process, set once at its start
+    _counter = counter
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    limit_threads(threads)
+
+
+def limit_threads(threads: int) -> None:
+    """Let the numeric libraries of this process use so many threads.
+
+    The environment variables reach libraries that are loaded later; torch and OpenCV are told as well.
+    """
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    import cv2
+    import torch
+
+    cv2.setNumThreads(threads)
+    torch.set_num_threads(threads)
+
+
+def _call(task: Task) -> Outcome:
+    try:
+        return Outcome(task, value=task.function(*task.arguments))
+    except VbenchError as error:
+        return Outcome(task, error=str(error))
+    except Exception as error:  # one broken clip or model must not stop the others
+        return Outcome(task, error=f"{type(error).__name__}: {error}", detail=traceback.format_exc())
+
+
+def run_tasks(
+    tasks: Sequence[Task],
+    *,
+    workers: int = 1,
+    progress: Progress | None = None,
+    done: Callable[[Outcome], None] | None = None,
+) -> list[Outcome]:
+    """Run all tasks and give their outcomes in the order of the tasks.
+
+    Args:
+        workers: processes; 1 runs everything in this process.
+        progress: told how many more frames are done, about ten times a second.
+        done: called in this process with each outcome as it comes.
+
+    Raises:
+        RunError: a worker process died (killed, or out of memory).
+    """
+    if not tasks:
+        return []
+    if workers <= 1 or len(tasks) == 1:
+        return _serial(tasks, progress, done)
+    context = multiprocessing.get_context("spawn")
+    counter = context.Value("q", 0)
+    seen = 0
+    outcomes: dict[int, Outcome] = {}
+    pool = ProcessPoolExecutor(
+        min(workers, len(tasks)),
+        mp_context=context,
+        initializer=_start_worker,
+        initargs=(counter, os.getpid(), threads_per_worker(workers)),
+    )
+    try:
+        futures: dict[Future[Outcome], int] = {pool.submit(_call, task): i for i, task in enumerate(tasks)}
+        pending = set(futures)
+        while pending:
+            finished, pending = wait(pending, timeout=0.1, return_when=FIRST_COMPLETED)
+            if progress is not None and counter.value > seen:
+                progress(counter.value - seen)
+                seen = counter.value
+            for future in finished:
+                outcome = future.result()
+                outcomes[futures[future]] = outcome
+                if done is not None:
+                    done(outcome)
+        if progress is not None and counter.value > seen:
+            progress(counter.value - seen)
+    except BrokenProcessPool as error:
+        raise RunError(
+            "A worker process died: it was killed, or the machine ran out of memory. What was finished is "
+            "kept: run the same command again, with fewer processes (--workers 1) if memory was short."
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    return [outcomes[i] for i in range(len(tasks))]
+
+
+class _Direct:
+    """Stands in for the shared counter when everything runs in this process."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._lock = threading.RLock()
+
+    def get_lock(self) -> threading.RLock:  # type: ignore[valid-type]
+        return self._lock
+
+    @property
+    def value(self) -> int:
+        return 0
+
+    @value.setter
+    def value(self, frames: int) -> None:
+        if self._progress is not None:
+            self._progress(frames)
+
+
+def _serial(
+    tasks: Sequence[Task], progress: Progress | None, done: Callable[[Outcome], None] | None
+) -> list[Outcome]:
+    global _counter  # noqa: PLW0603 - restored below
+    before, _counter = _counter, _Direct(progress)
+    outcomes = []
+    try:
+        for task in tasks:
+            outcome = _call(task)
+            outcomes.append(outcome)
+            if done is not None:
+                done(outcome)
+    finally:
+        _counter = before
+    return outcomes

@@ -1,0 +1,168 @@
+"""Measure clips against their ground truth, in one pass, with bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vbench import metrics as metric_catalog
+from vbench.clip import Clip, open_clip
+from vbench.errors import InputError, RunError
+
+if TYPE_CHECKING:
+    import torch
+
+    from vbench.clip import Frames
+
+CHUNK = 8
+
+
+def measure_clips(
+    truth: Clip,
+    clips: Mapping[str, Clip],
+    wanted: Mapping[str, Sequence[str]],
+    *,
+    truth_sha256: str | None = None,
+    done: Callable[[int], None] | None = None,
+) -> dict[tuple[str, str], list[float]]:
+    """Figures of several clips against one ground truth.
+
+    The ground truth is decoded once, and what a metric needs of it (local means, optical flow) is computed
+    once for all clips.
+
+    Args:
+        truth: the ground truth.
+        clips: by name; each must have the frames, size and channels of the ground truth.
+        wanted: for each name the metrics to measure.
+        truth_sha256: if given, the hash that the decoded ground truth must have.
+        done: told about finished frames (of one clip each).
+
+    Returns:
+        ``(name, metric)`` to one figure per frame, or per pair of neighbours.
+
+    Raises:
+        InputError: sizes, channels or frame counts differ, or a clip is too short or small for a metric.
+        RunError: the ground truth is not the one that was described.
+    """
+    from vbench.media import FrameHasher
+
+    for name, clip in clips.items():
+        check_match(truth, clip, name)
+    metrics = {m: metric_catalog.load(m) for names in wanted.values() for m in names}
+    for metric in metrics.values():
+        if truth.info.frames <= metric.overlap:
+            raise InputError(
+                f"{metric.name} compares neighbouring frames and needs at least {metric.overlap + 1}; "
+                f'"{truth.info.name}" has {truth.info.frames}. Leave it out with --metrics.'
+            )
+    overlap = max((m.overlap for m in metrics.values()), default=0)
+    figures: dict[tuple[str, str], list[float]] = {(n, m): [] for n, names in wanted.items() for m in names}
+    hasher = FrameHasher()
+    frames = truth.info.frames
+    start = 0
+    while start < frames:
+        stop = min(start + CHUNK, frames)
+        # The last frame of the chunk before comes along for metrics that compare neighbours.
+        begin = max(0, start - overlap)
+        fresh = start - begin
+        reference = truth.read(begin, stop)
+        hasher.update(reference[fresh:])
+        reference_tensor = as_tensor(reference)
+        prepared: dict[str, Any] = {}
+        views: dict[str, torch.Tensor] = {}
+        for m, metric in metrics.items():
+            skip = fresh - min(fresh, metric.overlap)
+            views[m] = reference_tensor[skip:]
+            prepared[m] = metric.prepare(views[m])
+        for name, clip in clips.items():
+            candidate = as_tensor(clip.read(begin, stop))
+            for m in wanted[name]:
+                skip = len(candidate) - len(views[m])
+                figures[name, m] += metrics[m].measure(candidate[skip:], views[m], prepared[m])
+            if done is not None:
+                done(stop - start)
+        start = stop
+    if truth_sha256 is not None and hasher.hexdigest() != truth_sha256:
+        raise RunError(
+            f'The ground truth of "{truth.info.name}" is not the one that `vbench synth` made (its hash differs): '
+            "files were changed since. Make the data set again."
+        )
+    return figures
+
+
+def as_tensor(frames: Frames) -> torch.Tensor:
+    """``(T, H, W, C)`` array as a ``(T, C, H, W)`` tensor of the same type."""
+    import numpy as np
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
+
+
+def check_match(truth: Clip, clip: Clip, name: str) -> None:
+    """Two clips can be compared frame by frame, or an error says what differs.
+
+    Raises:
+        InputError: frame counts, sizes or channels differ.
+    """
+    a, b = truth.info, clip.info
+    if (a.height, a.width) != (b.height, b.width):
+        raise InputError(
+            f'Sizes differ: ground truth "{a.name}" is {a.width} x {a.height}, "{name}" is {b.width} x {b.height}. '
+            "Nothing is resized silently: bring both to one size first."
+        )
+    if a.frames != b.frames:
+        raise InputError(
+            f'Frame counts differ: ground truth "{a.name}" has {a.frames}, "{name}" has {b.frames}. '
+            "Choose a common range with --frames A:B."
+        )
+    if a.channels != b.channels:
+        words = {1: "gray", 3: "colour"}
+        raise InputError(
+            f'Ground truth "{a.name}" is {words[a.channels]} and "{name}" is {words[b.channels]}. '
+            "A gray clip is compared with a gray clip: store both in the same way."
+        )
+
+
+def score(
+    truth: Path,
+    restored: Path,
+    names: Sequence[str],
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    done: Callable[[int], None] | None = None,
+) -> dict[str, Any]:
+    """Measure one clip against another: what ``vbench score`` prints.
+
+    Args:
+        truth, restored: videos or folders of frames.
+        names: metrics.
+        start, stop: the frames to compare, of both clips.
+
+    Returns:
+        JSON-able: both clips' facts, and per metric its convention, mean and figures per frame.
+    """
+    a = open_clip(truth, start=start, stop=stop)
+    b = open_clip(restored, start=start, stop=stop)
+    metrics = metric_catalog.load_all(names)
+    wanted = {"restored": [m.name for m in metrics]}
+    figures = measure_clips(a, {"restored": b}, wanted, done=done)
+    out: dict[str, Any] = {}
+    for metric in metrics:
+        values = figures["restored", metric.name]
+        out[metric.name] = {
+            **metric.facts().model_dump(),
+            "mean": sum(values) / len(values),
+            "frames": values,
+        }
+    info = a.info
+    return {
+        "gt": {"path": str(truth), "colour": info.colour, "bit_depth": info.bit_depth},
+        "pred": {"path": str(restored), "colour": b.info.colour, "bit_depth": b.info.bit_depth},
+        "frames": info.frames,
+        "height": info.height,
+        "width": info.width,
+        "channels": info.channels,
+        "metrics": out,
+    }

@@ -1,0 +1,154 @@
+"""The folder in which everything lives (``--root``): its rooms, its lock, atomic JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vbench.errors import InputError, RunError
+
+TEMPORARY = ".partial-"
+"""Unfinished work begins with this; it is never read and is removed at the next start."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Paths below a root.
+
+    Example:
+        >>> Workspace(Path("runs")).dataset("noise-gaussian25").as_posix()
+        'runs/datasets/noise-gaussian25'
+    """
+
+    root: Path
+
+    @property
+    def datasets(self) -> Path:
+        return self.root / "datasets"
+
+    @property
+    def results(self) -> Path:
+        return self.root / "results"
+
+    @property
+    def clips(self) -> Path:
+        """Decoded ground truth, one copy of each clip; data sets hold hard links to it."""
+        return self.root / "clips"
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report"
+
+    def dataset(self, name: str) -> Path:
+        return self.datasets / name
+
+    def restored(self, dataset: str, model: str) -> Path:
+        return self.root / "restored" / dataset / model
+
+    @contextmanager
+    def lock(self, what: str) -> Iterator[None]:
+        """Hold the root for one command at a time, and clear what a killed one left unfinished."""
+        from filelock import FileLock, Timeout
+
+        make_folder(self.root)
+        lock = FileLock(self.root / ".lock", timeout=3)
+        note = self.root / ".lock-holder"
+        try:
+            lock.acquire()
+        except Timeout:
+            holder = note.read_text("utf-8").strip() if note.exists() else "another vbench"
+            raise RunError(
+                f'"{self.root}" is in use by {holder}. Wait until it has finished, or work in another '
+                "folder with --root."
+            ) from None
+        try:
+            note.write_text(f"`vbench {what}` (process {os.getpid()})\n", "utf-8")
+            for room in (self.datasets, self.clips, self.root / "restored", self.results):
+                clear_partial(room)
+            yield
+        finally:
+            note.unlink(missing_ok=True)
+            lock.release()
+
+
+def make_folder(path: Path) -> Path:
+    """``path`` as a folder, made if it is not there; an error in words if that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f'The folder "{path}" cannot be made: {error.strerror}. Choose a folder that you may write to, '
+            "with --root."
+        ) from error
+    return path
+
+
+def clear_partial(room: Path) -> int:
+    """Remove what was begun and never committed below ``room``; gives how many things there were."""
+    if not room.is_dir():
+        return 0
+    count = 0
+    for folder, folders, files in os.walk(room):
+        for name in [n for n in folders if n.startswith(TEMPORARY)]:
+            shutil.rmtree(Path(folder, name), ignore_errors=True)
+            folders.remove(name)
+            count += 1
+        for name in files:
+            if name.startswith(TEMPORARY):
+                Path(folder, name).unlink(missing_ok=True)
+                count += 1
+    return count
+
+
+def partial_path(final: Path) -> Path:
+    """A unique temporary name beside ``final``, on the same file system."""
+    return final.with_name(f"{TEMPORARY}{os.getpid()}-{uuid.uuid4().hex[:12]}")
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Commit ``document`` to ``path``: written beside, flushed to the disk, renamed. Whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = partial_path(path)
+    text = json.dumps(document, indent=1, ensure_ascii=False, sort_keys=False, allow_nan=False)
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise disk_error(path, error) from error
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file that vbench wrote; damage is an error that names the file."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(
+            f'"{path}" is not valid JSON ({error}). vbench never leaves a file half written, so it was '
+            "changed from outside: delete it and run the same command again."
+        ) from error
+
+
+def disk_error(path: Path, error: OSError) -> RunError:
+    """An error of writing, in words, with the space that is left."""
+    where = path.parent
+    while not where.exists() and where != where.parent:
+        where = where.parent
+    try:
+        free = f"{shutil.disk_usage(where).free / 2**20:.0f} MiB are free there"
+    except OSError:
+        free = "the free space there cannot be read"
+    return RunError(
+        f'"{path}" cannot be written: {error.strerror or error}; {free}. What was finished before is kept: '
+        "make room, then run the same command again."
+    )
