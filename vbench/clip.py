@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vbench.errors import InputError
+
 Frames = NDArray[np.uint8] | NDArray[np.uint16]
 """``(T, H, W, C)``, RGB (C = 3) or gray (C = 1); uint8, or uint16 over the full range 0..65535."""
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mkv", ".mov", ".avi", ".y4m", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".mxf", ".ogv",
+     ".wmv", ".flv", ".3gp", ".vob", ".ivf", ".266", ".265", ".264", ".hevc", ".h264"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -26,7 +37,7 @@ class ClipInfo:
     bit_depth: int
     source: str
     colour: str
-    """How stored values became RGB, in words ("BT.709 limited range, as tagged", "sRGB as stored")."""
+    """How stored values became RGB, in words ("BT.709 limited range, as tagged", "RGB as stored")."""
 
 
 @runtime_checkable
@@ -39,3 +50,192 @@ class Clip(Protocol):
     def read(self, start: int, stop: int) -> Frames: ...
 
     def chunks(self, size: int = 16) -> Iterator[Frames]: ...
+
+
+def walk(clip: Clip, size: int) -> Iterator[Frames]:
+    """The chunks of a clip, by ``read``: what most clips' ``chunks`` do."""
+    for start in range(0, clip.info.frames, size):
+        yield clip.read(start, min(start + size, clip.info.frames))
+
+
+def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key by which frame2 comes before frame10.
+
+    Example:
+        >>> sorted(["f10.png", "f2.png", "F1.png"], key=natural_key)
+        ['F1.png', 'f2.png', 'f10.png']
+    """
+    parts = re.split(r"(\d+)", unicodedata.normalize("NFC", name).casefold())
+    return tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p)
+
+
+def parse_frames(text: str | None) -> tuple[int, int | None]:
+    """``"A:B"`` as (A, B): frames from A up to but without B; either may be left out.
+
+    Raises:
+        InputError: not of that form, negative, or empty.
+
+    Example:
+        >>> parse_frames("3:10"), parse_frames("5:"), parse_frames(":7"), parse_frames(None)
+        ((3, 10), (5, None), (0, 7), (0, None))
+    """
+    if text is None:
+        return 0, None
+    match = re.fullmatch(r"\s*([0-9]*)\s*:\s*([0-9]*)\s*", text)
+    if match is None:
+        raise InputError(
+            f'--frames takes A:B (from frame A, counted from 0, up to but without B; either may be left out), and "{text}" '
+            "is not of that form."
+        )
+    start = int(match[1] or 0)
+    stop = int(match[2]) if match[2] else None
+    if stop is not None and stop <= start:
+        raise InputError(f'--frames {text} holds no frame: the second number must be larger than the first.')
+    return start, stop
+
+
+def validate_name(name: str) -> str:
+    """``name`` if it can name a clip's folder (spaces and any Unicode may be in it).
+
+    Raises:
+        InputError: empty, hidden, with a path separator or a control character, or too long for a file system.
+    """
+    problem = None
+    if not name or name != name.strip():
+        problem = "is empty or begins or ends with white space"
+    elif name.startswith("."):
+        problem = "begins with a dot"
+    elif any(c in name for c in "/\\") or any(unicodedata.category(c) == "Cc" for c in name):
+        problem = "holds a path separator or a control character"
+    elif len(name.encode()) > 200:
+        problem = "is longer than 200 bytes"
+    if problem:
+        raise InputError(f"The clip name {name!r} {problem}; rename the file or folder.")
+    return name
+
+
+def open_clip(
+    path: Path, *, name: str | None = None, start: int = 0, stop: int | None = None, max_frames: int | None = None
+) -> Clip:
+    """A clip from a folder of frames, a video file, or a folder that holds one video.
+
+    Args:
+        name: of the clip; by default the name of the folder, or of the file without its ending.
+        start, stop: take only these frames (``stop`` excluded).
+        max_frames: take at most so many.
+
+    Raises:
+        InputError: there is nothing, it cannot be read, or the range holds no frame.
+    """
+    path = Path(path)
+    found = _identify(path)
+    if found is None:
+        raise InputError(_nothing_found(path))
+    clip = _open(found, name or _name_of(path))
+    end = min(clip.info.frames, clip.info.frames if stop is None else stop)
+    if max_frames is not None:
+        end = min(end, start + max_frames)
+    if end <= start or (stop is not None and stop > clip.info.frames):
+        raise InputError(
+            f'"{clip.info.name}" has {clip.info.frames} frame(s), numbered from 0; frames {start}:'
+            f"{'' if stop is None else stop} were asked for. Choose a range inside 0:{clip.info.frames}."
+        )
+    return clip if (start, end) == (0, clip.info.frames) else RangeClip(clip, start, end)
+
+
+def open_sources(paths: Sequence[Path]) -> list[Clip]:
+    """All clips at the given paths: videos, folders of frames, folders of videos or of folders.
+
+    Raises:
+        InputError: nothing found, or two clips of one name.
+    """
+    out: dict[str, Clip] = {}
+    for path in paths:
+        for place, name in _places(Path(path)):
+            clip = open_clip(place, name=validate_name(name))
+            if name in out:
+                raise InputError(
+                    f'Two sources give a clip called "{name}": "{out[name].info.source}" and "{clip.info.source}". '
+                    "A clip is known by its name: rename one of them."
+                )
+            out[name] = clip
+    return list(out.values())
+
+
+def _places(path: Path) -> list[tuple[Path, str]]:
+    if not path.exists():
+        raise InputError(f'"{path}" does not exist. --source takes a video, a folder of frames, or a folder of clips.')
+    if path.is_file() or _images(path):
+        return [(path, _name_of(path))]
+    videos = [p for p in _visible(path) if p.is_file() and p.suffix.lower() in VIDEO_SUFFIXES]
+    folders = [p for p in _visible(path) if p.is_dir() and _identify(p) is not None]
+    if len(videos) == 1 and not folders:
+        return [(path, _name_of(path))]
+    if not videos and not folders:
+        raise InputError(_nothing_found(path))
+    return [(p, _name_of(p)) for p in sorted([*videos, *folders], key=lambda p: natural_key(p.name))]
+
+
+def _visible(folder: Path) -> list[Path]:
+    return [p for p in folder.iterdir() if not p.name.startswith(".")]
+
+
+def _images(folder: Path) -> list[Path]:
+    found = [p for p in _visible(folder) if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()]
+    return sorted(found, key=lambda p: natural_key(p.name))
+
+
+def _identify(path: Path) -> Path | None:
+    """What is to be opened at ``path``: a video file, a folder of images; None if there is neither."""
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        return None
+    if _images(path):
+        return path
+    videos = [p for p in _visible(path) if p.is_file() and p.suffix.lower() in VIDEO_SUFFIXES]
+    return videos[0] if len(videos) == 1 else None
+
+
+def _nothing_found(path: Path) -> str:
+    if not path.exists():
+        return f'"{path}" does not exist.'
+    return (
+        f'"{path}" holds no clip: neither frames ({", ".join(sorted(IMAGE_SUFFIXES))}) nor exactly one video '
+        f"({', '.join(sorted(VIDEO_SUFFIXES)[:6])}, ...). To take a folder of several clips, give it to "
+        "`vbench synth --source`."
+    )
+
+
+def _name_of(path: Path) -> str:
+    return path.resolve().name if path.is_dir() else path.stem
+
+
+def _open(path: Path, name: str) -> Clip:
+    from vbench import media
+
+    if path.is_dir():
+        return media.ImageClip(path, _images(path), name)
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return media.ImageClip(path, [path], name)
+    return media.VideoClip(path, name)
+
+
+class RangeClip:
+    """Some consecutive frames of another clip."""
+
+    def __init__(self, clip: Clip, start: int, stop: int) -> None:
+        self._clip = clip
+        self._start = start
+        info = clip.info
+        self.info = ClipInfo(**{**vars(info), "frames": stop - start})
+
+    def read(self, start: int, stop: int) -> Frames:
+        """Frames ``start`` to ``stop`` (excluded) of this range."""
+        if not 0 <= start < stop <= self.info.frames:
+            raise InputError(f'Frames {start}:{stop} are not in "{self.info.name}", which has {self.info.frames}.')
+        return self._clip.read(self._start + start, self._start + stop)
+
+    def chunks(self, size: int = 16) -> Iterator[Frames]:
+        """All frames, ``size`` at a time."""
+        return walk(self, size)
