@@ -1,0 +1,161 @@
+"""Draw a recipe for a clip, replay it, or do both at once in a training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+from degradations.base import ClipShape, Damage, Params, Subframes
+from degradations.catalog import load
+from degradations.profile import Profile, load_profile, sha256
+from degradations.rng import Rng
+
+RECIPE_SCHEMA = 1
+
+
+class Step(BaseModel):
+    """One drawn step: its kind, all its settings, and what was drawn for this clip."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str
+    settings: dict[str, Any]
+    params: Params
+
+
+class Recipe(BaseModel):
+    """Everything that made a degraded clip from a clean one; replaying it gives the same bytes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: int = RECIPE_SCHEMA
+    profile: str
+    variant: str
+    profile_version: int
+    profile_sha256: str
+    seed: int
+    clip: str
+    shape: dict[str, Any]
+    steps: tuple[Step, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values; :meth:`from_json` takes them back."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Recipe:
+        """The recipe that ``to_json`` wrote."""
+        return cls.model_validate(document)
+
+
+class Degraded(NamedTuple):
+    """Damaged frames ``(T, C, H, W)`` in [0, 1], coverage mask ``(T, 1, H, W)`` or None, and the recipe."""
+
+    frames: Tensor
+    mask: Tensor | None
+    recipe: Recipe
+
+
+def draw(profile: Profile, variant: str, shape: ClipShape, *, seed: int = 0, clip: str = "clip") -> Recipe:
+    """Draw one clip's parameters. They depend on seed, clip name, place and kind of the step, nothing else.
+
+    Example:
+        >>> recipe = draw(load_profile("noise"), "gaussian25", ClipShape(3, 8, 8))
+        >>> recipe.steps[0].kind, recipe.steps[0].settings["sigma"]
+        ('gaussian-noise', 25.0)
+    """
+    root = Rng.root(seed).at(clip)
+    steps = tuple(
+        Step(
+            kind=step.kind,
+            settings=step.model_dump(mode="json"),
+            params=step.sample(shape, root.at(index, step.kind)),
+        )
+        for index, step in enumerate(profile.build(variant))
+    )
+    return Recipe(
+        profile=profile.name,
+        variant=variant,
+        profile_version=profile.version,
+        profile_sha256=sha256(profile, variant),
+        seed=seed,
+        clip=clip,
+        shape=asdict(shape),
+        steps=steps,
+    )
+
+
+def replay(
+    recipe: Recipe, chunks: Iterable[Damage | Tensor], subframes: Subframes | None = None
+) -> Iterator[Damage]:
+    """Damage a clip as a recipe says, lazily, chunk by chunk.
+
+    Args:
+        chunks: clean frames ``(t, C, H, W)``, float32 in [0, 1].
+        subframes: the scene between frames, where the source can give it.
+
+    Yields:
+        Damaged frames and masks; the frames of all chunks are as many as went in.
+
+    Raises:
+        ValueError: the clip has not the shape of the recipe, or a step gave another shape or no numbers.
+    """
+    shape = ClipShape(**recipe.shape)
+    stream: Iterator[Damage] = _checked(
+        (c if isinstance(c, Damage) else Damage(c, None) for c in chunks), shape, "the source"
+    )
+    for number, step in enumerate(recipe.steps, 1):
+        made = load(step.kind).model_validate(step.settings)
+        stream = made.stream(stream, step.params, shape, subframes if made.uses_subframes else None)
+        stream = _checked(stream, shape, f"step {number} ({step.kind})")
+    return stream
+
+
+def _checked(stream: Iterable[Damage], shape: ClipShape, who: str) -> Iterator[Damage]:
+    seen = 0
+    wanted = (shape.channels, shape.height, shape.width)
+    for damage in stream:
+        frames = damage.frames
+        if tuple(frames.shape[1:]) != wanted:
+            raise ValueError(f"Frames of {who} are {tuple(frames.shape[1:])} and the recipe is for {wanted} (C, H, W).")
+        if not bool(torch.isfinite(frames).all()):
+            raise ValueError(f"Frames of {who} hold values that are not numbers, from frame {seen} on.")
+        seen += len(frames)
+        yield damage
+    if seen != shape.frames:
+        raise ValueError(f"{who[0].upper()}{who[1:]} gave {seen} frames; the recipe is for {shape.frames}.")
+
+
+def degrade(
+    frames: Tensor,
+    profile: str | Profile,
+    variant: str,
+    *,
+    seed: int = 0,
+    clip: str = "clip",
+    fps: float = 24.0,
+    subframes: Callable[[float], Tensor] | None = None,
+) -> Degraded:
+    """Damage a clip that is in memory, as a training loop wants it.
+
+    Args:
+        frames: ``(T, C, H, W)``, float32 in [0, 1], RGB or gray.
+        profile: its name, the path of a YAML, or the profile itself.
+
+    Example:
+        >>> clean = torch.full((2, 3, 8, 8), 0.5)
+        >>> out = degrade(clean, "noise", "gaussian25", seed=1)
+        >>> out.frames.shape == clean.shape, out.mask is None
+        (True, True)
+    """
+    loaded = profile if isinstance(profile, Profile) else load_profile(profile)
+    shape = ClipShape(len(frames), frames.shape[2], frames.shape[3], frames.shape[1], fps)
+    recipe = draw(loaded, variant, shape, seed=seed, clip=clip)
+    parts = list(replay(recipe, [frames], subframes))
+    masks = [p.mask for p in parts if p.mask is not None]
+    return Degraded(torch.cat([p.frames for p in parts]), torch.cat(masks) if masks else None, recipe)
