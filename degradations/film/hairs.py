@@ -1,0 +1,115 @@
+"""Hairs and fibres: curved, thin, dark; some fly by in one frame, some are stuck in the gate and tremble."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+
+from degradations.base import ClipShape, Damage, Degradation, Params, merge_masks
+from degradations.film.common import Float, as_mask, blank_masks, scale_of, stamp, writable
+from degradations.rng import Rng
+
+
+class Hairs(Degradation):
+    """Hairs.
+
+    Settings:
+        rate: mean number of loose hairs per frame, each in one frame only.
+        stuck: mean number of hairs that hang in the gate at any time.
+        stay: mean number of frames that such a hair stays.
+        length: median length in pixels at 480 lines.
+        contrast: how dark they are, 0 to 1.
+    """
+
+    kind: ClassVar[str] = "hairs"
+    rate: float = Field(default=0.25, ge=0)
+    stuck: float = Field(default=0.3, ge=0)
+    stay: float = Field(default=40, gt=0)
+    length: float = Field(default=45, gt=0)
+    contrast: float = Field(default=0.6, gt=0, le=1)
+
+    def sample(self, shape: ClipShape, rng: Rng) -> Params:
+        """The hairs that get stuck: which frames, where, how long, how curved."""
+        g = rng.at("stuck").generator()
+        reach = int(4 * self.stay)
+        births = g.poisson(self.stuck / self.stay, shape.frames + reach)
+        stuck = []
+        for frame in np.repeat(np.arange(-reach, shape.frames), births):
+            until = int(frame) + max(6, round(g.exponential(self.stay)))
+            hair = {
+                "from": int(frame),
+                "to": until,
+                "edge": ["top", "bottom", "left", "right"][int(g.choice(4, p=[0.35, 0.45, 0.1, 0.1]))],
+                "at": float(g.uniform(0.05, 0.95)),
+                "length": float(self.length * np.exp(0.5 * g.standard_normal()) * 1.4),
+                "bend": float(1.2 * g.standard_normal()),
+                "curl": float(1.0 * g.standard_normal()),
+                "lean": float(0.6 * g.standard_normal()),
+            }
+            if until > 0:
+                stuck.append(hair)
+        return {"key": rng.key, "scale": scale_of(shape.height), "stuck": stuck}
+
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
+        """See the class."""
+        out, cover = writable(frames), blank_masks(frames)
+        rng, scale = Rng(params["key"]), params["scale"]
+        for i in range(len(out)):
+            g = rng.at("frame", start + i).generator()
+            for _ in range(int(g.poisson(self.rate))):
+                self._draw(out[i], cover[i], self._loose(cover[i].shape, scale, g), scale)
+            for number, hair in enumerate(params["stuck"]):
+                if hair["from"] <= start + i < hair["to"]:
+                    tremble = rng.at("stuck", number, start + i).generator().standard_normal(3)
+                    self._draw(out[i], cover[i], _hanging(hair, cover[i].shape, scale, tremble), scale)
+        return Damage(torch.from_numpy(out), merge_masks(mask, as_mask(cover)))
+
+    def _loose(self, shape: tuple[int, ...], scale: float, g: np.random.Generator) -> NDArray[np.float64]:
+        length = self.length * np.exp(0.5 * g.standard_normal()) * scale
+        origin = np.array([g.uniform(0, shape[1]), g.uniform(0, shape[0])])
+        return curve(origin, g.uniform(0, 2 * np.pi), length, 1.6 * g.standard_normal(), 1.6 * g.standard_normal())
+
+    def _draw(self, frame: Float, cover: Float, points: NDArray[np.float64], scale: float) -> None:
+        patch, top, left = stroke(points, max(1.0, 1.3 * scale))
+        stamp(frame, cover, top, left, patch, -self.contrast)
+
+
+def curve(origin: NDArray[np.float64], angle: float, length: float, bend: float, curl: float) -> NDArray[np.float64]:
+    """Points (N, 2) of a smooth curve: it turns by ``bend`` along its length, and ``curl`` changes the turning."""
+    s = np.linspace(0, 1, max(8, int(length / 1.5)))
+    heading = angle + bend * s + curl * np.sin(2.2 * np.pi * s)
+    steps = np.stack([np.cos(heading), np.sin(heading)], axis=1) * (length / len(s))
+    return np.asarray(origin + np.cumsum(steps, axis=0))
+
+
+def _hanging(
+    hair: dict[str, float], shape: tuple[int, ...], scale: float, tremble: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    height, width = shape
+    inward = {"top": np.pi / 2, "bottom": -np.pi / 2, "left": 0.0, "right": np.pi}[str(hair["edge"])]
+    along = {"top": (1, 0, 0, 0), "bottom": (1, 0, 0, 1), "left": (0, 1, 0, 0), "right": (0, 1, 1, 0)}[str(hair["edge"])]
+    origin = np.array(
+        [width * (along[0] * hair["at"] + along[2]), height * (along[1] * hair["at"] + along[3])], dtype=float
+    )
+    origin += 0.25 * scale * tremble[:2]
+    return curve(
+        origin, inward + hair["lean"] + 0.03 * tremble[2], hair["length"] * scale, hair["bend"], hair["curl"]
+    )
+
+
+def stroke(points: NDArray[np.float64], width: float) -> tuple[Float, int, int]:
+    """Coverage of a line of this width through ``points``: patch, its top, its left; anti-aliased, tapering."""
+    fine, bits = 4, 4
+    left, top = (np.floor(points.min(axis=0)) - 3).astype(int)
+    right, bottom = (np.ceil(points.max(axis=0)) + 4).astype(int)
+    canvas = np.zeros(((bottom - top) * fine, (right - left) * fine), np.uint8)
+    local = np.round((points - [left, top]) * fine * 2**bits).astype(np.int32)
+    cv2.polylines(canvas, [local[:, None]], False, 255, max(1, round(width * fine)), cv2.LINE_AA, bits)
+    patch = canvas.reshape(bottom - top, fine, right - left, fine).mean(axis=(1, 3), dtype=np.float32) / 255.0
+    return patch.astype(np.float32), int(top), int(left)
