@@ -6,7 +6,7 @@ import hashlib
 import json
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -25,6 +25,10 @@ class Variant(BaseModel):
     title: str
     description: str
     severity: int | None = Field(default=None, description="order of the variants that form one severity curve")
+    truth: Literal["colour", "gray"] = Field(
+        default="colour",
+        description="gray: the clean clip is made black and white first, for models are not to guess colours",
+    )
     steps: tuple[dict[str, dict[str, Any]], ...] = Field(min_length=1)
 
     @field_validator("steps", mode="before")
@@ -157,4 +161,5 @@ def sha256(profile: Profile, variant: str) -> str:
     """Hash of what a variant does, with every default filled in, so that a changed default changes it."""
     steps = [[step.kind, step.model_dump(mode="json")] for step in profile.build(variant)]
     facts = {"profile": profile.name, "version": profile.version, "variant": variant, "steps": steps}
+    facts["truth"] = profile.variant(variant).truth
     return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -96,7 +96,7 @@ def as_tensor(frames: Frames) -> torch.Tensor:
     import numpy as np
     import torch
 
-    return torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
+    return torch.from_numpy(np.array(frames.transpose(0, 3, 1, 2), order="C"))
 
 
 def check_match(truth: Clip, clip: Clip, name: str) -> None:

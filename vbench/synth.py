@@ -138,22 +138,38 @@ def to_8bit(frames: Frames) -> NDArray[np.uint8]:
     return ((frames.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
 
 
-def _truth_folder(workspace: Workspace, source: Source) -> Path:
-    return workspace.clips / source.identity[:16] / source.name
+def _truth_folder(workspace: Workspace, source: Source, tone: str) -> Path:
+    return workspace.clips / f"{source.identity[:16]}-{tone}" / source.name
 
 
-def make_truth(workspace: Workspace, source: Source) -> dict[str, Any]:
-    """Decode a clean clip once and store it as 8-bit PNG; its facts are written last."""
+def to_gray(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """RGB ``(T, H, W, 3)`` as luma (Rec. 601, rounded) in three equal channels; gray frames as they are.
+
+    Example:
+        >>> import numpy as np
+        >>> to_gray(np.array([[[[255, 0, 0]]]], np.uint8)).tolist()
+        [[[[76, 76, 76]]]]
+    """
+    import numpy as np
+
+    if frames.shape[3] == 1:
+        return frames
+    luma = np.floor(frames @ np.array([0.299, 0.587, 0.114]) + 0.5).astype(np.uint8)
+    return np.repeat(luma[..., None], 3, axis=3)
+
+
+def make_truth(workspace: Workspace, source: Source, tone: str) -> dict[str, Any]:
+    """Decode a clean clip once and store it as 8-bit PNG, in colour or gray; its facts are written last."""
     from vbench.media import FrameFolder, FrameHasher
 
-    folder = _truth_folder(workspace, source)
+    folder = _truth_folder(workspace, source, tone)
     clip = source.open()
     info = clip.info
     make_folder(folder.parent)
     hasher = FrameHasher()
     with FrameFolder(folder) as writer:
         for chunk in clip.chunks(CHUNK):
-            frames = to_8bit(chunk)
+            frames = to_gray(to_8bit(chunk)) if tone == "gray" else to_8bit(chunk)
             hasher.update(frames)
             for frame in frames:
                 writer.write(frame)
@@ -165,13 +181,15 @@ def make_truth(workspace: Workspace, source: Source) -> dict[str, Any]:
         temporary.mkdir()
         clip.save_flow(temporary)
         _commit_folder(temporary, target)
-    facts = {**asdict(info), "name": source.name, "gt_sha256": hasher.hexdigest(), "flow": flow}
+    made_gray = tone == "gray" and info.channels == 3
+    colour = info.colour + (", made black and white (Rec. 601 luma)" if made_gray else "")
+    facts = {**asdict(info), "name": source.name, "colour": colour, "gt_sha256": hasher.hexdigest(), "flow": flow}
     write_json(folder.with_name(folder.name + ".json"), facts)
     return facts
 
 
-def _read_truth(workspace: Workspace, source: Source) -> dict[str, Any] | None:
-    path = _truth_folder(workspace, source)
+def _read_truth(workspace: Workspace, source: Source, tone: str) -> dict[str, Any] | None:
+    path = _truth_folder(workspace, source, tone)
     path = path.with_name(path.name + ".json")
     if not path.exists():
         return None
@@ -218,14 +236,16 @@ def make_damage(
     from vbench.media import FrameFolder, FrameHasher
     from vbench.restore import to_uint8
 
-    facts = _read_truth(workspace, source)
+    loaded = load_profile(profile)
+    tone = loaded.variant(variant).truth
+    facts = _read_truth(workspace, source, tone)
     if facts is None:
         raise RunError(f'The ground truth of "{source.name}" is gone from "{workspace.clips}"; run synth again.')
     folder = workspace.dataset(dataset)
-    truth = open_clip(_truth_folder(workspace, source), name=source.name)
+    truth = open_clip(_truth_folder(workspace, source, tone), name=source.name)
     info = truth.info
     shape = ClipShape(info.frames, info.height, info.width, info.channels, float(facts["fps"]))
-    recipe = draw(load_profile(profile), variant, shape, seed=seed, clip=source.name)
+    recipe = draw(loaded, variant, shape, seed=seed, clip=source.name)
 
     def chunks() -> Iterator[Damage]:
         for frames in truth.chunks(CHUNK):
@@ -239,7 +259,7 @@ def make_damage(
     lq_writer = FrameFolder(folder / "lq" / source.name)
     with lq_writer:
         try:
-            for frames, mask in replay(recipe, chunks(), subframes=_subframes(source)):
+            for frames, mask in replay(recipe, chunks(), subframes=_subframes(source, tone)):
                 stored = to_uint8(frames)
                 hasher.update(stored)
                 for frame in stored:
@@ -266,9 +286,9 @@ def make_damage(
             raise
         if mask_writer is not None:
             mask_writer.__exit__(None, None, None)
-    link_folder(_truth_folder(workspace, source), folder / "gt" / source.name)
+    link_folder(_truth_folder(workspace, source, tone), folder / "gt" / source.name)
     if facts["flow"]:
-        flow = _truth_folder(workspace, source)
+        flow = _truth_folder(workspace, source, tone)
         link_folder(flow.with_name(flow.name + ".flow"), folder / "flow" / source.name)
     clip_facts = ClipFacts(
         name=source.name,
@@ -290,7 +310,7 @@ def make_damage(
     return document
 
 
-def _subframes(source: Source) -> Callable[[float], Any] | None:
+def _subframes(source: Source, tone: str) -> Callable[[float], Any] | None:
     """The scene between frames, where the source is rendered."""
     if source.builtin is None:
         return None
@@ -301,6 +321,8 @@ def _subframes(source: Source) -> Callable[[float], Any] | None:
 
     def at(time: float) -> torch.Tensor:
         image = clip.render(time)  # type: ignore[attr-defined]  # only embedded clips come here
+        if tone == "gray" and image.shape[2] == 3:
+            image = np.repeat((image @ np.array([0.299, 0.587, 0.114], np.float32))[..., None], 3, axis=2)
         return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
 
     return at
@@ -339,19 +361,27 @@ def synth(
     names = {variant: f"{profile.name}-{variant}" for variant in plan.variants}
     for variant, name in names.items():
         _check_existing(plan, name, sha256(profile, variant))
-    missing = [s for s in plan.sources if plan.replace or _read_truth(plan.workspace, s) is None]
     work = [
         (variant, source)
         for variant in plan.variants
         for source in plan.sources
-        if plan.replace or not _is_finished(plan, names[variant], sha256(profile, variant), source)
+        if not _is_finished(plan, names[variant], source)
     ]
-    needed = {source.name for _, source in work}
-    missing = [s for s in missing if s.name in needed]
+    tones = {variant: profile.variant(variant).truth for variant in plan.variants}
+    needed = {(source.name, tones[variant]) for variant, source in work}
+    missing = [
+        (source, tone)
+        for source in plan.sources
+        for tone in sorted(set(tones.values()))
+        if (source.name, tone) in needed and _read_truth(plan.workspace, source, tone) is None
+    ]
     length = {s.name: s.stop - s.start for s in plan.sources}
-    total = sum(length[s.name] for s in missing) + sum(length[s.name] for _, s in work)
+    total = sum(length[s.name] for s, _ in missing) + sum(length[s.name] for _, s in work)
     say("starting", 0, total)
-    decode = [Task(f'decode "{s.name}"', make_truth, (plan.workspace, s), length[s.name]) for s in missing]
+    decode = [
+        Task(f'decode "{source.name}"', make_truth, (plan.workspace, source, tone), length[source.name])
+        for source, tone in missing
+    ]
     failed = _run(decode, workers, lambda n: say("decoding clips", n, None))
     broken = {outcome.task.arguments[1].name for outcome in failed}
     damage = [
@@ -421,7 +451,7 @@ def _check_existing(plan: SynthPlan, name: str, digest: str) -> None:
                 )
 
 
-def _is_finished(plan: SynthPlan, name: str, digest: str, source: Source) -> bool:
+def _is_finished(plan: SynthPlan, name: str, source: Source) -> bool:
     folder = plan.workspace.dataset(name)
     path = recipe_path(folder, source.name)
     if not path.exists():

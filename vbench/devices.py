@@ -1,0 +1,61 @@
+"""Where models run."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+from vbench.errors import InputError
+
+
+def pick(name: str = "auto") -> str:
+    """The device of this name as torch writes it; "auto" is a CUDA GPU where there is one, else the CPU.
+
+    Raises:
+        InputError: the device is not there.
+
+    Example:
+        >>> pick("cpu")
+        'cpu'
+    """
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cpu":
+        return name
+    kind, _, number = name.partition(":")
+    if kind != "cuda" or (number and not number.isdecimal()):
+        raise InputError(f'There is no device "{name}": --device takes auto, cpu, cuda or cuda:N.')
+    if not torch.cuda.is_available():
+        raise InputError(
+            f'--device {name}: this machine has no CUDA GPU that PyTorch {torch.__version__} can use. '
+            "`vbench doctor` says more; `--device cpu` runs without one."
+        )
+    if number and int(number) >= torch.cuda.device_count():
+        raise InputError(f"--device {name}: this machine has {torch.cuda.device_count()} CUDA device(s), from cuda:0 on.")
+    return name
+
+
+def describe(device: str) -> dict[str, Any]:
+    """What is recorded of a device: its name, and the cores of the machine."""
+    from vbench.execute import cores
+
+    facts: dict[str, Any] = {"device": device, "cpu": _cpu_name(), "cores": cores()}
+    if device.startswith("cuda"):
+        import torch
+
+        facts["gpu"] = torch.cuda.get_device_name(device)
+        facts["cuda"] = torch.version.cuda
+    return facts
+
+
+def _cpu_name() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,45 @@
+"""Models by name. Listing imports nothing heavy; each model is one file or folder."""
+
+from __future__ import annotations
+
+import importlib
+
+from vbench.errors import InputError, nearest
+from vbench.models.spec import ModelSpec
+
+CATALOG: dict[str, str] = {
+    "identity": "vbench.models.identity:SPEC",
+    "temporal-median": "vbench.models.temporal_median:SPEC",
+    "hqdn3d": "vbench.models.ffmpeg_filters:HQDN3D",
+    "nlmeans": "vbench.models.ffmpeg_filters:NLMEANS",
+    "bm3d": "vbench.models.ffmpeg_filters:BM3D",
+    "unsharp": "vbench.models.ffmpeg_filters:UNSHARP",
+    "richardson-lucy": "vbench.models.richardson_lucy:SPEC",
+    "dncnn-s15": "vbench.models.dncnn:S15",
+    "dncnn-s25": "vbench.models.dncnn:S25",
+    "dncnn-s50": "vbench.models.dncnn:S50",
+    "dncnn-b": "vbench.models.dncnn:BLIND",
+}
+
+
+def names() -> tuple[str, ...]:
+    """All models: identity first, then the classical filters, then the networks."""
+    return tuple(CATALOG)
+
+
+def spec(name: str) -> ModelSpec:
+    """What is known of a model.
+
+    Raises:
+        InputError: no such model; the text names the nearest.
+
+    Example:
+        >>> spec("identity").task
+        'baseline'
+    """
+    if name not in CATALOG:
+        raise InputError(f'There is no model "{name}". {nearest(name, CATALOG)}')
+    module, attribute = CATALOG[name].split(":")
+    found = getattr(importlib.import_module(module), attribute)
+    assert isinstance(found, ModelSpec)  # noqa: S101 - our own catalogue
+    return found

@@ -1,0 +1,42 @@
+"""What is known of a model before it is loaded. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+    from vbench.restore import Restorer
+
+
+@dataclass(frozen=True)
+class WeightsSpec:
+    """A checkpoint as its authors publish it."""
+
+    file: str
+    sha256: str
+    published: str
+    """Where its authors publish it, in words: repository and path."""
+    licence: str
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model under its public name, with its settings; ``load(device, weights)`` makes a restorer."""
+
+    name: str
+    version: int
+    title: str
+    task: str
+    source: str
+    licence: str
+    load: Callable[[torch.device, Path | None], Restorer]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    weights: WeightsSpec | None = None
+    network: str | None = None
+    """``module:function`` that builds the bare network, for checking checkpoints against it."""
+    parameters: int | None = None
