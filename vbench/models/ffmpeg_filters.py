@@ -86,10 +86,10 @@ BM3D = _spec(
     "bm3d",
     "BM3D, basic estimate",
     "denoising",
-    "sigma=25:block=8:bstep=4:group=1:estim=basic",
+    "sigma=120:block=8:bstep=4:group=1:estim=basic",
     "gbrp",
     "FFmpeg's filter bm3d, after Dabov et al. (TIP 2007): its first stage with groups of one block, which is "
-    "a sliding DCT threshold; the full method is far slower.",
+    "a sliding DCT threshold; the full method is far slower. Its sigma is not the noise's standard deviation.",
 )
 UNSHARP = _spec(
     "unsharp",

@@ -1,0 +1,84 @@
+"""Result files: one cell each, written whole or not at all, read back with every doubt spoken out."""
+
+from __future__ import annotations
+
+import json
+import os
+import unicodedata
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from leaderboards.schema import Cell
+
+TEMPORARY = ".partial-"
+
+
+def checked_name(name: str) -> str:
+    """``name`` if it may be one level of a path below the root.
+
+    Raises:
+        ValueError: empty, hidden, with a separator or control character.
+
+    Example:
+        >>> checked_name("a <b> ünïcödé 1")
+        'a <b> ünïcödé 1'
+    """
+    bad = not name or name.startswith(".") or any(c in "/\\" or unicodedata.category(c) == "Cc" for c in name)
+    if bad:
+        raise ValueError(f"The name {name!r} cannot name a folder or file below the root of the results.")
+    return name
+
+
+def cell_path(root: Path, dataset: str, model: str, clip: str, metric: str) -> Path:
+    """Where a cell stands below ``root``."""
+    parts = [checked_name(part) for part in (dataset, model, clip, metric)]
+    return root / "results" / parts[0] / parts[1] / parts[2] / f"{parts[3]}.json"
+
+
+def write_cell(root: Path, cell: Cell) -> Path:
+    """Commit a cell: written beside, flushed to the disk, renamed."""
+    path = cell_path(root, cell.dataset, cell.model, cell.clip, cell.metric.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{uuid.uuid4().hex[:12]}")
+    text = json.dumps(cell.model_dump(mode="json"), ensure_ascii=False, indent=1, allow_nan=False)
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def read_cell(path: Path) -> Cell:
+    """The cell in a file.
+
+    Raises:
+        ValueError: the file is damaged or of another version; the text names it.
+    """
+    try:
+        document: Any = json.loads(path.read_text("utf-8"))
+        return Cell.model_validate(document)
+    except (ValueError, ValidationError) as error:
+        first = str(error).splitlines()[0]
+        raise ValueError(
+            f'The result file "{path}" cannot be used ({first}). Results are written whole or not at all, so it was '
+            "changed from outside or is of another version: delete it and run the same command again."
+        ) from error
+
+
+def iter_cells(root: Path) -> Iterator[Cell]:
+    """All cells below ``root/results``, in the order of their paths; unfinished files are passed over."""
+    room = root / "results"
+    if not room.is_dir():
+        return
+    for path in sorted(room.glob("*/*/*/*.json")):
+        if not any(part.startswith(".") for part in path.relative_to(room).parts):
+            yield read_cell(path)

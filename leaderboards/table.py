@@ -1,0 +1,271 @@
+"""Boards: cells of one data set under one convention, as rows of models that may be compared."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from leaderboards.schema import Cell, MetricFacts, ModelFacts
+from leaderboards.stats import Interval, mean_interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BASELINE = "identity"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model's figure under one metric on a board."""
+
+    mean: float | None
+    interval: Interval | None
+    clips: int
+    frames: int
+    hole: str | None = None
+    """Why there is no figure, in words; then ``mean`` is None."""
+    gain: float | None = None
+    """Mean over clips of the figure minus that of identity; positive is better for "higher" metrics."""
+    gain_interval: Interval | None = None
+    better: bool | None = None
+    """Whether the mean is better than identity's; None for identity itself or where it is missing."""
+    harm: bool = False
+    """The mean is worse than doing nothing."""
+    best: bool = False
+    second: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model on a board."""
+
+    model: ModelFacts
+    entries: dict[str, Entry]
+    rank: int | None
+    """By the board's first metric; None for a model with holes."""
+    seconds_per_frame: float | None
+    device: str
+    precision: str
+
+    @property
+    def complete(self) -> bool:
+        """Whether every figure is there."""
+        return all(entry.hole is None for entry in self.entries.values())
+
+
+@dataclass(frozen=True)
+class Board:
+    """Rows that may be ranked together: one data set, one protocol, one convention per metric, equal data."""
+
+    dataset: str
+    protocol: str
+    metrics: tuple[MetricFacts, ...]
+    rows: tuple[Row, ...]
+    clips: tuple[str, ...]
+    frames: int
+    reason: str | None = None
+    """Why these rows stand apart from the data set's main board."""
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def primary(self) -> MetricFacts:
+        """The metric by which rows are ranked: the first."""
+        return self.metrics[0]
+
+    def row(self, model: str) -> Row | None:
+        """The row of a model, or None."""
+        return next((row for row in self.rows if row.model.name == model), None)
+
+
+def frame(cells: Iterable[Cell]) -> pd.DataFrame:
+    """All cells in long form, one row each, for tables of one's own.
+
+    Columns: dataset, clip, model, metric, value, status, error, convention, protocol, frames, seconds_per_frame,
+    device, precision, data_sha256, weights_sha256.
+    """
+    import pandas as pd
+
+    rows = [
+        {
+            "dataset": c.dataset,
+            "clip": c.clip,
+            "model": c.model,
+            "metric": c.metric.name,
+            "value": c.value,
+            "status": c.status,
+            "error": c.error,
+            "convention": c.convention,
+            "protocol": c.protocol,
+            "frames": len(c.frames),
+            "seconds_per_frame": c.cost.seconds / c.cost.frames if c.cost and c.cost.frames else None,
+            "device": c.device,
+            "precision": c.precision,
+            "data_sha256": c.data_sha256,
+            "weights_sha256": c.model_facts.weights_sha256,
+        }
+        for c in cells
+    ]
+    columns = [
+        "dataset", "clip", "model", "metric", "value", "status", "error", "convention", "protocol", "frames",
+        "seconds_per_frame", "device", "precision", "data_sha256", "weights_sha256",
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def boards(cells: Iterable[Cell]) -> list[Board]:
+    """The boards of all cells, by data set; rows that differ in convention or data stand on boards of their own."""
+    groups: dict[tuple[str, str], list[Cell]] = defaultdict(list)
+    for cell in cells:
+        groups[cell.dataset, cell.protocol].append(cell)
+    out: list[Board] = []
+    for (dataset, protocol), members in sorted(groups.items()):
+        reason: str | None = None
+        rest = members
+        while rest:
+            main, rest, why = _split(rest)
+            out.append(_board(dataset, protocol, main, reason))
+            reason = why
+    return out
+
+
+def _split(cells: Sequence[Cell]) -> tuple[list[Cell], list[Cell], str | None]:
+    """Cells that compare with the majority, the others, and why those are apart."""
+    conventions = {
+        metric: Counter(c.convention for c in cells if c.metric.name == metric).most_common(1)[0][0]
+        for metric in {c.metric.name for c in cells}
+    }
+    data = {
+        clip: Counter(c.data_sha256 for c in cells if c.clip == clip).most_common(1)[0][0]
+        for clip in {c.clip for c in cells}
+    }
+    main, rest = [], []
+    reasons = set()
+    for cell in cells:
+        if cell.convention != conventions[cell.metric.name]:
+            reasons.add(f"{cell.metric.name} was measured under another convention ({cell.convention})")
+            rest.append(cell)
+        elif cell.data_sha256 != data[cell.clip]:
+            reasons.add(f'the clip "{cell.clip}" was another one when they were measured (its hash differs)')
+            rest.append(cell)
+        else:
+            main.append(cell)
+    return main, rest, "; ".join(sorted(reasons)) or None
+
+
+def _board(dataset: str, protocol: str, cells: Sequence[Cell], reason: str | None) -> Board:
+    metrics: dict[str, MetricFacts] = {}
+    by_key: dict[tuple[str, str, str], Cell] = {}
+    for cell in cells:
+        metrics.setdefault(cell.metric.name, cell.metric)
+        by_key[cell.model, cell.metric.name, cell.clip] = cell
+    order = [m for m in ("psnr", "ssim") if m in metrics] + sorted(m for m in metrics if m not in ("psnr", "ssim"))
+    clips = sorted({c.clip for c in cells})
+    models = list(dict.fromkeys(c.model for c in sorted(cells, key=lambda c: (c.model != BASELINE, c.model))))
+    notes = set()
+    entries: dict[str, dict[str, Entry]] = {model: {} for model in models}
+    for metric in order:
+        for model in models:
+            entries[model][metric] = _entry(by_key, model, metrics[metric], clips)
+            if entries[model][metric].mean in (math.inf, -math.inf):
+                notes.add(
+                    f"{metric} of {model} is infinite on at least one clip (frames equal to the ground truth), and so "
+                    "is its mean."
+                )
+        _mark(entries, metric, metrics[metric].direction == "higher")
+    ranks = _ranks(entries, order[0], metrics[order[0]].direction == "higher")
+    rows = []
+    for model in models:
+        own = [c for c in cells if c.model == model]
+        costs = {c.clip: c.cost for c in own if c.cost and c.cost.frames}
+        spent = sum(c.seconds for c in costs.values())
+        count = sum(c.frames for c in costs.values())
+        rows.append(
+            Row(
+                model=own[0].model_facts,
+                entries={m: entries[model][m] for m in order},
+                rank=ranks.get(model),
+                seconds_per_frame=spent / count if count else None,
+                device=" and ".join(sorted({c.device for c in own})),
+                precision=" and ".join(sorted({c.precision for c in own})),
+            )
+        )
+    rows.sort(key=lambda r: (r.rank is None, r.rank or 0, r.model.name))
+    lengths = {c.clip: len(c.frames) for c in cells if c.metric.name == order[0] and c.status == "ok"}
+    return Board(
+        dataset=dataset,
+        protocol=protocol,
+        metrics=tuple(metrics[m] for m in order),
+        rows=tuple(rows),
+        clips=tuple(clips),
+        frames=sum(lengths.values()),
+        reason=reason,
+        notes=tuple(sorted(notes)),
+    )
+
+
+def _entry(
+    by_key: dict[tuple[str, str, str], Cell], model: str, metric: MetricFacts, clips: Sequence[str]
+) -> Entry:
+    found = {clip: by_key.get((model, metric.name, clip)) for clip in clips}
+    good = {k: c for k, c in found.items() if c is not None and c.status == "ok" and c.value is not None}
+    missing = [k for k in clips if k not in good]
+    if missing:
+        failed = [c for c in (found[k] for k in missing) if c is not None]
+        why = f"{len(missing)} of {len(clips)} clips missing"
+        why += f': on "{failed[0].clip}" {failed[0].error or "no figure"}' if failed else f' ("{missing[0]}" was not run)'
+        return Entry(None, None, len(good), sum(len(c.frames) for c in good.values()), hole=why)
+    values = [float(c.value) for c in good.values() if c.value is not None]
+    entry = {
+        "mean": sum(values) / len(values),
+        "interval": mean_interval(values),
+        "clips": len(values),
+        "frames": sum(len(c.frames) for c in good.values()),
+    }
+    base = [by_key.get((BASELINE, metric.name, clip)) for clip in clips]
+    if model != BASELINE and all(b is not None and b.status == "ok" and b.value is not None for b in base):
+        differences = [
+            v - float(b.value) if v != b.value else 0.0
+            for v, b in zip(values, base, strict=True)
+            if b is not None and b.value is not None
+        ]
+        gain = sum(differences) / len(differences)
+        good_sign = gain > 0 if metric.direction == "higher" else gain < 0
+        return Entry(
+            **entry,  # type: ignore[arg-type]
+            gain=gain,
+            gain_interval=mean_interval(differences),
+            better=good_sign,
+            harm=gain != 0 and not good_sign,
+        )
+    return Entry(**entry)  # type: ignore[arg-type]
+
+
+def _mark(entries: dict[str, dict[str, Entry]], metric: str, higher: bool) -> None:
+    """Mark best and second best among models without holes; ties share a mark, and identity takes none."""
+    from dataclasses import replace
+
+    means = {
+        model: row[metric].mean for model, row in entries.items() if row[metric].mean is not None and model != BASELINE
+    }
+    levels = sorted({m for m in means.values() if m is not None}, reverse=higher)
+    for model, mean in means.items():
+        place = levels.index(mean) if mean is not None else len(levels)
+        if place < 2:
+            entries[model][metric] = replace(entries[model][metric], best=place == 0, second=place == 1)
+
+
+def _ranks(entries: dict[str, dict[str, Entry]], metric: str, higher: bool) -> dict[str, int]:
+    """Competition ranks by mean (1, 2, 2, 4) of models that have every figure."""
+    means = {
+        model: entry.mean
+        for model, row in entries.items()
+        if all(e.hole is None for e in row.values()) and (entry := row[metric]).mean is not None
+    }
+    out = {}
+    for model, mean in means.items():
+        better = [m for m in means.values() if (m > mean if higher else m < mean)]  # type: ignore[operator]
+        out[model] = 1 + len(better)
+    return out

@@ -1,0 +1,432 @@
+"""What each command does, between the command line and the library: plans, progress, words at the end."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vbench.console import console, progress
+from vbench.errors import InputError, RunError
+from vbench.workspace import Workspace
+
+if TYPE_CHECKING:
+    from leaderboards.table import Board
+    from vbench.run import RunResult
+    from vbench.synth import Source, SynthResult
+
+DEFAULT_ROOT = Path("runs")
+
+
+def at_root(root: Path) -> str:
+    """The option that names a root other than the default, for commands that the user is told to type."""
+    return "" if root == DEFAULT_ROOT else f" --root {shlex.quote(str(root))}"
+
+
+@contextmanager
+def worded() -> Iterator[None]:
+    """Errors of the packages that know no vbench, as errors that the user can mend."""
+    try:
+        yield
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def say(text: str) -> None:
+    """A line to the user, on standard output."""
+    console().print(text, markup=False, highlight=False)
+
+
+def took(seconds: float) -> str:
+    """A duration in words.
+
+    Example:
+        >>> took(3.21), took(75)
+        ('3.2 s', '1 min 15 s')
+    """
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+# --- synth ---------------------------------------------------------------------------------------
+
+
+def synth_command(
+    profile: str,
+    sources: Sequence[Path],
+    variants: Sequence[str],
+    clips: Sequence[str],
+    frames: str | None,
+    max_frames: int | None,
+    seed: int,
+    replace: bool,
+    root: Path,
+    workers: int | None,
+) -> None:
+    """``vbench synth``."""
+    from vbench.clip import parse_frames
+
+    start, stop = parse_frames(frames)
+    if sources and clips:
+        raise InputError("--clip chooses among the embedded clips, and --source brings others: give one of them.")
+    if not sources and frames:
+        raise InputError("--frames chooses frames of a --source; embedded clips are shortened with --max-frames.")
+    began = time.monotonic()
+    found = _sources(sources, clips, start, stop, max_frames)
+    result = run_synth(Workspace(root), profile, variants, found, seed, replace, workers)
+    _say_synth(result, found, root, time.monotonic() - began)
+    say(f"Next: vbench run --models all{at_root(root)}")
+
+
+def _sources(
+    paths: Sequence[Path], clips: Sequence[str], start: int, stop: int | None, max_frames: int | None
+) -> tuple[Source, ...]:
+    from vbench.synth import builtin_sources, file_sources
+
+    return file_sources(paths, start, stop, max_frames) if paths else builtin_sources(clips, max_frames)
+
+
+def run_synth(
+    workspace: Workspace,
+    profile: str,
+    variants: Sequence[str],
+    sources: tuple[Source, ...],
+    seed: int,
+    replace: bool,
+    workers: int | None,
+) -> SynthResult:
+    """Plan and make; progress on the terminal."""
+    from degradations.profile import load_profile
+    from vbench.execute import cores
+    from vbench.synth import SynthPlan, synth
+
+    with worded():
+        loaded = load_profile(profile)
+        chosen = loaded.default if not variants else tuple(loaded.variants) if "all" in variants else tuple(variants)
+        for name in chosen:
+            loaded.build(name)
+    plan = SynthPlan(workspace, profile, tuple(dict.fromkeys(chosen)), seed, sources, replace)
+    with workspace.lock(f"synth --profile {profile}"), progress("synth") as report:
+        return synth(plan, workers=workers or cores(), progress=report)
+
+
+def _say_synth(result: SynthResult, sources: Sequence[Source], root: Path, seconds: float) -> None:
+    made = f"{result.made} made" if result.made else "nothing to do"
+    kept = f", {result.kept} were there already" if result.kept else ""
+    say(f"{len(result.datasets)} data set(s) of {len(sources)} clip(s): {made}{kept} ({took(seconds)}).")
+    for name in result.datasets:
+        say(f"  {Workspace(root).dataset(name)}")
+
+
+# --- run -----------------------------------------------------------------------------------------
+
+
+def run_command(
+    models: Sequence[str],
+    datasets: Sequence[str],
+    metrics: Sequence[str],
+    protocol: str,
+    device: str,
+    max_clips: int | None,
+    root: Path,
+    workers: int | None,
+) -> None:
+    """``vbench run``."""
+    began = time.monotonic()
+    result = run_models(Workspace(root), models, datasets, metrics, protocol, device, max_clips, workers)
+    _say_run(result, root, time.monotonic() - began)
+    say(f"Next: vbench report html{at_root(root)}")
+    if result.failures:
+        raise SystemExit(1)
+
+
+def run_models(
+    workspace: Workspace,
+    models: Sequence[str],
+    datasets: Sequence[str] = (),
+    metrics: Sequence[str] = (),
+    protocol: str = "default",
+    device: str = "auto",
+    max_clips: int | None = None,
+    workers: int | None = None,
+) -> RunResult:
+    """Plan and run; progress on the terminal."""
+    from vbench import metrics as metric_catalog
+    from vbench import protocols
+    from vbench.datasets import find_datasets
+    from vbench.devices import pick
+    from vbench.run import RunPlan, check_models, default_workers, run
+
+    chosen = protocols.load(protocol)
+    check_models(models)
+    names = [m.name for m in metric_catalog.load_all(metrics or chosen.metrics)]
+    found = find_datasets(workspace, list(datasets))
+    where = pick(device)
+    plan = RunPlan(workspace, tuple(found), tuple(models), tuple(names), chosen.label, where, max_clips)
+    tasks = sum(len(plan.pairs(d)) for d in found) * max(1, len(models))
+    count = workers or default_workers(where, tasks * 2)
+    with workspace.lock("run"), progress("run") as report, worded():
+        return run(plan, command=shlex.join(["vbench", *sys.argv[1:]]), workers=count, progress=report)
+
+
+def _say_run(result: RunResult, root: Path, seconds: float) -> None:
+    parts = [f"{result.restored} clips restored, {result.cells} results measured"]
+    if result.kept:
+        parts.append(f"{result.kept} were there already")
+    say(f"{', '.join(parts)} ({took(seconds)}).")
+    for text in result.skipped.values():
+        say(f"  not run: {text}")
+    for text in result.failures:
+        say(f"  failed: {text}")
+
+
+# --- score ---------------------------------------------------------------------------------------
+
+
+def score_command(gt: Path, pred: Path, metrics: Sequence[str], frames: str | None, as_json: bool) -> None:
+    """``vbench score``."""
+    from leaderboards.export import heading, number
+    from leaderboards.schema import MetricFacts
+    from vbench import metrics as metric_catalog
+    from vbench.clip import open_clip, parse_frames
+    from vbench.score import score
+
+    start, stop = parse_frames(frames)
+    names = [m.name for m in metric_catalog.load_all(metrics)]
+    total = open_clip(gt, start=start, stop=stop).info.frames
+    with progress("measuring") as report:
+        report("measuring", 0, total)
+        result = score(gt, pred, names, start=start, stop=stop, done=lambda n: report("measuring", n, None))
+    if as_json:
+        from vbench.provenance import versions
+
+        print(json.dumps({**_finite(result), "versions": versions()}, ensure_ascii=False, indent=1, allow_nan=False))
+        return
+    say(f"{result['frames']} frames of {result['width']} x {result['height']}")
+    for side in ("gt", "pred"):
+        say(f"  {side:<5}{result[side]['path']} ({result[side]['colour']})")
+    for name, facts in result["metrics"].items():
+        metric = MetricFacts(**{k: v for k, v in facts.items() if k in MetricFacts.model_fields})
+        worst = (min if metric.direction == "higher" else max)(facts["frames"])
+        at = facts["frames"].index(worst)
+        say(f"{heading(metric):<16}{number(facts['mean'], name):>10}   worst {number(worst, name)} at frame {at + start}")
+    say("Conventions:")
+    for name, facts in result["metrics"].items():
+        say(f"  {name}: {facts['convention']}")
+
+
+def _finite(value: object) -> dict[str, object]:
+    from leaderboards.export import _clean
+
+    cleaned: dict[str, object] = _clean(value)
+    return cleaned
+
+
+# --- report --------------------------------------------------------------------------------------
+
+
+def report_command(root: Path, out: Path | None, title: str | None) -> None:
+    """``vbench report html``."""
+    from reports.html import build
+
+    began = time.monotonic()
+    with worded(), progress("report", "pictures") as report:
+        page = build(root, out, title=title, progress=report)
+    size = sum(p.stat().st_size for p in page.parent.rglob("*") if p.is_file()) / 2**20
+    say(f"The report is in {page.parent} ({size:.0f} MiB, {took(time.monotonic() - began)}).")
+    say(f"Open it: {page.resolve().as_uri()}")
+
+
+def _boards(root: Path) -> list[Board]:
+    from leaderboards.store import iter_cells
+    from leaderboards.table import boards
+
+    with worded():
+        cells = list(iter_cells(root))
+    if not cells:
+        raise InputError(f'There are no results in "{root}" yet: `vbench run --models all{at_root(root)}` makes them.')
+    return boards(cells)
+
+
+def table_command(root: Path, form: str) -> None:
+    """``vbench report table``."""
+    from leaderboards import export
+
+    found = _boards(root)
+    if form != "terminal":
+        makers = {
+            "csv": export.to_csv,
+            "markdown": export.to_markdown,
+            "latex": export.to_latex,
+            "json": export.to_json,
+        }
+        sys.stdout.write(makers[form](found))
+        return
+    for board in found:
+        print_board(board)
+
+
+def print_board(board: Board) -> None:
+    """One board as a table of at most 80 columns."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    from leaderboards.export import heading, number, signed
+
+    table = Table(title=board.dataset, box=SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+    table.add_column("#", justify="right")
+    table.add_column("model", overflow="fold")
+    for metric in board.metrics:
+        table.add_column(heading(metric), justify="right")
+    table.add_column("gain", justify="right")
+    table.add_column("s/frame", justify="right")
+    for row in board.rows:
+        texts = []
+        for name, entry in row.entries.items():
+            style = "bold" if entry.best else "underline" if entry.second else "dim" if entry.hole else ""
+            texts.append(Text("hole" if entry.hole else number(entry.mean, name), style=style))
+        first = row.entries[board.primary.name]
+        gain = Text(signed(first.gain, board.primary.name), style="red" if first.harm else "green" if first.better else "dim")
+        cost = "–" if row.seconds_per_frame is None else f"{row.seconds_per_frame:.3f}"
+        table.add_row(str(row.rank or "–"), row.model.name, *texts, gain, cost)
+    out = console()
+    if out.width > 200:
+        out.width = 80
+    out.print(table)
+    first_metric = board.primary
+    out.print(
+        f"{len(board.clips)} clips, {board.frames} frames, protocol {board.protocol}. gain: {first_metric.name} over identity; "
+        "below 0 the model did harm.",
+        style="dim",
+        soft_wrap=False,
+    )
+    for text in [*board.notes, *([board.reason] if board.reason else [])]:
+        out.print(text, style="dim")
+    for row in board.rows:
+        holes = sorted({e.hole for e in row.entries.values() if e.hole})
+        for hole in holes:
+            out.print(f"hole: {row.model.name}: {hole}", style="dim", markup=False)
+    out.print()
+
+
+# --- demo ----------------------------------------------------------------------------------------
+
+DEMO_FRAMES = 12
+DEMO_VARIANTS = {"oldfilm": ["medium"], "codec": ["h264-qp37"], "blur": ["motion360"], "noise": ["gaussian25"]}
+
+
+def demo_command(root: Path, workers: int | None) -> None:
+    """``vbench demo``."""
+    began = time.monotonic()
+    say(
+        f"The whole way, small: {len(DEMO_VARIANTS)} kinds of damage on the embedded clips ({DEMO_FRAMES} frames each), "
+        "every model that can run here, the report."
+    )
+    found = _sources((), (), 0, None, DEMO_FRAMES)
+    for profile, variants in DEMO_VARIANTS.items():
+        result = run_synth(Workspace(root), profile, variants, found, 0, False, workers)
+        say(f"  made {', '.join(result.datasets)}")
+    outcome = run_models(Workspace(root), ["all"], workers=workers)
+    _say_run(outcome, root, time.monotonic() - began)
+    for board in _boards(root):
+        print_board(board)
+    report_command(root, None, None)
+    say(f"Done in {took(time.monotonic() - began)}. Next, in full: vbench synth --profile oldfilm")
+    if outcome.failures:
+        raise RunError(f"{len(outcome.failures)} tasks failed; they are named above and are holes in the report.")
+
+
+# --- lists ---------------------------------------------------------------------------------------
+
+
+def models_command() -> None:
+    """``vbench models``."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    from vbench import models, weights
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("name", no_wrap=True)
+    table.add_column("for", no_wrap=True)
+    table.add_column("what")
+    table.add_column("runs here?")
+    missing = []
+    for name in models.names():
+        spec = models.spec(name)
+        ready = spec.weights is None or weights.find(spec) is not None
+        if not ready:
+            missing.append(spec)
+        table.add_row(name, spec.task, spec.title, Text("yes", "green") if ready else Text("needs weights", "yellow"))
+    out = console()
+    if out.width > 200:
+        out.width = 80
+    out.print(table)
+    if missing:
+        say("What needs weights:")
+        for spec in missing:
+            say(f"  {weights.missing_text(spec)}")
+
+
+def weights_list_command() -> None:
+    """``vbench weights list``."""
+    from vbench import models, weights
+    from vbench.provenance import file_sha256
+
+    say(f"Weights live in {weights.weights_folder()} (set VBENCH_ASSETS to move them).")
+    for name in models.names():
+        spec = models.spec(name)
+        if spec.weights is None:
+            continue
+        path = weights.find(spec)
+        if path is None:
+            say(f"  {weights.missing_text(spec)}")
+        else:
+            digest = file_sha256(path)
+            origin = "as published" if digest == spec.weights.sha256 else "not the published file"
+            say(f"  {name}: here, {origin}, sha256 {digest[:16]}..., licence {spec.weights.licence}")
+
+
+def weights_import_command(file: Path, model: str | None) -> None:
+    """``vbench weights import``."""
+    from vbench.weights import import_file
+
+    taken = import_file(file, model)
+    origin = "the published file" if taken.known else "fits the network, but is not the published file"
+    say(f"{taken.model}: {origin} (sha256 {taken.sha256[:16]}...), now in {taken.path}.")
+    say(f"Next: vbench run --models {taken.model}")
+
+
+def profiles_list_command() -> None:
+    """``vbench profiles list``."""
+    from degradations.profile import list_profiles, load_profile
+
+    for name in list_profiles():
+        profile = load_profile(name)
+        say(f"{name}: {' '.join(profile.description.split())}")
+        for key, variant in profile.variants.items():
+            mark = "*" if key in profile.default else " "
+            say(f"  {mark} {key:<12} {variant.title}")
+    say("* made when no --variant is named. Steps and settings: vbench profiles show NAME")
+
+
+def profiles_show_command(name: str) -> None:
+    """``vbench profiles show``."""
+    from degradations.profile import load_profile, sha256
+
+    with worded():
+        profile = load_profile(name)
+        say(f"{profile.name}, version {profile.version}: {' '.join(profile.description.split())}")
+        say(f"Source: {' '.join(profile.source.split())}")
+        for key, variant in profile.variants.items():
+            say(f"\n{key} ({variant.title}), hash {sha256(profile, key)[:12]}")
+            say(f"  {' '.join(variant.description.split())}")
+            for step in profile.build(key):
+                settings = ", ".join(f"{k} {v}" for k, v in step.model_dump(mode="json").items())
+                say(f"  - {step.kind}: {settings}")

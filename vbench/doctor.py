@@ -1,0 +1,147 @@
+"""``vbench doctor``: what this machine has, one line each, and what to do where something is missing."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+State = Literal["ok", "note", "missing"]
+ENCODERS = ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "mpeg2video", "mjpeg")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: what, in which state, and what to do."""
+
+    subject: str
+    state: State
+    text: str
+
+
+def examine(root: Path) -> Iterator[Finding]:
+    """Look at everything; no finding stops the next."""
+    for subject, check in _checks(root):
+        try:
+            yield from check()
+        except Exception as error:  # a broken part is a finding, not a crash
+            yield Finding(subject, "missing", f"{type(error).__name__}: {error}")
+
+
+def _checks(root: Path) -> list[tuple[str, Callable[[], Iterator[Finding]]]]:
+    return [
+        ("python", _python),
+        ("torch", _torch),
+        ("ffmpeg", _ffmpeg),
+        ("video decoding", _decoding),
+        ("weights", _weights),
+        ("disk", lambda: _disk(root)),
+        ("work", lambda: _work(root)),
+    ]
+
+
+def _python() -> Iterator[Finding]:
+    import platform
+
+    from vbench import __version__
+    from vbench.execute import cores
+
+    yield Finding("vbench", "ok", f"{__version__} on Python {platform.python_version()}, {platform.system()}, {cores()} cores")
+
+
+def _torch() -> Iterator[Finding]:
+    import torch
+
+    yield Finding("torch", "ok", f"{torch.__version__}, {torch.get_num_threads()} threads")
+    if torch.cuda.is_available():
+        names = ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
+        yield Finding("CUDA", "ok", f"{names} (CUDA {torch.version.cuda})")
+    elif torch.version.cuda:
+        yield Finding("CUDA", "note", "no GPU found; models run on the CPU. If there is one, check its driver (nvidia-smi)")
+    else:
+        yield Finding("CUDA", "note", "this torch is built for the CPU only; models run there")
+
+
+def _ffmpeg() -> Iterator[Finding]:
+    from vbench.media import ffmpeg_exe, ffmpeg_version
+
+    exe = ffmpeg_exe()
+    yield Finding("FFmpeg", "ok", f"{ffmpeg_version()} ({Path(exe).name}, brought by imageio-ffmpeg)")
+    listing = subprocess.run([exe, "-hide_banner", "-encoders"], capture_output=True, text=True, check=True).stdout
+    have = {line.split()[1] for line in listing.splitlines() if len(line.split()) > 1}
+    lacking = [name for name in ENCODERS if name not in have]
+    yield Finding("encoders", "missing" if lacking else "ok", _all_or(lacking, ENCODERS, "codec variants that use them cannot be made"))
+    listing = subprocess.run([exe, "-hide_banner", "-filters"], capture_output=True, text=True, check=True).stdout
+    have = {line.split()[1] for line in listing.splitlines() if len(line.split()) > 1}
+    wanted = ("hqdn3d", "nlmeans", "bm3d", "unsharp", "libvmaf")
+    lacking = [name for name in wanted if name not in have]
+    yield Finding("filters", "missing" if lacking else "ok", _all_or(lacking, wanted, "models of that name cannot run"))
+
+
+def _all_or(lacking: list[str], wanted: tuple[str, ...], effect: str) -> str:
+    if not lacking:
+        return ", ".join(wanted)
+    return f"without {', '.join(lacking)}: {effect}. Unset IMAGEIO_FFMPEG_EXE, or `pip install -U imageio-ffmpeg`"
+
+
+def _decoding() -> Iterator[Finding]:
+    import av
+    import cv2
+
+    yield Finding("decoding", "ok", f"PyAV {av.__version__}, OpenCV {cv2.__version__}")
+
+
+def _weights() -> Iterator[Finding]:
+    from vbench import models, weights
+
+    for name in models.names():
+        spec = models.spec(name)
+        if spec.weights is None:
+            continue
+        path = weights.find(spec)
+        if path is not None:
+            yield Finding(name, "ok", f"weights at {path}")
+        else:
+            yield Finding(name, "missing", weights.missing_text(spec).removeprefix(f"{name} "))
+
+
+def _disk(root: Path) -> Iterator[Finding]:
+    place = root.resolve()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free / 2**30
+    state: State = "ok" if free > 5 else "note"
+    more = "" if free > 5 else "; data sets of long clips need more: choose another disk with --root"
+    yield Finding("disk", state, f"{free:.1f} GiB free at {place}{more}")
+
+
+def _work(root: Path) -> Iterator[Finding]:
+    from vbench.commands import at_root
+
+    folder = root / "datasets"
+    sets = sorted(p.name for p in folder.iterdir() if (p / "dataset.json").exists()) if folder.is_dir() else []
+    if sets:
+        yield Finding("data sets", "ok", f"{len(sets)} in {folder}: {', '.join(sets)}")
+    else:
+        yield Finding("data sets", "note", f"none in {folder} yet: vbench synth --profile oldfilm{at_root(root)}")
+
+
+def doctor_command(root: Path) -> None:
+    """Print the findings; exit status 1 if anything but weights is missing."""
+    from rich.text import Text
+
+    from vbench.console import console
+
+    out = console()
+    broken = False
+    marks = {"ok": ("ok", "green"), "note": ("note", "yellow"), "missing": ("missing", "red")}
+    for finding in examine(root):
+        mark, style = marks[finding.state]
+        needs_weights = finding.state == "missing" and finding.text.startswith("needs its weights")
+        broken = broken or (finding.state == "missing" and not needs_weights)
+        out.print(Text.assemble((f"{mark:<8}", style), (f"{finding.subject:<12}", "bold"), finding.text))
+    if broken:
+        raise SystemExit(1)
