@@ -282,7 +282,7 @@ def print_board(board: Board) -> None:
     table.add_column("#", justify="right")
     table.add_column("model", overflow="fold")
     for metric in board.metrics:
-        table.add_column(heading(metric), justify="right")
+        table.add_column(Text(heading(metric)), justify="right")
     table.add_column("gain", justify="right")
     table.add_column("s/frame", justify="right")
     for row in board.rows:
