@@ -147,24 +147,24 @@ def _hand(key: str, amount: float, every: float = 4.0) -> Callable[[float], tupl
 
 def _portrait() -> Scene:
     photo = _photo("astronaut")
-    hand, turn = _hand("portrait", 3.0), wander("portrait/turn", 0.7, 7)
-    zoom, tilt = ease(0.86, 1.12, 24), ease(-0.025, 0.035, 24)
+    hand, turn = _hand("portrait", 7.0, 3), wander("portrait/turn", 1.4, 5)
+    zoom, tilt = ease(0.9, 1.3, 24), ease(-0.025, 0.035, 24)
 
     def pose(t: float) -> Matrix:
         x, y = hand(t)
-        return view(H, W, (232 + 0.55 * t + x, 138 - 0.25 * t + y), zoom(t), turn(t), (tilt(t), 0.01))
+        return view(H, W, (212 + 2.4 * t + x, 142 - 0.9 * t + y), zoom(t), turn(t), (tilt(t), 0.01))
 
     return Scene("portrait", 24, H, W, (Shot(0, (Layer(photo, None, pose),)),), _steady)
 
 
 def _cat() -> Scene:
     photo = _photo("chelsea")
-    hand, turn = _hand("cat", 3.2), wander("cat/turn", 1.3, 6)
-    drift, light = ease(0, 26, 24), wander("cat/light", 0.07, 8)
+    hand, turn = _hand("cat", 6.0, 3), wander("cat/turn", 2.0, 5)
+    drift, light = ease(0, 44, 24), wander("cat/light", 0.07, 8)
 
     def back(t: float) -> Matrix:
         x, y = hand(t)
-        return view(H, W, (196 + 0.8 * drift(t) + x, 136 + y), 0.86, turn(t))
+        return view(H, W, (206 + 0.8 * drift(t) + x, 140 + y), 0.95, turn(t))
 
     height, width = 420, 900
     column = np.arange(width)
@@ -179,7 +179,7 @@ def _cat() -> Scene:
     def front(t: float) -> Matrix:
         x, y = hand(t)
         # Four times nearer than the cat: it moves four times as far when the camera does.
-        return view(H, W, (330 + 4.2 * (drift(t) + x), 210 + 4 * y), 0.86, turn(t) + 2.0)
+        return view(H, W, (330 + 3.4 * (drift(t) + x), 210 + 3 * y), 0.95, turn(t) + 2.0)
 
     layers = (Layer(photo, None, back), Layer(texture.astype(np.float32), cover, front))
     return Scene("cat", 24, H, W, (Shot(0, layers),), lambda t: 1.0 + light(t) + 0.006 * t)
@@ -193,21 +193,21 @@ def _coffee() -> Scene:
     above = _soft(saucer | cup, 2.0)
     table = _fill(photo, ~cv2.dilate((saucer | cup).astype(np.uint8), np.ones((25, 25), np.uint8)).astype(bool))
     # The table goes on under the saucer; its shadow is what the fill makes darker around the cut.
-    hand, turn, orbit = _hand("coffee", 2.4), ease(-5, 6, 12), ease(-10, 12, 12)
+    hand, turn, orbit = _hand("coffee", 5.0, 3), ease(-7, 9, 12), ease(-20, 26, 12)
 
     def low(t: float) -> Matrix:
         dx, dy = hand(t)
-        return view(H, W, (283 + orbit(t) + dx, 196 + dy), 0.62 + 0.002 * t, turn(t))
+        return view(H, W, (283 + orbit(t) + dx, 196 + dy), 0.64 + 0.002 * t, turn(t))
 
     def high(t: float) -> Matrix:
         dx, dy = hand(t)
-        return view(H, W, (283 + 0.72 * orbit(t) + dx, 196 + dy), 0.62 + 0.002 * t, turn(t))
+        return view(H, W, (283 + 0.72 * orbit(t) + dx, 196 + dy), 0.64 + 0.002 * t, turn(t))
 
-    near, spin = _hand("coffee/near", 3.0), ease(9, 3, 24)
+    near, spin = _hand("coffee/near", 6.0, 3), ease(10, 1, 24)
 
     def close(t: float) -> Matrix:
         dx, dy = near(t)
-        return view(H, W, (305 + 1.2 * (t - 12) + dx, 132 + 0.7 * (t - 12) + dy), 1.12, spin(t), (0.03, -0.02))
+        return view(H, W, (292 + 3.0 * (t - 12) + dx, 132 + 1.6 * (t - 12) + dy), 1.12, spin(t), (0.03, -0.02))
 
     wide = Shot(0, (Layer(table, None, low), Layer(photo, above, high)))
     return Scene("coffee", 24, H, W, (wide, Shot(12, (Layer(photo, None, close),))), _steady)
@@ -221,7 +221,7 @@ def _launch() -> Scene:
     matte = _soft(body, 1.6)
     wide = cv2.dilate(body.astype(np.uint8), np.ones((13, 13), np.uint8)).astype(bool)
     sky = _fill(photo, ~wide)
-    hand, turn, light = _hand("launch", 1.6), wander("launch/turn", 0.4, 7), wander("launch/light", 0.03, 3)
+    hand, turn, light = _hand("launch", 4.0, 3), wander("launch/turn", 0.7, 5), wander("launch/light", 0.03, 3)
 
     def climb(t: float) -> float:
         return 0.3 * max(t - 2.0, 0.0) ** 2
@@ -234,6 +234,7 @@ def _launch() -> Scene:
         move = np.array([[1, 0, 0], [0, 1, -climb(t)], [0, 0, 1]], dtype=np.float64)
         return ground(t) @ move
 
+    y, x = np.mgrid[: height + 240, :width]  # the fire reaches below the photograph
     flame = np.exp(-(((x - 320) / 11) ** 2)) * np.clip((y - 398) / 6, 0, 1) * np.exp(-np.clip(y - 400, 0, None) / 26.0)
     glow = np.exp(-(((x - 320) / 46) ** 2) - ((y - 408) / 38) ** 2)
     cover = np.clip(1.1 * flame + 0.55 * glow, 0, 1).astype(np.float32)
@@ -260,11 +261,11 @@ def _orbit() -> Scene:
     rough = np.clip((skin - 0.35) * 2.1, 0.05, 1.2)
     rock = np.clip(rough * shade[..., None] * np.array([0.92, 0.84, 0.74]), 0, 1).astype(np.float32)
     cover = _soft(radius < 0.97, 1.2)
-    hand = _hand("orbit", 0.8, 8)
+    hand = _hand("orbit", 2.0, 5)
 
     def sky(t: float) -> Matrix:
         dx, dy = hand(t)
-        return view(H, W, (330 + 2.2 * t + dx, 330 + 0.8 * t + dy), 0.92, 4 - 0.35 * t)
+        return view(H, W, (310 + 4.2 * t + dx, 330 + 1.6 * t + dy), 0.92, 5 - 0.5 * t)
 
     def body(t: float) -> Matrix:
         dx, dy = hand(t)
@@ -278,17 +279,17 @@ def _orbit() -> Scene:
 
 def _cameraman() -> Scene:
     photo = _photo("camera")
-    hand, turn = _hand("cameraman", 2.6, 3), wander("cameraman/turn", 0.8, 6)
-    pan = ease(0, 66, 24)
+    hand, turn = _hand("cameraman", 5.0, 3), wander("cameraman/turn", 1.2, 5)
+    pan = ease(0, 92, 24)
 
     def pose(t: float) -> Matrix:
         x, y = hand(t)
-        return view(H, W, (214 + pan(t) + x, 166 + 0.28 * pan(t) + y), 0.84, turn(t), (0.02, 0))
+        return view(H, W, (210 + pan(t) + x, 160 + 0.3 * pan(t) + y), 0.88, turn(t), (0.02, 0))
 
     return Scene("cameraman", 24, H, W, (Shot(0, (Layer(photo, None, pose),)),), _steady, gray=True)
 
 
-PLANES = 10
+PLANES = 7
 
 
 def _garage() -> Scene:
@@ -301,9 +302,9 @@ def _garage() -> Scene:
     depth = _fill(np.where(known, depth, 0)[..., None].repeat(3, axis=2), known)[..., 0]
     depth = np.asarray(cv2.medianBlur(depth.astype(np.float32), 5), dtype=np.float32)
     edges = np.quantile(depth, np.linspace(0, 1, PLANES + 1))
-    hand, turn = _hand("garage", 2.4), wander("garage/turn", 0.5, 8)
+    hand, turn = _hand("garage", 5.5, 3), wander("garage/turn", 0.9, 6)
     # The camera steps sideways: near things move farther, by their measured disparity.
-    side, up = ease(-0.55, 0.6, 32), wander("garage/up", 0.12, 9)
+    side, up = ease(-0.5, 0.5, 32), wander("garage/up", 0.3, 7)
     layers = []
     for k in range(PLANES):
         inside = depth >= edges[k] if k else np.ones_like(depth, bool)
@@ -312,7 +313,7 @@ def _garage() -> Scene:
 
         def pose(t: float, parallax: float = parallax) -> Matrix:
             x, y = hand(t)
-            centre = (372 + side(t) * 42 + x + side(t) * parallax, 262 + y + up(t) * parallax)
+            centre = (372 + side(t) * 80 + x + side(t) * parallax, 262 + y + up(t) * parallax)
             return view(H, W, centre, 0.60 + 0.0012 * t, turn(t))
 
         if k == 0:
