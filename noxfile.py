@@ -1,0 +1,55 @@
+"""Sessions: tests, lint, types, bench, demo.
+
+They run in the environment from which nox is called, and install the project there first: PyTorch is several
+gigabytes, and one copy of it is enough. ``nox --force-venv-backend venv`` gives each an environment of its own.
+"""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "types", "tests"]
+
+
+def _install(session: nox.Session) -> None:
+    session.run("python", "-m", "pip", "install", "--quiet", "--editable", ".[dev]", external=True)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The test suite and the examples in docstrings."""
+    _install(session)
+    session.run("python", "-m", "pytest", "-n", "2", *session.posargs, external=True)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, and who may import whom."""
+    _install(session)
+    session.run("ruff", "check", ".", external=True)
+    session.run("ruff", "format", "--check", ".", external=True)
+    session.run("lint-imports", external=True)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types."""
+    _install(session)
+    session.run("mypy", external=True)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Benchmarks: ours and what one would use instead, side by side in one run."""
+    _install(session)
+    session.run(
+        "python", "-m", "pytest", "--benchmark-only", "-p", "no:xdist", "tests/bench", *session.posargs, external=True
+    )
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """The whole way on the embedded clips."""
+    _install(session)
+    session.run("vbench", "demo", *session.posargs, external=True)
