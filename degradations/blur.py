@@ -37,7 +37,7 @@ def disc(radius: float) -> NDArray[np.float32]:
         ((5, 5), 1.0)
     """
     half = int(np.ceil(radius))
-    fine = 8
+    fine = 32
     steps = (np.arange((2 * half + 1) * fine) + 0.5) / fine - half - 0.5
     inside = (steps[:, None] ** 2 + steps[None] ** 2 <= radius**2).astype(np.float64)
     side = 2 * half + 1

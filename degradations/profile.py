@@ -91,7 +91,8 @@ class Profile(BaseModel):
             try:
                 out.append(made.model_validate(settings))
             except ValidationError as error:
-                first = error.errors()[0]
+                # A misspelt name also leaves the right one missing; the misspelling is what to show.
+                first = next((e for e in error.errors() if e["type"] == "extra_forbidden"), error.errors()[0])
                 name = ".".join(str(part) for part in first["loc"]) or "settings"
                 hint = f" {nearest(name, made.model_fields)}" if first["type"] == "extra_forbidden" else ""
                 raise ValueError(

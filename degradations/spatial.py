@@ -52,7 +52,7 @@ class Spatial(Degradation):
 
     Example:
         >>> step = Spatial(transform="ISONoise", options={"intensity": (0.3, 0.3)})
-        >>> clean = torch.full((2, 3, 16, 16), 0.5)
+        >>> clean = torch.rand(1, 3, 16, 16).expand(2, -1, -1, -1)
         >>> out = step.apply(clean, step.sample(ClipShape(2, 16, 16), Rng.root(0))).frames
         >>> bool((out[0] != out[1]).any())
         True

@@ -1,0 +1,233 @@
+"""Cells on disk, boards, statistics and exports: honest about holes, conventions and doubt."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats as scipy_stats
+
+from leaderboards import export
+from leaderboards.schema import Cell, Cost, MetricFacts, ModelFacts
+from leaderboards.stats import bca, mean_interval
+from leaderboards.store import cell_path, iter_cells, read_cell, write_cell
+from leaderboards.table import Board, boards, frame
+
+PSNR = MetricFacts(name="psnr", version=1, unit="dB", direction="higher", options={"colour": "rgb"}, convention="c")
+WARP = MetricFacts(name="warp_error", version=1, unit="", direction="lower", convention="w")
+
+
+def model(name: str) -> ModelFacts:
+    return ModelFacts(name=name, version=1, title=name, task="t", source="s", licence="l")
+
+
+def cell(name: str, clip: str, value: float | None, metric: MetricFacts = PSNR, **rest: Any) -> Cell:
+    facts: dict[str, Any] = {
+        "status": "ok" if value is not None else "failed",
+        "dataset": "d",
+        "clip": clip,
+        "model": name,
+        "metric": metric,
+        "protocol": "default@1",
+        "value": value,
+        "frames": [value, value] if value is not None else [],
+        "error": None if value is not None else "it broke",
+        "model_facts": model(name),
+        "data_sha256": f"data-{clip}",
+        "fingerprint": "f",
+        "device": "cpu",
+        "precision": "fp32",
+        "cost": Cost(frames=2, seconds=1.0, threads=1, device="cpu"),
+    }
+    return Cell(**{**facts, **rest})
+
+
+def table(values: dict[str, list[float | None]], metric: MetricFacts = PSNR) -> list[Cell]:
+    return [cell(m, f"clip{i}", v, metric) for m, row in values.items() for i, v in enumerate(row)]
+
+
+def only(cells: list[Cell]) -> Board:
+    (board,) = boards(cells)
+    return board
+
+
+# --- store ---------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.floats(allow_nan=False), max_size=5), st.text(max_size=5))
+def test_cells_survive_json(values: list[float], words: str) -> None:
+    one = cell("m", "c", 1.0, frames=values, error=words)
+    assert Cell.model_validate(json.loads(json.dumps(one.model_dump(mode="json"), allow_nan=False))) == one
+
+
+@pytest.mark.parametrize("clip", ["two words", "ünï 電影", '<b>&"quoted"\'', "a.json", "%2e%2e"])
+def test_cells_of_any_name(tmp_path: Path, clip: str) -> None:
+    one = cell("m", clip, math.inf)
+    assert read_cell(write_cell(tmp_path, one)) == one
+    assert list(iter_cells(tmp_path)) == [one]
+
+
+@pytest.mark.parametrize("clip", ["..", ".x", "a/b", "", "a\\b", "a\nb"])
+def test_no_way_out_of_the_root(tmp_path: Path, clip: str) -> None:
+    with pytest.raises(ValueError, match="cannot name a folder"):
+        cell_path(tmp_path, "d", "m", clip, "psnr")
+
+
+def test_what_was_left_unfinished_is_not_read_and_damage_is_named(tmp_path: Path) -> None:
+    path = write_cell(tmp_path, cell("m", "c", 1.0))
+    (path.parent / ".partial-1-x").write_text("{")
+    assert len(list(iter_cells(tmp_path))) == 1
+    path.write_text(path.read_text()[:50])
+    with pytest.raises(ValueError, match=r"psnr\.json.*delete it"):
+        list(iter_cells(tmp_path))
+
+
+# --- boards --------------------------------------------------------------------------------------
+
+
+def test_means_gains_marks_and_ranks() -> None:
+    values: dict[str, list[float | None]] = {"identity": [20, 22], "a": [25, 27], "b": [19, 21], "c": [24, 26]}
+    board = only(table(values))
+    assert [(r.model.name, r.rank) for r in board.rows] == [("a", 1), ("c", 2), ("identity", 3), ("b", 4)]
+    a, b, c, base = (board.row(n).entries["psnr"] for n in ("a", "b", "c", "identity"))  # type: ignore[union-attr]
+    assert (a.mean, a.gain, a.best, a.harm) == (26, 5, True, False)
+    assert (b.gain, b.harm, b.better) == (-1, True, False)
+    assert c.second
+    assert (base.gain, base.best, base.better) == (None, False, None)
+    assert board.frames == 4
+    assert board.rows[0].seconds_per_frame == 0.5
+
+
+def test_lower_is_better_where_it_is() -> None:
+    values: dict[str, list[float | None]] = {"identity": [0.2], "a": [0.1], "b": [0.3]}
+    board = only(table(values, WARP))
+    assert [r.model.name for r in board.rows] == ["a", "identity", "b"]
+    assert board.rows[0].entries["warp_error"].better
+    assert board.rows[2].entries["warp_error"].harm
+
+
+def test_ties_share_rank_and_mark() -> None:
+    board = only(table({"a": [5, 5], "b": [5, 5], "c": [4, 4]}))
+    assert [r.rank for r in board.rows] == [1, 1, 3]
+    assert [r.entries["psnr"].best for r in board.rows] == [True, True, False]
+
+
+def test_a_hole_has_a_reason_and_takes_the_rank() -> None:
+    cells = table({"identity": [20, 21], "a": [30, None], "b": [25, 25]})
+    cells += [cell("c", "clip0", 40.0)]
+    board = only(cells)
+    ranks = {r.model.name: r.rank for r in board.rows}
+    assert ranks == {"b": 1, "identity": 2, "a": None, "c": None}
+    a, c = board.row("a"), board.row("c")
+    assert a is not None
+    assert c is not None
+    assert a.entries["psnr"].hole == '1 of 2 clips missing: on "clip1" it broke'
+    assert c.entries["psnr"].hole == '1 of 2 clips missing ("clip1" was not run)'
+    assert a.entries["psnr"].mean is None
+    assert not a.complete
+
+
+def test_infinite_figures_stay_infinite_and_are_said() -> None:
+    board = only(table({"identity": [20, 20, 20], "a": [math.inf, 30, 30]}))
+    entry = board.rows[0].entries["psnr"]
+    assert entry.mean == math.inf
+    assert entry.gain == math.inf
+    assert entry.interval is not None
+    assert entry.interval.low is None
+    assert "infinite" in board.notes[0]
+    same = only(table({"identity": [math.inf], "a": [math.inf]})).row("a")
+    assert same is not None
+    assert same.entries["psnr"].gain == 0
+
+
+def test_other_conventions_and_other_data_stand_apart() -> None:
+    cells = table({"identity": [20, 20], "a": [25, 25], "b": [26, 26]})
+    newer = PSNR.model_copy(update={"version": 2})
+    cells += table({"new": [29, 29]}, newer)
+    cells += [cell("other", "clip0", 28.0, data_sha256="changed"), cell("other", "clip1", 28.0)]
+    first, *others = boards(cells)
+    assert [r.model.name for r in first.rows if r.rank] == ["b", "a", "identity"]
+    reasons = " ".join(b.reason or "" for b in others)
+    assert "another convention (default@1/psnr@2" in reasons
+    assert 'the clip "clip0" was another one' in reasons
+    row = first.row("other")
+    assert row is not None
+    assert row.rank is None
+
+
+def test_without_identity_there_is_no_gain() -> None:
+    board = only(table({"a": [25.0, 26.0]}))
+    assert board.rows[0].entries["psnr"].gain is None
+    assert boards([]) == []
+
+
+def test_long_form() -> None:
+    data = frame(table({"identity": [20.0], "a": [None]}))
+    assert list(data["status"]) == ["ok", "failed"]
+    assert data["seconds_per_frame"].tolist() == [0.5, 0.5]
+    assert data["convention"].nunique() == 1
+    assert len(frame([])) == 0
+
+
+# --- statistics ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("skewed", [False, True])
+def test_bca_agrees_with_scipy(seed: int, skewed: bool) -> None:
+    """Two bootstraps of 10,000 resamples each: ends within a few per cent of the interval's width."""
+    generator = np.random.default_rng(seed)
+    data = generator.lognormal(size=40) if skewed else generator.normal(size=40)
+    low, high = bca(data[None])[0]
+    theirs = scipy_stats.bootstrap((data,), np.mean, n_resamples=10_000, method="BCa", rng=np.random.default_rng(7))
+    width = high - low
+    assert low == pytest.approx(theirs.confidence_interval.low, abs=0.05 * width)
+    assert high == pytest.approx(theirs.confidence_interval.high, abs=0.05 * width)
+
+
+def test_bca_covers_what_it_should() -> None:
+    """Of 400 samples of 30 normal values, the interval holds the true mean in about 95 %."""
+    data = np.random.default_rng(3).normal(size=(400, 30))
+    ends = bca(data, resamples=2000)
+    covered = np.mean((ends[:, 0] < 0) & (ends[:, 1] > 0))
+    assert 0.90 < covered < 0.98
+
+
+def test_intervals_say_how_they_were_made() -> None:
+    assert mean_interval([1.0, 2.0]).method == "none: 2 clips, at least 3 are needed"
+    assert mean_interval([1.0, math.inf, 2.0]).low is None
+    assert mean_interval([2.0, 2.0, 2.0]).low == 2.0
+    t = mean_interval([1.0, 2.0, 4.0, 3.0])
+    theirs = scipy_stats.ttest_1samp([1.0, 2.0, 4.0, 3.0], 0).confidence_interval(0.95)
+    assert (t.low, t.high) == pytest.approx((theirs.low, theirs.high))
+    assert mean_interval(np.arange(8.0)).method == "BCa bootstrap"
+    assert mean_interval(np.arange(8.0)) == mean_interval(np.arange(8.0))
+
+
+# --- export --------------------------------------------------------------------------------------
+
+
+def test_exports() -> None:
+    cells = table({"identity": [20.0, 21.0], "a_b|c": [25.0, 26.0], "d": [24.0, None]})
+    found = boards(cells)
+    rows = list(csv.DictReader(io.StringIO(export.to_csv(found))))
+    assert rows[0]["model"] == "a_b|c"
+    assert float(rows[0]["mean"]) == 25.5
+    assert rows[-1]["hole"].startswith("1 of 2 clips")
+    markdown = export.to_markdown(found)
+    assert r"a\_b\|c | **25.50** |" in markdown
+    latex = export.to_latex(found)
+    assert r"a\_b|c & \textbf{25.50} \\" in latex
+    assert latex.count("&") == 4
+    document = json.loads(export.to_json(found))
+    assert document[0]["rows"][0]["entries"]["psnr"]["mean"] == 25.5
+    infinite = json.loads(export.to_json(boards([cell("a", "c", math.inf)])))
+    assert infinite[0]["rows"][0]["entries"]["psnr"]["mean"] == "inf"
