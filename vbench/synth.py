@@ -408,7 +408,7 @@ def _run(tasks: list[Task], workers: int, progress: Callable[[int], None]) -> li
 
 
 def _report_failures(failed: list[Outcome], total: int) -> str:
-    lines = [f"{len(failed)} of {total} clips could not be made; the others are finished."]
+    lines = [f"{len(failed)} of {total} steps failed; what could be made is finished and kept."]
     lines += [f"- {outcome.task.label}: {outcome.error}" for outcome in failed]
     lines += [outcome.detail for outcome in failed if outcome.detail][:1]
     return "\n".join(lines)

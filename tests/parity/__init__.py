@@ -1,0 +1,1 @@
+"""Networks against what the official ones compute."""

@@ -1,0 +1,35 @@
+"""Fills a network with the numbers of the parity fixtures: a generator per parameter, seeded by its name."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def filled(manifest: Path) -> dict[str, torch.Tensor]:
+    """State dict of a manifest, float64, without the buffers that a constructor makes itself."""
+    document: dict[str, Any] = json.loads(manifest.read_text("utf-8"))
+    out = {}
+    for name, entry in document["tensors"].items():
+        kind, shape = entry["kind"], tuple(entry["shape"])
+        if kind == "buffer":
+            continue
+        generator = np.random.default_rng(zlib.crc32(name.encode()))
+        if kind == "running_var":
+            values = generator.uniform(0.5, 1.5, size=shape)
+        else:
+            normal = generator.standard_normal(shape)
+            gain = entry.get("gain", document.get("gain", 1.0))
+            values = {
+                "weight": lambda: gain * np.sqrt(2.0 / int(np.prod(shape[1:]))) * normal,
+                "norm_weight": lambda: 1.0 + 0.1 * normal,
+                "bias": lambda: 0.05 * normal,
+                "running_mean": lambda: 0.1 * normal,
+            }[kind]()
+        out[name] = torch.from_numpy(np.asarray(values))
+    return out

@@ -1,0 +1,284 @@
+"""Synth, run and report on small clips: what is made, what is kept, what is said."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from skimage.metrics import peak_signal_noise_ratio
+from typer.testing import CliRunner
+
+from leaderboards.store import iter_cells
+from vbench.cli import app
+from vbench.clip import open_clip
+from vbench.datasets import find_datasets
+from vbench.errors import InputError, RunError, VbenchError
+from vbench.workspace import TEMPORARY, Workspace
+
+MakeClip = Callable[..., Path]
+
+
+def vbench(*arguments: object) -> str:
+    """Run a command in this process; errors are raised, output is given back."""
+    result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=True)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file below ``folder`` with its content; JSON without what the machine's versions say."""
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file() and ".lock" not in p.name}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "my runs"
+
+
+@pytest.fixture
+def sources(moving: NDArray[np.uint8], clip_folder: MakeClip) -> Path:
+    clip_folder(moving, "a clip")
+    clip_folder(np.ascontiguousarray(moving[..., :1]), "gray <b>")
+    return clip_folder(moving[::-1, :35, :47], "odd").parent
+
+
+def test_synth_lays_out_what_it_says(root: Path, sources: Path, moving: NDArray[np.uint8]) -> None:
+    out = vbench("synth", "-p", "oldfilm", "--variant", "light,heavy", "-s", sources, "--root", root, "--workers", 1)
+    assert "6 made" in out
+    assert f"vbench run --models all --root '{root}'" in out
+    light, heavy = (root / "datasets" / f"oldfilm-{v}" for v in ("light", "heavy"))
+    for name in ("a clip", "gray <b>", "odd"):
+        for room in ("gt", "lq", "mask"):
+            assert len(list((light / room / name).glob("*.png"))) == 6
+        recipe = json.loads((light / "recipe" / f"{name}.json").read_text())["recipe"]
+        assert [s["kind"] for s in recipe["steps"]][-1] == "flicker"
+    # Ground truth of black-and-white film is black and white, in three channels where the clip had three.
+    truth = open_clip(light / "gt" / "a clip").read(0, 1)[0].astype(float)
+    wanted = np.floor(moving[0] @ np.array([0.299, 0.587, 0.114]) + 0.5)
+    assert (truth == wanted[..., None]).all()
+    assert open_clip(light / "lq" / "gray <b>").info.channels == 1
+    one, other = (d / "gt" / "a clip" / "00000000.png" for d in (light, heavy))
+    assert os.stat(one).st_ino == os.stat(other).st_ino  # linked, not copied
+    (facts,) = [d.facts for d in find_datasets(Workspace(root), ["oldfilm-light"])]
+    assert [c.name for c in facts.clips] == ["a clip", "gray <b>", "odd"]
+    assert facts.severity == 1
+    assert not list(root.rglob(f"{TEMPORARY}*"))
+
+
+def test_synth_again_makes_nothing_and_more_workers_make_the_same(root: Path, sources: Path, tmp_path: Path) -> None:
+    command = ["synth", "-p", "noise", "--variant", "gaussian25,camera", "-s", sources, "--seed", 7]
+    vbench(*command, "--root", root, "--workers", 1)
+    before = {p: p.stat().st_mtime_ns for p in root.rglob("*.png")}
+    assert "nothing to do, 6 were there already" in vbench(*command, "--root", root)
+    assert {p: p.stat().st_mtime_ns for p in root.rglob("*.png")} == before
+    vbench(*command, "--root", tmp_path / "two", "--workers", 2)
+    assert tree(tmp_path / "two") == tree(root)
+
+
+def test_synth_refuses_to_mix(root: Path, sources: Path, moving: NDArray[np.uint8], clip_folder: MakeClip, tmp_path: Path) -> None:
+    base = ["synth", "-p", "noise", "--variant", "gaussian25", "--root", root, "--workers", 1]
+    vbench(*base, "-s", sources / "odd")
+    with pytest.raises(InputError, match="made with seed 0.*asks for seed 1.*--replace"):
+        vbench(*base, "-s", sources / "odd", "--seed", 1)
+    with pytest.raises(InputError, match='already has a clip "odd"'):
+        vbench(*base, "-s", sources / "odd", "--max-frames", 2)
+    vbench(*base, "-s", sources / "a clip")  # other clips may join
+    (dataset,) = find_datasets(Workspace(root))
+    assert [p.name for p in dataset.pairs()] == ["a clip", "odd"]
+    vbench(*base, "-s", sources / "odd", "--seed", 1, "--replace")
+    (dataset,) = find_datasets(Workspace(root))
+    assert ([p.name for p in dataset.pairs()], dataset.facts.seed) == (["odd"], 1)
+
+
+def test_one_broken_clip_does_not_stop_the_others(root: Path, sources: Path) -> None:
+    (sources / "odd" / "00003.png").write_bytes(b"no picture")
+    with pytest.raises(RunError, match=r'(?s)1 of 5 steps failed.*decode "odd".*00003\.png'):
+        vbench("synth", "-p", "noise", "--variant", "gaussian25", "-s", sources, "--root", root, "--workers", 1)
+    (dataset,) = find_datasets(Workspace(root))
+    assert [p.name for p in dataset.pairs()] == ["a clip", "gray <b>"]
+
+
+def test_run_measures_what_an_independent_library_measures(root: Path, sources: Path) -> None:
+    vbench("synth", "-p", "noise", "--variant", "gaussian25", "-s", sources, "--root", root, "--workers", 1)
+    out = vbench("run", "--models", "identity,temporal-median", "--root", root, "--workers", 1)
+    assert "6 clips restored, 18 results measured" in out
+    cells = list(iter_cells(root))
+    assert len(cells) == 18
+    for cell in cells:
+        assert cell.status == "ok"
+        assert len(cell.frames) == (5 if cell.metric.name == "warp_error" else 6)
+        assert cell.value == pytest.approx(np.mean(cell.frames))
+        if cell.metric.name == "psnr":
+            base = root / "datasets" / cell.dataset / "gt" / cell.clip
+            truth, restored = (open_clip(p).read(0, 6) for p in (base, root / "restored" / cell.dataset / cell.model / cell.clip))
+            wanted = [peak_signal_noise_ratio(a, b, data_range=255) for a, b in zip(truth, restored, strict=True)]
+            assert cell.frames == pytest.approx(wanted, abs=1e-9)
+    summary = json.loads((root / "results" / "run.json").read_text())
+    assert [m["status"] for m in summary["models"]] == ["ran", "ran"]
+
+
+def test_run_goes_on_where_it_stopped(root: Path, sources: Path) -> None:
+    vbench("synth", "-p", "noise", "--variant", "gaussian25", "-s", sources, "--root", root, "--workers", 1)
+    command = ["run", "--models", "identity,hqdn3d", "--root", root, "--workers", 1]
+    vbench(*command)
+    before = {p: p.read_bytes() for p in (root / "results").rglob("psnr.json")}
+    assert "0 clips restored, 0 results measured, 18 were there already" in vbench(*command)
+    victim = root / "results" / "noise-gaussian25" / "hqdn3d" / "odd" / "psnr.json"
+    victim.unlink()
+    (root / "restored" / "noise-gaussian25" / "identity" / "a clip.json").unlink()
+    assert "1 clips restored, 4 results measured, 14 were there already" in vbench(*command)
+    after = {p: p.read_bytes() for p in (root / "results").rglob("psnr.json")}
+    assert {p for p in before if _figures(before[p]) != _figures(after[p])} == set()
+
+
+def _figures(data: bytes) -> Any:
+    document = json.loads(data)
+    document.pop("cost")
+    return document
+
+
+def test_models_without_weights_are_listed_and_never_run(root: Path, sources: Path) -> None:
+    vbench("synth", "-p", "noise", "--variant", "gaussian25", "-s", sources / "odd", "--root", root, "--workers", 1)
+    out = vbench("run", "--models", "all", "--root", root, "--workers", 1)
+    assert out.count("needs its weights") == 4
+    assert "vbench weights import FILE --model dncnn-s25" in out
+    assert not [c for c in iter_cells(root) if c.model.startswith("dncnn")]
+    with pytest.raises(VbenchError, match="dncnn-s25 needs its weights"):
+        vbench("run", "--models", "dncnn-s25", "--root", root)
+
+
+def test_a_failing_model_is_a_hole_and_is_tried_again(root: Path, sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vbench("synth", "-p", "noise", "--variant", "gaussian25", "-s", sources / "odd", "--root", root, "--workers", 1)
+    from vbench import run as run_module
+
+    real = run_module._restorer
+
+    def broken(model: Any, device: str) -> Any:
+        if model.name == "hqdn3d":
+            raise RunError("it fell over")
+        return real(model, device)
+
+    monkeypatch.setattr(run_module, "_restorer", broken)
+    result = CliRunner().invoke(app, ["run", "--models", "identity,hqdn3d", "--root", str(root), "--workers", "1"])
+    assert result.exit_code == 1
+    assert "it fell over" in result.output
+    failed = [c for c in iter_cells(root) if c.model == "hqdn3d"]
+    assert {c.status for c in failed} == {"failed"}
+    assert all(c.value is None and "it fell over" in (c.error or "") for c in failed)
+    monkeypatch.setattr(run_module, "_restorer", real)
+    assert "1 clips restored, 3 results measured" in vbench("run", "--models", "identity,hqdn3d", "--root", root, "--workers", 1)
+    assert {c.status for c in iter_cells(root)} == {"ok"}
+
+
+def test_frames_that_were_changed_are_found_out(root: Path, sources: Path) -> None:
+    vbench("synth", "-p", "noise", "--variant", "gaussian25", "-s", sources / "odd", "--root", root, "--workers", 1)
+    base = root / "datasets" / "noise-gaussian25"
+    (base / "lq" / "odd" / "00000001.png").write_bytes((base / "lq" / "odd" / "00000002.png").read_bytes())
+    result = CliRunner().invoke(app, ["run", "--models", "identity", "--root", str(root), "--workers", "1"])
+    assert result.exit_code == 1
+    assert "are not those that `vbench synth` made" in result.output
+    (base / "lq" / "odd" / "00000005.png").unlink()
+    result = CliRunner().invoke(app, ["run", "--models", "identity", "--root", str(root), "--workers", "1"])
+    assert "holds 5 frames" in result.output
+
+
+def test_nothing_to_run_on_says_what_to_do(root: Path) -> None:
+    with pytest.raises(InputError, match="no data set.*vbench synth --profile oldfilm"):
+        vbench("run", "--root", root)
+    with pytest.raises(InputError, match="no results.*vbench run --models all"):
+        vbench("report", "table", "--root", root)
+    with pytest.raises(InputError, match="no results"):
+        vbench("report", "html", "--root", root)
+
+
+def test_names_that_are_nearly_right(root: Path, sources: Path) -> None:
+    with pytest.raises(InputError, match='no profile "oldflim".*"oldfilm"'):
+        vbench("synth", "-p", "oldflim", "--root", root)
+    with pytest.raises(InputError, match='no variant "lite".*"light"|no variant "lite"'):
+        vbench("synth", "-p", "oldfilm", "--variant", "lite", "--root", root)
+    vbench("synth", "-p", "noise", "--variant", "gaussian25", "-s", sources / "odd", "--root", root, "--workers", 1)
+    with pytest.raises(InputError, match='no data set "noise-gausian25".*"noise-gaussian25"'):
+        vbench("run", "-d", "noise-gausian25", "--root", root)
+    with pytest.raises(InputError, match='no model "identiy".*"identity"'):
+        vbench("run", "-m", "identiy", "--root", root)
+    with pytest.raises(InputError, match="--device gpu|no device"):
+        vbench("run", "-m", "identity", "--device", "gpu", "--root", root)
+    with pytest.raises(InputError, match="cannot be made"):
+        vbench("synth", "-p", "noise", "-s", sources / "odd", "--root", sources / "odd" / "00000.png" / "x")
+
+
+def test_two_commands_do_not_share_a_root(root: Path) -> None:
+    with Workspace(root).lock("run"), pytest.raises(RunError, match=r"in use by `vbench run` \(process"), Workspace(root).lock("synth"):
+        pass
+    with Workspace(root).lock("synth"):
+        pass  # free again
+
+
+def test_score(sources: Path, moving: NDArray[np.uint8], clip_folder: MakeClip) -> None:
+    noisy = np.clip(moving + np.random.default_rng(0).normal(0, 8, moving.shape) + 0.5, 0, 255).astype(np.uint8)
+    other = clip_folder(noisy, "noisy")
+    document = json.loads(vbench("score", "--gt", sources / "a clip", "--pred", other, "--json"))
+    wanted = [peak_signal_noise_ratio(a, b, data_range=255) for a, b in zip(moving, noisy, strict=True)]
+    assert document["metrics"]["psnr"]["frames"] == pytest.approx(wanted, abs=1e-9)
+    assert set(document["metrics"]) == {"psnr", "ssim", "warp_error"}
+    text = vbench("score", "--gt", sources / "a clip", "--pred", other, "--metrics", "psnr", "--frames", "1:3")
+    assert re.search(rf"psnr \[dB\] ↑\s+{np.mean(wanted[1:3]):.2f}", text)
+    same = json.loads(vbench("score", "--gt", other, "--pred", other, "--metrics", "psnr", "--json"))
+    assert same["metrics"]["psnr"]["mean"] == "inf"
+
+
+def test_score_of_what_cannot_be_compared(sources: Path, moving: NDArray[np.uint8], clip_folder: MakeClip) -> None:
+    short = clip_folder(moving[:4], "short")
+    one = clip_folder(moving[:1], "one")
+    with pytest.raises(InputError, match="Frame counts differ.*has 6.*has 4"):
+        vbench("score", "--gt", sources / "a clip", "--pred", short)
+    with pytest.raises(InputError, match="Sizes differ.*80 x 64.*47 x 35"):
+        vbench("score", "--gt", sources / "a clip", "--pred", sources / "odd")
+    with pytest.raises(InputError, match="is colour and .* is gray"):
+        vbench("score", "--gt", sources / "a clip", "--pred", sources / "gray <b>")
+    with pytest.raises(InputError, match="warp_error compares neighbouring frames and needs at least 2"):
+        vbench("score", "--gt", one, "--pred", one)
+
+
+def test_tables_in_every_format(root: Path, sources: Path) -> None:
+    vbench("synth", "-p", "noise", "--variant", "gaussian25", "-s", sources, "--root", root, "--workers", 1)
+    vbench("run", "--models", "identity,temporal-median,unsharp", "--root", root, "--workers", 1)
+    text = vbench("report", "table", "--root", root)
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "psnr [dB] ↑" in text
+    assert vbench("report", "table", "-f", "csv", "--root", root).startswith("dataset,protocol,model")
+    for form in ("markdown", "latex", "json"):
+        assert "temporal-median" in vbench("report", "table", "-f", form, "--root", root)
+
+
+def test_lists_and_doctor(root: Path) -> None:
+    assert "gaussian25" in vbench("profiles", "list")
+    assert "exposure-blur: shutter 0.5" in vbench("profiles", "show", "blur")
+    assert "temporal-median" in vbench("models")
+    assert "VBENCH_ASSETS" in vbench("weights", "list")
+    lines = vbench("doctor", "--root", root).splitlines()
+    assert {"ok", "note", "missing"} >= {line.split()[0] for line in lines}
+    assert any("libx264" in line for line in lines)
+    assert sum("vbench weights import" in line for line in lines) == 4
+
+
+@pytest.mark.shared
+def test_dncnn_gains_more_than_seven_decibels(shared: Path, root: Path, own_assets: Path) -> None:
+    """Gaussian noise of sigma 25 on a real gray clip, by the official weights."""
+    vbench("weights", "import", shared / "data" / "weights" / "dncnn_s25.pth")
+    source = shared / "data" / "clips" / "factory_1080p30"
+    vbench("synth", "-p", "noise", "--variant", "gaussian25", "-s", source, "--max-frames", 1, "--root", root, "--workers", 1)
+    vbench("run", "-m", "identity,dncnn-s25", "--metrics", "psnr", "--root", root, "--workers", 1)
+    figures = {c.model: c.value for c in iter_cells(root)}
+    assert figures["dncnn-s25"] is not None
+    assert figures["identity"] is not None
+    assert figures["dncnn-s25"] - figures["identity"] > 7
