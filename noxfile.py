@@ -44,7 +44,15 @@ def bench(session: nox.Session) -> None:
     """Benchmarks: ours and what one would use instead, side by side in one run."""
     _install(session)
     session.run(
-        "python", "-m", "pytest", "--benchmark-only", "-p", "no:xdist", "tests/bench", *session.posargs, external=True
+        "python",
+        "-m",
+        "pytest",
+        "--benchmark-only",
+        "-p",
+        "no:xdist",
+        "tests/bench",
+        *session.posargs,
+        external=True,
     )
 
 

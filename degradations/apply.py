@@ -90,9 +90,7 @@ def draw(profile: Profile, variant: str, shape: ClipShape, *, seed: int = 0, cli
     )
 
 
-def replay(
-    recipe: Recipe, chunks: Iterable[Damage | Tensor], subframes: Subframes | None = None
-) -> Iterator[Damage]:
+def replay(recipe: Recipe, chunks: Iterable[Damage | Tensor], subframes: Subframes | None = None) -> Iterator[Damage]:
     """Damage a clip as a recipe says, lazily, chunk by chunk.
 
     Args:

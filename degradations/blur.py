@@ -42,7 +42,7 @@ def disc(radius: float) -> NDArray[np.float32]:
     inside = (steps[:, None] ** 2 + steps[None] ** 2 <= radius**2).astype(np.float64)
     side = 2 * half + 1
     kernel = inside.reshape(side, fine, side, fine).sum(axis=(1, 3))
-    return (kernel / kernel.sum()).astype(np.float32)
+    return np.asarray(kernel / kernel.sum(), dtype=np.float32)
 
 
 def path_kernel(points: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -53,9 +53,14 @@ def path_kernel(points: NDArray[np.float64]) -> NDArray[np.float32]:
     x, y = points[:, 0] + half, points[:, 1] + half
     x0, y0 = np.floor(x).astype(int), np.floor(y).astype(int)
     fx, fy = x - x0, y - y0
-    for dx, dy, weight in ((0, 0, (1 - fx) * (1 - fy)), (1, 0, fx * (1 - fy)), (0, 1, (1 - fx) * fy), (1, 1, fx * fy)):
+    for dx, dy, weight in (
+        (0, 0, (1 - fx) * (1 - fy)),
+        (1, 0, fx * (1 - fy)),
+        (0, 1, (1 - fx) * fy),
+        (1, 1, fx * fy),
+    ):
         np.add.at(kernel, (y0 + dy, x0 + dx), weight)
-    return (kernel / kernel.sum()).astype(np.float32)
+    return np.asarray(kernel / kernel.sum(), dtype=np.float32)
 
 
 class GaussianBlur(Degradation):
@@ -71,7 +76,7 @@ class GaussianBlur(Degradation):
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
         """See the class."""
         half = int(np.ceil(4 * self.sigma))
-        line = cv2.getGaussianKernel(2 * half + 1, self.sigma)
+        line = np.asarray(cv2.getGaussianKernel(2 * half + 1, self.sigma), dtype=np.float64)
         return Damage(_separable(frames, line), mask)
 
 
@@ -123,7 +128,8 @@ class CameraShake(Degradation):
         across = 0.25 * g.standard_normal() * time**2 + 0.2 * g.standard_normal() * time**3
         angle = params["angle"] + 0.5 * g.standard_normal()
         points = np.stack(
-            [along * np.cos(angle) - across * np.sin(angle), along * np.sin(angle) + across * np.cos(angle)], axis=1
+            [along * np.cos(angle) - across * np.sin(angle), along * np.sin(angle) + across * np.cos(angle)],
+            axis=1,
         )
         points -= points.mean(axis=0)
         extent = np.hypot(points[:, 0], points[:, 1]).max()
@@ -161,7 +167,11 @@ class ExposureBlur(Degradation):
 
     def sample(self, shape: ClipShape, rng: Rng) -> Params:
         """Nothing is random; the instants are the same for every frame."""
-        return {"times": [float(t) for t in (np.arange(self.samples) + 0.5) / self.samples * self.shutter - self.shutter / 2]}
+        return {
+            "times": [
+                float(t) for t in (np.arange(self.samples) + 0.5) / self.samples * self.shutter - self.shutter / 2
+            ]
+        }
 
     def stream(
         self, chunks: Iterable[Damage], params: Params, shape: ClipShape, subframes: Subframes | None = None
@@ -205,7 +215,11 @@ class ExposureBlur(Degradation):
 
 def _gray8(frame: Tensor) -> NDArray[np.uint8]:
     image = np.clip(np.floor(frame.numpy() * 255 + 0.5), 0, 255).astype(np.uint8)
-    gray = image[0] if len(image) == 1 else cv2.cvtColor(np.ascontiguousarray(image.transpose(1, 2, 0)), cv2.COLOR_RGB2GRAY)
+    gray = (
+        image[0]
+        if len(image) == 1
+        else cv2.cvtColor(np.ascontiguousarray(image.transpose(1, 2, 0)), cv2.COLOR_RGB2GRAY)
+    )
     return np.ascontiguousarray(gray, dtype=np.uint8)
 
 
@@ -226,7 +240,11 @@ def _between(centre: Tensor, near: Tensor, flow: NDArray[np.float32], t: float) 
     def pull(frame: Tensor, share: float) -> NDArray[np.float32]:
         image = np.ascontiguousarray(frame.numpy().transpose(1, 2, 0))
         moved = cv2.remap(
-            image, x + share * flow[..., 0], y + share * flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            image,
+            x + share * flow[..., 0],
+            y + share * flow[..., 1],
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
         )
         return np.asarray(moved, dtype=np.float32).reshape(height, width, -1)
 

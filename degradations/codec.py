@@ -74,7 +74,15 @@ class Codec(Degradation):
                 "pix_fmt": "yuv420p",
                 "x265-params": f"qp={q}:pools=1:frame-threads=1:log-level=error",
             },
-            "vp9": {"c:v": "libvpx-vp9", "qmin": q, "qmax": q, "crf": q, "b:v": 0, "cpu-used": 4, "pix_fmt": "yuv420p"},
+            "vp9": {
+                "c:v": "libvpx-vp9",
+                "qmin": q,
+                "qmax": q,
+                "crf": q,
+                "b:v": 0,
+                "cpu-used": 4,
+                "pix_fmt": "yuv420p",
+            },
             "av1": {
                 "c:v": "libsvtav1",
                 "preset": 10,
@@ -144,9 +152,15 @@ def _encode(frames: Iterator[NDArray[np.uint8]], path: Path, options: dict[str, 
     stream = ffmpeg.input("pipe:0", format="rawvideo", pix_fmt="rgb24", s=f"{width}x{height}", framerate=rate)
     # Accurate rounding makes the conversion to YUV independent of the processor's instruction sets.
     stream = stream.output(
-        str(path), **options, threads=1, sws_flags="bicubic+accurate_rnd+full_chroma_int+bitexact", fps_mode="passthrough"
+        str(path),
+        **options,
+        threads=1,
+        sws_flags="bicubic+accurate_rnd+full_chroma_int+bitexact",
+        fps_mode="passthrough",
     )
-    command = stream.global_args("-hide_banner", "-nostdin", "-loglevel", "error").overwrite_output().compile(cmd=_exe())
+    command = (
+        stream.global_args("-hide_banner", "-nostdin", "-loglevel", "error").overwrite_output().compile(cmd=_exe())
+    )
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert process.stdin is not None  # noqa: S101 - asked for above
     assert process.stderr is not None  # noqa: S101

@@ -68,9 +68,7 @@ class Profile(BaseModel):
             ValueError: no such variant; the text names the nearest.
         """
         if name not in self.variants:
-            raise ValueError(
-                f'The profile "{self.name}" has no variant "{name}". {nearest(name, self.variants)}'
-            )
+            raise ValueError(f'The profile "{self.name}" has no variant "{name}". {nearest(name, self.variants)}')
         return self.variants[name]
 
     def build(self, variant: str) -> list[Degradation]:
@@ -95,9 +93,7 @@ class Profile(BaseModel):
                 first = next((e for e in error.errors() if e["type"] == "extra_forbidden"), error.errors()[0])
                 name = ".".join(str(part) for part in first["loc"]) or "settings"
                 hint = f" {nearest(name, made.model_fields)}" if first["type"] == "extra_forbidden" else ""
-                raise ValueError(
-                    f"{where} ({kind}): {name} = {first['input']!r}: {first['msg']}.{hint}"
-                ) from error
+                raise ValueError(f"{where} ({kind}): {name} = {first['input']!r}: {first['msg']}.{hint}") from error
         for number, built in enumerate(out[1:], 2):
             if built.uses_subframes:
                 raise ValueError(

@@ -111,9 +111,7 @@ def to_latex(boards: list[Board]) -> str:
     parts = []
     for board in boards:
         arrows = {"higher": r"$\uparrow$", "lower": r"$\downarrow$"}
-        heads = [
-            _tex(m.name) + (f" [{m.unit}]" if m.unit else "") + " " + arrows[m.direction] for m in board.metrics
-        ]
+        heads = [_tex(m.name) + (f" [{m.unit}]" if m.unit else "") + " " + arrows[m.direction] for m in board.metrics]
         lines = [
             r"\begin{table}",
             r"\centering",
@@ -132,7 +130,9 @@ def to_latex(boards: list[Board]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-_TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {c: "\\" + c for c in "&%$#_{}"}
+_TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
+    c: "\\" + c for c in "&%$#_{}"
+}
 
 
 def _tex(text: str) -> str:

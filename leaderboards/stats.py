@@ -39,7 +39,9 @@ def mean_interval(values: ArrayLike) -> Interval:
     if not np.isfinite(data).all():
         return Interval(None, None, "none: a clip's figure is infinite")
     if len(data) < FEWEST:
-        return Interval(None, None, f"none: {len(data)} clip{'' if len(data) == 1 else 's'}, at least {FEWEST} are needed")
+        return Interval(
+            None, None, f"none: {len(data)} clip{'' if len(data) == 1 else 's'}, at least {FEWEST} are needed"
+        )
     if np.ptp(data) == 0:
         return Interval(float(data[0]), float(data[0]), "all clips equal")
     if len(data) < FEWEST_FOR_BOOTSTRAP:

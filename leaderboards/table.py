@@ -206,16 +206,16 @@ def _board(dataset: str, protocol: str, cells: Sequence[Cell], reason: str | Non
     )
 
 
-def _entry(
-    by_key: dict[tuple[str, str, str], Cell], model: str, metric: MetricFacts, clips: Sequence[str]
-) -> Entry:
+def _entry(by_key: dict[tuple[str, str, str], Cell], model: str, metric: MetricFacts, clips: Sequence[str]) -> Entry:
     found = {clip: by_key.get((model, metric.name, clip)) for clip in clips}
     good = {k: c for k, c in found.items() if c is not None and c.status == "ok" and c.value is not None}
     missing = [k for k in clips if k not in good]
     if missing:
         failed = [c for c in (found[k] for k in missing) if c is not None]
         why = f"{len(missing)} of {len(clips)} clips missing"
-        why += f': on "{failed[0].clip}" {failed[0].error or "no figure"}' if failed else f' ("{missing[0]}" was not run)'
+        why += (
+            f': on "{failed[0].clip}" {failed[0].error or "no figure"}' if failed else f' ("{missing[0]}" was not run)'
+        )
         return Entry(None, None, len(good), sum(len(c.frames) for c in good.values()), hole=why)
     values = [float(c.value) for c in good.values() if c.value is not None]
     entry = {
@@ -266,6 +266,6 @@ def _ranks(entries: dict[str, dict[str, Entry]], metric: str, higher: bool) -> d
     }
     out = {}
     for model, mean in means.items():
-        better = [m for m in means.values() if (m > mean if higher else m < mean)]  # type: ignore[operator]
+        better = [m for m in means.values() if (m > mean if higher else m < mean)]
         out[model] = 1 + len(better)
     return out

@@ -142,7 +142,9 @@ def _plan(pairs: Sequence[tuple[str, str, list[_Source]]], budget: int) -> tuple
         clips = max(1, int(clips * budget / per_frame))
         notes.append(f"Pictures of at most {clips} clips of each data set are shown, to keep the report small.")
     if frames < most:
-        notes.append(f"{frames} of up to {most} frames of each clip are shown, evenly spread; figures cover all frames.")
+        notes.append(
+            f"{frames} of up to {most} frames of each clip are shown, evenly spread; figures cover all frames."
+        )
     return frames, clips, notes
 
 

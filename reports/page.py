@@ -94,7 +94,7 @@ class PageFacts:
 
 
 def script_json(value: Any) -> str:
-    """JSON that may stand inside a script element: nothing in it can end the element.
+    r"""JSON that may stand inside a script element: nothing in it can end the element.
 
     Example:
         >>> script_json("</script>")
@@ -209,7 +209,10 @@ def _list(names: Sequence[str]) -> str:
 def _board(index: int, board: Board, data: dict[str, Any]) -> BoardView:
     ranges = {m.name: _range(board, m.name) for m in board.metrics}
     methods = {
-        e.interval.method for row in board.rows for e in row.entries.values() if e.interval is not None and e.mean is not None
+        e.interval.method
+        for row in board.rows
+        for e in row.entries.values()
+        if e.interval is not None and e.mean is not None
     }
     return BoardView(
         anchor=f"board-{index}",
@@ -217,7 +220,9 @@ def _board(index: int, board: Board, data: dict[str, Any]) -> BoardView:
         title=_title(board, data),
         description=str(data.get("description", "")),
         answer=_answer(board),
-        metrics=tuple(MetricView(m.name, m.unit, ARROWS[m.direction], m.direction, m.convention) for m in board.metrics),
+        metrics=tuple(
+            MetricView(m.name, m.unit, ARROWS[m.direction], m.direction, m.convention) for m in board.metrics
+        ),
         rows=tuple(_row(board, row, ranges) for row in board.rows),
         summary=f"{_count(len(board.clips), 'clip')}, {_count(board.frames, 'frame')}, protocol {board.protocol}",
         reason=board.reason or "",
@@ -288,9 +293,7 @@ def _cell(metric: str, entry: Entry, span: tuple[float, float]) -> CellView:
 # --- charts and commands -------------------------------------------------------------------------
 
 
-def _charts(
-    boards: Sequence[Board], data: dict[str, dict[str, Any]], order: dict[str, int]
-) -> list[tuple[str, str]]:
+def _charts(boards: Sequence[Board], data: dict[str, dict[str, Any]], order: dict[str, int]) -> list[tuple[str, str]]:
     """Severity curves of each profile that has them, then quality against cost over all boards."""
     out = []
     groups: dict[str, list[tuple[int, Board]]] = defaultdict(list)

@@ -41,7 +41,16 @@ def severity_chart(title: str, ticks: Sequence[tuple[float, str]], unit: str, li
         colour, dash, mark = style(line.number)
         shift = (k - (len(lines) - 1) / 2) * 0.006 * spread  # so that whiskers do not hide each other
         xs = [x + shift for x in line.x]
-        axes.plot(xs, line.y, color=colour, marker=mark, markersize=4, linewidth=1.5, dashes=dash or (), label=line.label)
+        axes.plot(
+            xs,
+            line.y,
+            color=colour,
+            marker=mark,
+            markersize=4,
+            linewidth=1.5,
+            dashes=dash or (),
+            label=line.label,
+        )
         for x, low, high in zip(xs, line.low, line.high, strict=True):
             if low is not None and high is not None:
                 axes.plot([x, x], [low, high], color=colour, linewidth=0.8, alpha=0.55)
@@ -57,7 +66,14 @@ def cost_chart(title: str, unit: str, points: Sequence[tuple[str, float, float, 
     axes.set_xscale("log")
     for name, seconds, value, number, best in points:
         colour, _, mark = style(number)
-        axes.plot([seconds], [value], marker=mark, color=colour, markersize=8 if best else 6, alpha=1.0 if best else 0.6)
+        axes.plot(
+            [seconds],
+            [value],
+            marker=mark,
+            color=colour,
+            markersize=8 if best else 6,
+            alpha=1.0 if best else 0.6,
+        )
         axes.annotate(
             name, (seconds, value), textcoords="offset points", xytext=(6, 4), fontsize=8, color=_INK,
             fontweight="bold" if best else "normal",
@@ -85,8 +101,8 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
     axes.tick_params(colors=_SOFT, labelcolor=_INK, labelsize=8)
     axes.xaxis.label.set_color(_INK)
     axes.yaxis.label.set_color(_INK)
-    axes.xaxis.label.set_size(9)
-    axes.yaxis.label.set_size(9)
+    axes.xaxis.label.set_fontsize(9)
+    axes.yaxis.label.set_fontsize(9)
     axes.grid(axis="y", color=_SOFT, alpha=0.25, linewidth=0.6)
     return figure, axes
 

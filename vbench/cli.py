@@ -76,12 +76,20 @@ def synth(
     profile: Annotated[str, typer.Option("--profile", "-p", help="oldfilm, codec, blur, noise, or your own .yaml.")],
     source: Annotated[
         list[Path] | None,
-        typer.Option("--source", "-s", help="A video, a folder of frames, or a folder of clips. Default: embedded clips."),
+        typer.Option(
+            "--source",
+            "-s",
+            help="A video, a folder of frames, or a folder of clips. Default: embedded clips.",
+        ),
     ] = None,
-    variant: Annotated[list[str] | None, typer.Option("--variant", help="Only these variants (a,b or repeated).")] = None,
+    variant: Annotated[
+        list[str] | None, typer.Option("--variant", help="Only these variants (a,b or repeated).")
+    ] = None,
     clip: Annotated[list[str] | None, typer.Option("--clip", help="Only these embedded clips.")] = None,
     frames: Annotated[str | None, typer.Option("--frames", help="Frames A:B of each source (A counts from 0).")] = None,
-    max_frames: Annotated[int | None, typer.Option("--max-frames", min=1, help="At most so many frames of each.")] = None,
+    max_frames: Annotated[
+        int | None, typer.Option("--max-frames", min=1, help="At most so many frames of each.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.")] = 0,
     replace: Annotated[bool, typer.Option("--replace", help="Make the data sets anew.")] = False,
     root: Root = DEFAULT_ROOT,
@@ -99,17 +107,30 @@ def synth(
 def run(
     models: Annotated[list[str] | None, typer.Option("--models", "-m", help="Names (a,b or repeated), or all.")] = None,
     dataset: Annotated[list[str] | None, typer.Option("--dataset", "-d", help="Only these data sets.")] = None,
-    metrics: Annotated[list[str] | None, typer.Option("--metrics", help="Names, or all. Default: the protocol's.")] = None,
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metrics", help="Names, or all. Default: the protocol's.")
+    ] = None,
     protocol: Annotated[str, typer.Option("--protocol", help="The conventions of measurement.")] = "default",
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    max_clips: Annotated[int | None, typer.Option("--max-clips", min=1, help="At most so many clips per data set.")] = None,
+    max_clips: Annotated[
+        int | None, typer.Option("--max-clips", min=1, help="At most so many clips per data set.")
+    ] = None,
     root: Root = DEFAULT_ROOT,
     workers: Workers = None,
 ) -> None:
     """Run models on every pair, and measure what they give. Goes on where it stopped."""
     from vbench.commands import run_command
 
-    run_command(_split(models) or ["all"], _split(dataset), _split(metrics), protocol, device, max_clips, root, workers)
+    run_command(
+        _split(models) or ["all"],
+        _split(dataset),
+        _split(metrics),
+        protocol,
+        device,
+        max_clips,
+        root,
+        workers,
+    )
 
 
 @app.command()
@@ -128,7 +149,9 @@ def score(
 
 @app.command()
 def demo(
-    root: Annotated[Path, typer.Option("--root", help="Folder in which everything lives.", metavar="DIR")] = Path("vbench-demo"),
+    root: Annotated[Path, typer.Option("--root", help="Folder in which everything lives.", metavar="DIR")] = Path(
+        "vbench-demo"
+    ),
     workers: Workers = None,
 ) -> None:
     """The whole way on the embedded clips: all four profiles, all models that can run, the report."""
@@ -187,7 +210,9 @@ def weights_list() -> None:
 @weights_app.command("import")
 def weights_import(
     file: Annotated[Path, typer.Argument(help="A checkpoint as its authors publish it.")],
-    model: Annotated[str | None, typer.Option("--model", help="Which model it is for, if its hash is not known.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Which model it is for, if its hash is not known.")
+    ] = None,
 ) -> None:
     """Check a checkpoint against its network and take it in."""
     from vbench.commands import weights_import_command

@@ -90,7 +90,7 @@ def parse_frames(text: str | None) -> tuple[int, int | None]:
     start = int(match[1] or 0)
     stop = int(match[2]) if match[2] else None
     if stop is not None and stop <= start:
-        raise InputError(f'--frames {text} holds no frame: the second number must be larger than the first.')
+        raise InputError(f"--frames {text} holds no frame: the second number must be larger than the first.")
     return start, stop
 
 
@@ -115,7 +115,12 @@ def validate_name(name: str) -> str:
 
 
 def open_clip(
-    path: Path, *, name: str | None = None, start: int = 0, stop: int | None = None, max_frames: int | None = None
+    path: Path,
+    *,
+    name: str | None = None,
+    start: int = 0,
+    stop: int | None = None,
+    max_frames: int | None = None,
 ) -> Clip:
     """A clip from a folder of frames, a video file, or a folder that holds one video.
 

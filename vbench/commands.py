@@ -213,7 +213,9 @@ def score_command(gt: Path, pred: Path, metrics: Sequence[str], frames: str | No
         metric = MetricFacts(**{k: v for k, v in facts.items() if k in MetricFacts.model_fields})
         worst = (min if metric.direction == "higher" else max)(facts["frames"])
         at = facts["frames"].index(worst)
-        say(f"{heading(metric):<16}{number(facts['mean'], name):>10}   worst {number(worst, name)} at frame {at + start}")
+        say(
+            f"{heading(metric):<16}{number(facts['mean'], name):>10}   worst {number(worst, name)} at frame {at + start}"
+        )
     say("Conventions:")
     for name, facts in result["metrics"].items():
         say(f"  {name}: {facts['convention']}")
@@ -291,7 +293,10 @@ def print_board(board: Board) -> None:
             style = "bold" if entry.best else "underline" if entry.second else "dim" if entry.hole else ""
             texts.append(Text("hole" if entry.hole else number(entry.mean, name), style=style))
         first = row.entries[board.primary.name]
-        gain = Text(signed(first.gain, board.primary.name), style="red" if first.harm else "green" if first.better else "dim")
+        gain = Text(
+            signed(first.gain, board.primary.name),
+            style="red" if first.harm else "green" if first.better else "dim",
+        )
         cost = "–" if row.seconds_per_frame is None else f"{row.seconds_per_frame:.3f}"
         table.add_row(str(row.rank or "–"), row.model.name, *texts, gain, cost)
     out = console()
@@ -317,7 +322,12 @@ def print_board(board: Board) -> None:
 # --- demo ----------------------------------------------------------------------------------------
 
 DEMO_FRAMES = 12
-DEMO_VARIANTS = {"oldfilm": ["medium"], "codec": ["h264-qp37"], "blur": ["motion360"], "noise": ["gaussian25"]}
+DEMO_VARIANTS = {
+    "oldfilm": ["medium"],
+    "codec": ["h264-qp37"],
+    "blur": ["motion360"],
+    "noise": ["gaussian25"],
+}
 
 
 def demo_command(root: Path, workers: int | None) -> None:

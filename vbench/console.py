@@ -37,7 +37,14 @@ def progress(title: str, unit: str = "frames") -> Iterator[Report]:
 @contextmanager
 def _bar(title: str, unit: str) -> Iterator[Report]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
     from rich.progress import Task as BarTask
     from rich.text import Text
 
@@ -57,7 +64,9 @@ def _bar(title: str, unit: str) -> Iterator[Report]:
         task = bar.add_task(title, total=None)
 
         def report(what: str, count: int, total: int | None) -> None:
-            bar.update(task, description=what, advance=count, **({} if total is None else {"total": total}))
+            bar.update(task, description=what, advance=count)
+            if total is not None:
+                bar.update(task, total=total)
 
         yield report
 

@@ -137,7 +137,9 @@ def find_datasets(workspace: Workspace, wanted: list[str] | None = None) -> list
         InputError: there is none, or one that was asked for is not there.
     """
     room = workspace.datasets
-    present = sorted(p.name for p in room.iterdir() if p.is_dir() and not p.name.startswith(".")) if room.is_dir() else []
+    present = (
+        sorted(p.name for p in room.iterdir() if p.is_dir() and not p.name.startswith(".")) if room.is_dir() else []
+    )
     if not present:
         raise InputError(
             f'There is no data set in "{room}". Make one first: `vbench synth --profile oldfilm`'

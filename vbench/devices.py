@@ -29,11 +29,13 @@ def pick(name: str = "auto") -> str:
         raise InputError(f'There is no device "{name}": --device takes auto, cpu, cuda or cuda:N.')
     if not torch.cuda.is_available():
         raise InputError(
-            f'--device {name}: this machine has no CUDA GPU that PyTorch {torch.__version__} can use. '
+            f"--device {name}: this machine has no CUDA GPU that PyTorch {torch.__version__} can use. "
             "`vbench doctor` says more; `--device cpu` runs without one."
         )
     if number and int(number) >= torch.cuda.device_count():
-        raise InputError(f"--device {name}: this machine has {torch.cuda.device_count()} CUDA device(s), from cuda:0 on.")
+        raise InputError(
+            f"--device {name}: this machine has {torch.cuda.device_count()} CUDA device(s), from cuda:0 on."
+        )
     return name
 
 

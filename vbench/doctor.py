@@ -49,7 +49,11 @@ def _python() -> Iterator[Finding]:
     from vbench import __version__
     from vbench.execute import cores
 
-    yield Finding("vbench", "ok", f"{__version__} on Python {platform.python_version()}, {platform.system()}, {cores()} cores")
+    yield Finding(
+        "vbench",
+        "ok",
+        f"{__version__} on Python {platform.python_version()}, {platform.system()}, {cores()} cores",
+    )
 
 
 def _torch() -> Iterator[Finding]:
@@ -60,7 +64,11 @@ def _torch() -> Iterator[Finding]:
         names = ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
         yield Finding("CUDA", "ok", f"{names} (CUDA {torch.version.cuda})")
     elif torch.version.cuda:
-        yield Finding("CUDA", "note", "no GPU found; models run on the CPU. If there is one, check its driver (nvidia-smi)")
+        yield Finding(
+            "CUDA",
+            "note",
+            "no GPU found; models run on the CPU. If there is one, check its driver (nvidia-smi)",
+        )
     else:
         yield Finding("CUDA", "note", "this torch is built for the CPU only; models run there")
 
@@ -73,7 +81,11 @@ def _ffmpeg() -> Iterator[Finding]:
     listing = subprocess.run([exe, "-hide_banner", "-encoders"], capture_output=True, text=True, check=True).stdout
     have = {line.split()[1] for line in listing.splitlines() if len(line.split()) > 1}
     lacking = [name for name in ENCODERS if name not in have]
-    yield Finding("encoders", "missing" if lacking else "ok", _all_or(lacking, ENCODERS, "codec variants that use them cannot be made"))
+    yield Finding(
+        "encoders",
+        "missing" if lacking else "ok",
+        _all_or(lacking, ENCODERS, "codec variants that use them cannot be made"),
+    )
     listing = subprocess.run([exe, "-hide_banner", "-filters"], capture_output=True, text=True, check=True).stdout
     have = {line.split()[1] for line in listing.splitlines() if len(line.split()) > 1}
     wanted = ("hqdn3d", "nlmeans", "bm3d", "unsharp", "libvmaf")

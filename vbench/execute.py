@@ -170,7 +170,7 @@ class _Direct:
         self._progress = progress
         self._lock = threading.RLock()
 
-    def get_lock(self) -> threading.RLock:  # type: ignore[valid-type]
+    def get_lock(self) -> threading.RLock:
         return self._lock
 
     @property
@@ -183,9 +183,7 @@ class _Direct:
             self._progress(frames)
 
 
-def _serial(
-    tasks: Sequence[Task], progress: Progress | None, done: Callable[[Outcome], None] | None
-) -> list[Outcome]:
+def _serial(tasks: Sequence[Task], progress: Progress | None, done: Callable[[Outcome], None] | None) -> list[Outcome]:
     global _counter  # noqa: PLW0603 - restored below
     before, _counter = _counter, _Direct(progress)
     outcomes = []

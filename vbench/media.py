@@ -520,7 +520,11 @@ def pipe_filter(
 
     pix = "gray" if channels == 1 else "rgb24"
     stream = ffmpeg.input(
-        "pipe:0", format="rawvideo", pix_fmt=pix, s=f"{width}x{height}", framerate=str(Fraction(fps).limit_denominator(100_000))
+        "pipe:0",
+        format="rawvideo",
+        pix_fmt=pix,
+        s=f"{width}x{height}",
+        framerate=str(Fraction(fps).limit_denominator(100_000)),
     ).output("pipe:1", format="rawvideo", pix_fmt=pix, vf=filters, fps_mode="passthrough")
     command = stream.global_args(
         "-hide_banner", "-nostdin", "-loglevel", "error", "-filter_threads", str(threads), "-threads", str(threads),
@@ -543,7 +547,7 @@ def pipe_filter(
                     fed += len(chunk)
         except BrokenPipeError:
             pass  # FFmpeg ended first; its exit status and messages say why
-        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+        except BaseException as error:
             failure.append(error)
 
     messages: list[bytes] = []

@@ -147,7 +147,7 @@ def restored_fingerprint(pair: Pair, model: Ready, device: str) -> str:
             "version": facts.version,
             "settings": facts.settings,
             "weights": facts.weights_sha256,
-            "device": device.split(":")[0],
+            "device": device.split(":", maxsplit=1)[0],
             "precision": "fp32",
         }
     )
@@ -347,9 +347,7 @@ def run(
         for model in ready
     }
     total = sum(pair.facts.frames for _, pair in to_restore)
-    total += sum(
-        pair.facts.frames for pair in pairs for m in ready if missing_cells[m.name, pair.dataset, pair.name]
-    )
+    total += sum(pair.facts.frames for pair in pairs for m in ready if missing_cells[m.name, pair.dataset, pair.name])
     say("starting", 0, total)
     # Long tasks first, so that the workers end together.
     tasks = [
@@ -404,9 +402,7 @@ def run(
     return result
 
 
-def _missing_metrics(
-    plan: RunPlan, pair: Pair, model: Ready, fresh: set[tuple[str, str, str]]
-) -> tuple[str, ...]:
+def _missing_metrics(plan: RunPlan, pair: Pair, model: Ready, fresh: set[tuple[str, str, str]]) -> tuple[str, ...]:
     if (model.name, pair.dataset, pair.name) in fresh:
         return plan.metrics
     document = _read_restored(plan.workspace, pair, model, plan.device)
@@ -455,11 +451,19 @@ def _write_summary(
     entries = []
     for model in ready:
         errors = [error for key, error in failed.items() if key[0] == model.name]
-        status = {"status": "failed" if errors else "ran", "reason": errors[0] if errors else None, "command": None}
+        status = {
+            "status": "failed" if errors else "ran",
+            "reason": errors[0] if errors else None,
+            "command": None,
+        }
         entries.append({**model.facts.model_dump(), **status})
     for name, text in skipped.items():
         spec = models.spec(name)
-        status = {"status": "needs weights", "reason": text, "command": f"vbench weights import FILE --model {name}"}
+        status = {
+            "status": "needs weights",
+            "reason": text,
+            "command": f"vbench weights import FILE --model {name}",
+        }
         entries.append({**model_facts(spec, None).model_dump(), **status})
     write_json(
         plan.workspace.results / "run.json",

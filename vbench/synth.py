@@ -179,11 +179,17 @@ def make_truth(workspace: Workspace, source: Source, tone: str) -> dict[str, Any
         target = folder.with_name(folder.name + ".flow")
         temporary = partial_path(target)
         temporary.mkdir()
-        clip.save_flow(temporary)
+        clip.save_flow(temporary)  # type: ignore[attr-defined]  # asked for just above
         _commit_folder(temporary, target)
     made_gray = tone == "gray" and info.channels == 3
     colour = info.colour + (", made black and white (Rec. 601 luma)" if made_gray else "")
-    facts = {**asdict(info), "name": source.name, "colour": colour, "gt_sha256": hasher.hexdigest(), "flow": flow}
+    facts = {
+        **asdict(info),
+        "name": source.name,
+        "colour": colour,
+        "gt_sha256": hasher.hexdigest(),
+        "flow": flow,
+    }
     write_json(folder.with_name(folder.name + ".json"), facts)
     return facts
 
@@ -213,7 +219,13 @@ def link_folder(source: Path, final: Path) -> None:
             try:
                 os.link(file, temporary / file.name)
             except OSError as error:
-                if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP):
+                if error.errno not in (
+                    errno.EXDEV,
+                    errno.EPERM,
+                    errno.EMLINK,
+                    errno.ENOTSUP,
+                    errno.EOPNOTSUPP,
+                ):
                     raise
                 shutil.copy2(file, temporary / file.name)
         _commit_folder(temporary, final)

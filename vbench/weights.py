@@ -82,9 +82,15 @@ def strip_wrappers(document: Any) -> dict[str, Tensor]:
         if not inner:
             break
         document = document[inner[0]]
-    if not isinstance(document, Mapping) or not document or not all(isinstance(v, torch.Tensor) for v in document.values()):
+    if (
+        not isinstance(document, Mapping)
+        or not document
+        or not all(isinstance(v, torch.Tensor) for v in document.values())
+    ):
         kind = type(document).__name__
-        raise InputError(f"The file holds no state dict (named tensors), but a {kind}. Is it a checkpoint of this network?")
+        raise InputError(
+            f"The file holds no state dict (named tensors), but a {kind}. Is it a checkpoint of this network?"
+        )
     state = {str(k): v for k, v in document.items()}
     while all(k.startswith("module.") for k in state):
         state = {k.removeprefix("module."): v for k, v in state.items()}
@@ -196,6 +202,11 @@ def import_file(path: Path, model: str | None = None) -> Imported:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise disk_error(target, error) from error
-    facts = {"model": spec.name, "sha256": digest, "as_published": digest == spec.weights.sha256, "from": path.name}
+    facts = {
+        "model": spec.name,
+        "sha256": digest,
+        "as_published": digest == spec.weights.sha256,
+        "from": path.name,
+    }
     write_json(target.with_suffix(".json"), facts)
     return Imported(spec.name, target, digest, digest == spec.weights.sha256)

@@ -84,8 +84,7 @@ def make_folder(path: Path) -> Path:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f'The folder "{path}" cannot be made: {error.strerror}. Choose a folder that you may write to, '
-            "with --root."
+            f'The folder "{path}" cannot be made: {error.strerror}. Choose a folder that you may write to, with --root.'
         ) from error
     return path
 

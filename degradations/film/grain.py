@@ -68,7 +68,9 @@ class Grain(Degradation):
                 own = self.field(channels, height, width, params["scale"], g)
                 common = np.sqrt(1 - self.colour) * common + np.sqrt(self.colour) * own
             luma = frame.mean(dim=0, keepdim=True).clamp(0, 1)
-            out.append(frame + (self.strength / 255.0) * response(luma) * torch.from_numpy(np.asarray(common, np.float32)))
+            out.append(
+                frame + (self.strength / 255.0) * response(luma) * torch.from_numpy(np.asarray(common, np.float32))
+            )
         return Damage(torch.stack(out), mask)
 
 

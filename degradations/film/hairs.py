@@ -93,14 +93,14 @@ def _hanging(
 ) -> NDArray[np.float64]:
     height, width = shape
     inward = {"top": np.pi / 2, "bottom": -np.pi / 2, "left": 0.0, "right": np.pi}[str(hair["edge"])]
-    along = {"top": (1, 0, 0, 0), "bottom": (1, 0, 0, 1), "left": (0, 1, 0, 0), "right": (0, 1, 1, 0)}[str(hair["edge"])]
+    along = {"top": (1, 0, 0, 0), "bottom": (1, 0, 0, 1), "left": (0, 1, 0, 0), "right": (0, 1, 1, 0)}[
+        str(hair["edge"])
+    ]
     origin = np.array(
         [width * (along[0] * hair["at"] + along[2]), height * (along[1] * hair["at"] + along[3])], dtype=float
     )
     origin += 0.25 * scale * tremble[:2]
-    return curve(
-        origin, inward + hair["lean"] + 0.03 * tremble[2], hair["length"] * scale, hair["bend"], hair["curl"]
-    )
+    return curve(origin, inward + hair["lean"] + 0.03 * tremble[2], hair["length"] * scale, hair["bend"], hair["curl"])
 
 
 def stroke(points: NDArray[np.float64], width: float) -> tuple[Float, int, int]:

@@ -80,7 +80,13 @@ class Scratches(Degradation):
         return Damage(torch.from_numpy(out), merge_masks(mask, as_mask(cover)))
 
     def _lasting(
-        self, frame: Float, cover: Float, scratch: dict[str, Any], age: int, scale: float, g: np.random.Generator
+        self,
+        frame: Float,
+        cover: Float,
+        scratch: dict[str, Any],
+        age: int,
+        scale: float,
+        g: np.random.Generator,
     ) -> None:
         height = cover.shape[0]
         life = len(scratch["x"])
@@ -90,7 +96,15 @@ class Scratches(Degradation):
         x = scratch["x"][age] + scratch["lean"] * np.arange(height)
         line(frame, cover, 0, x, scratch["width"], scratch["contrast"], strength)
         if scratch["pair"]:
-            line(frame, cover, 0, x + 1.3 * scratch["width"], scratch["width"], -0.7 * scratch["contrast"], strength)
+            line(
+                frame,
+                cover,
+                0,
+                x + 1.3 * scratch["width"],
+                scratch["width"],
+                -0.7 * scratch["contrast"],
+                strength,
+            )
 
     def _rain(self, frame: Float, cover: Float, scale: float, g: np.random.Generator) -> None:
         height, width = cover.shape
@@ -109,8 +123,8 @@ def broken(height: int, grain: float, g: np.random.Generator) -> Float:
     """Strength along a scratch, 0 to 1: mostly whole, with gaps, changing over about ``grain`` rows."""
     noise = g.standard_normal(height + 1).astype(np.float32)[:height]
     smooth = cv2.GaussianBlur(noise[:, None], (1, 0), 1.0, sigmaY=max(1.0, grain / 2.5), borderType=cv2.BORDER_REFLECT)
-    smooth = smooth[:, 0] / max(float(smooth.std()), 1e-6)
-    return np.asarray(np.clip(0.75 + 0.55 * smooth, 0, 1), dtype=np.float32)
+    whole = smooth[:, 0] / max(float(smooth.std()), 1e-6)
+    return np.asarray(np.clip(0.75 + 0.55 * whole, 0, 1), dtype=np.float32)
 
 
 def line(

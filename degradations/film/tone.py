@@ -17,8 +17,6 @@ from degradations.rng import Rng
 LUMA = (0.299, 0.587, 0.114)
 
 
-
-
 class Monochrome(Degradation):
     """Black-and-white film, or a sepia print of it. Gray clips stay as they are."""
 

@@ -70,6 +70,10 @@ def _shift(plane: Tensor, matrix: np.ndarray, interpolation: int) -> Tensor:
     height, width = plane.shape
     # OpenCV rounds positions to 1/32 pixel here: finer than any weave that is seen.
     out = cv2.warpAffine(
-        plane.contiguous().numpy(), matrix, (width, height), flags=interpolation, borderMode=cv2.BORDER_REFLECT_101
+        plane.contiguous().numpy(),
+        matrix,
+        (width, height),
+        flags=interpolation,
+        borderMode=cv2.BORDER_REFLECT_101,
     )
     return torch.from_numpy(np.asarray(out, dtype=np.float32))

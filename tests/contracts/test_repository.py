@@ -23,7 +23,13 @@ def test_every_module_says_what_it_is() -> None:
 
 def test_no_path_of_a_machine_and_no_package_host() -> None:
     pattern = re.compile(r"(?<![\w.])/(home|root|work|tmp|opt)/\w|https?://[^ \"')]*/(simple|packages)(/|\b)")
-    for path in [*_sources(), ROOT / "README.md", ROOT / "pyproject.toml", ROOT / "noxfile.py", ROOT / ".ci" / "run"]:
+    for path in [
+        *_sources(),
+        ROOT / "README.md",
+        ROOT / "pyproject.toml",
+        ROOT / "noxfile.py",
+        ROOT / ".ci" / "run",
+    ]:
         found = pattern.search(path.read_text("utf-8"))
         assert found is None, f"{path} names {found.group() if found else ''}"
 
@@ -31,7 +37,18 @@ def test_no_path_of_a_machine_and_no_package_host() -> None:
 def test_a_wheel_holds_all_that_the_tree_holds(tmp_path: Path) -> None:
     """A wheel works outside the tree only if the data files are in it."""
     pytest.importorskip("hatchling")
-    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", str(tmp_path), str(ROOT)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+        "-q",
+        "-w",
+        str(tmp_path),
+        str(ROOT),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (wheel,) = tmp_path.glob("*.whl")

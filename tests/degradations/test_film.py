@@ -130,7 +130,9 @@ def test_tone() -> None:
     sepia = Monochrome(tone="sepia").apply(red, {}).frames[0, :, 0, 0]
     assert float(sepia[0]) > float(sepia[1]) > float(sepia[2])
     fading = Fading(black=0.1, white=0.8, spread=0)
-    ends = fading.apply(torch.stack([torch.zeros(3, 8, 8), torch.ones(3, 8, 8)]), fading.sample(shape, Rng.root(0))).frames
+    ends = fading.apply(
+        torch.stack([torch.zeros(3, 8, 8), torch.ones(3, 8, 8)]), fading.sample(shape, Rng.root(0))
+    ).frames
     assert float(ends[0].mean()) == pytest.approx(0.1, abs=0.01)
     assert float(ends[1].mean()) == pytest.approx(0.8, abs=0.01)
     vignette = Vignette(strength=0.3).apply(torch.ones(1, 1, 65, 65), {"x": 0.0, "y": 0.0}).frames[0, 0]

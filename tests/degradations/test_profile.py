@@ -60,8 +60,16 @@ def test_hash_changes_with_a_setting_and_not_with_words(tmp_path: Path) -> None:
         ("sigma: 9", "sgima: 9", r'variant "a", step 1 \(gaussian-noise\): sgima.*"sigma"'),
         ("sigma: 9", "sigma: -9", r"step 1 \(gaussian-noise\): sigma = -9: .*greater than 0"),
         ("defocus", "defcous", r'step 2: there is no kind of damage called "defcous".*"defocus"'),
-        ("      - defocus: {radius: 2}", "      - exposure-blur: {shutter: 1}", r"step 2 \(exposure-blur\).*put it first"),
-        ("- gaussian-noise: {sigma: 9}", "- {gaussian-noise: {sigma: 9}, speckle: {strength: 1}}", "has 2 keys"),
+        (
+            "      - defocus: {radius: 2}",
+            "      - exposure-blur: {shutter: 1}",
+            r"step 2 \(exposure-blur\).*put it first",
+        ),
+        (
+            "- gaussian-noise: {sigma: 9}",
+            "- {gaussian-noise: {sigma: 9}, speckle: {strength: 1}}",
+            "has 2 keys",
+        ),
     ],
 )
 def test_wrong_steps_are_named(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from degradations.apply import Recipe, degrade, draw, replay
+from degradations.apply import Recipe, degrade, replay
 from degradations.base import ClipShape, Damage, Degradation, Params
 from degradations.blur import Defocus, ExposureBlur, GaussianBlur, disc, path_kernel
 from degradations.catalog import KINDS, load
@@ -136,7 +136,9 @@ def test_speckle_and_salt_and_pepper() -> None:
     x = torch.full((1, 3, 300, 300), 0.4)
     shape = ClipShape(1, 300, 300)
     speckle = Speckle(strength=0.2)
-    assert float((speckle.apply(x, speckle.sample(shape, Rng.root(0))).frames / x).std()) == pytest.approx(0.2, rel=0.02)
+    assert float((speckle.apply(x, speckle.sample(shape, Rng.root(0))).frames / x).std()) == pytest.approx(
+        0.2, rel=0.02
+    )
     salted = SaltPepper(amount=0.1).apply(x, {"key": Rng.root(0).key}).frames
     assert float((salted == 1).float().mean()) == pytest.approx(0.05, abs=0.004)
     assert float((salted == 0).float().mean()) == pytest.approx(0.05, abs=0.004)
@@ -188,7 +190,9 @@ def test_rendered_exposure_is_the_integral() -> None:
     """An edge that moves 8 pixels while the shutter is open becomes a ramp of 8 pixels, in linear light."""
     step = ExposureBlur(shutter=1.0, samples=101, light="stored")
     shape = ClipShape(1, 40, 96, 1)
-    (out,) = step.stream([Damage(_edge(48)[None], None)], step.sample(shape, Rng.root(0)), shape, lambda t: _edge(48 + 8 * t))
+    (out,) = step.stream(
+        [Damage(_edge(48)[None], None)], step.sample(shape, Rng.root(0)), shape, lambda t: _edge(48 + 8 * t)
+    )
     ramp = out.frames[0, 0, 20]
     wanted = ((torch.arange(96) + 0.5 - 44) / 8).clamp(0, 1)
     assert float((ramp - wanted).abs().max()) < 0.07  # the edge itself is a pixel wide
@@ -199,9 +203,15 @@ def test_interpolated_exposure_comes_near_the_rendered_one(moving: NDArray[np.ui
     """A clip that moves 2 pixels a frame: flow-interpolated blur is nearer to true blur than no blur is."""
     x = clean(moving)
     step = ExposureBlur(shutter=1.0, samples=9)
-    blurred = joined(list(step.stream([Damage(x, None)], step.sample(ClipShape(6, 64, 80), Rng.root(0)), ClipShape(6, 64, 80)))).frames
+    blurred = joined(
+        list(step.stream([Damage(x, None)], step.sample(ClipShape(6, 64, 80), Rng.root(0)), ClipShape(6, 64, 80)))
+    ).frames
     kernel = torch.tensor([0.25, 0.5, 0.25])
-    wanted = to_display(torch.nn.functional.conv1d(to_linear(x)[3].reshape(-1, 1, 80), kernel.view(1, 1, 3), padding=1).reshape(3, 64, 80))
+    wanted = to_display(
+        torch.nn.functional.conv1d(to_linear(x)[3].reshape(-1, 1, 80), kernel.view(1, 1, 3), padding=1).reshape(
+            3, 64, 80
+        )
+    )
     inner = (..., slice(8, -8), slice(8, -8))
     assert psnr(blurred[3][inner], wanted[inner]) > psnr(x[3][inner], wanted[inner]) + 6
 

@@ -94,7 +94,12 @@ def test_what_was_left_unfinished_is_not_read_and_damage_is_named(tmp_path: Path
 
 
 def test_means_gains_marks_and_ranks() -> None:
-    values: dict[str, list[float | None]] = {"identity": [20, 22], "a": [25, 27], "b": [19, 21], "c": [24, 26]}
+    values: dict[str, list[float | None]] = {
+        "identity": [20, 22],
+        "a": [25, 27],
+        "b": [19, 21],
+        "c": [24, 26],
+    }
     board = only(table(values))
     assert [(r.model.name, r.rank) for r in board.rows] == [("a", 1), ("c", 2), ("identity", 3), ("b", 4)]
     a, b, c, base = (board.row(n).entries["psnr"] for n in ("a", "b", "c", "identity"))  # type: ignore[union-attr]

@@ -25,11 +25,9 @@ def filled(manifest: Path) -> dict[str, torch.Tensor]:
         else:
             normal = generator.standard_normal(shape)
             gain = entry.get("gain", document.get("gain", 1.0))
-            values = {
-                "weight": lambda: gain * np.sqrt(2.0 / int(np.prod(shape[1:]))) * normal,
-                "norm_weight": lambda: 1.0 + 0.1 * normal,
-                "bias": lambda: 0.05 * normal,
-                "running_mean": lambda: 0.1 * normal,
-            }[kind]()
+            spread = gain * np.sqrt(2.0 / int(np.prod(shape[1:]))) if kind == "weight" else 0.1
+            values = {"weight": 0.0, "norm_weight": 1.0, "bias": 0.0, "running_mean": 0.0}[kind] + normal * (
+                0.05 if kind == "bias" else spread
+            )
         out[name] = torch.from_numpy(np.asarray(values))
     return out

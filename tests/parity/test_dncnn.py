@@ -88,7 +88,9 @@ def test_folding_the_norms_changes_nothing() -> None:
 
 @pytest.mark.shared
 @pytest.mark.slow
-@pytest.mark.parametrize(("case", "name", "layers"), [("DnCNN-S-25@25", "dncnn-s25", 17), ("DnCNN-B@15", "dncnn-b", 20)])
+@pytest.mark.parametrize(
+    ("case", "name", "layers"), [("DnCNN-S-25@25", "dncnn-s25", 17), ("DnCNN-B@15", "dncnn-b", 20)]
+)
 def test_real_weights_reach_the_official_figures(shared: Path, case: str, name: str, layers: int) -> None:
     """PSNR of single frames within the 0.001 dB that ``real_run.json`` states, through our restorer."""
     official = json.loads((shared / "parity" / "dncnn" / "real_run.json").read_text())["cases"][case]
@@ -98,7 +100,9 @@ def test_real_weights_reach_the_official_figures(shared: Path, case: str, name: 
     noise = [torch.FloatTensor(1, 1, 270, 480).normal_(0, official["sigma"] / 255) for _ in range(2)]
     assert noise[0].flatten()[:5].tolist() == pytest.approx(official["noise_first_5"], abs=1e-7)
     noisy = clean + torch.cat(noise)
-    restorer = load_restorer(layers, torch.device("cpu"), shared / "data" / "weights" / official["checkpoint"], models.spec(name))
+    restorer = load_restorer(
+        layers, torch.device("cpu"), shared / "data" / "weights" / official["checkpoint"], models.spec(name)
+    )
     restored = run_array(restorer, noisy)
     figures = -10 * torch.log10((restored - clean).double().square().mean(dim=(1, 2, 3)))
     assert figures.tolist() == pytest.approx(official["psnr"][:2], abs=0.001)

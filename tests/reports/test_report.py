@@ -36,11 +36,25 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, moving: NDArray[np.uint8
             (folder / f"{i:03d}.png").write_bytes(encode_png(frame))
     root = base / "root"
     for profile, variants in (("noise", "gaussian15,gaussian50"), ("oldfilm", "heavy")):
-        command = ["synth", "-p", profile, "--variant", variants, "-s", str(base / "sources"), "--root", str(root), "--workers", "1"]
+        command = [
+            "synth",
+            "-p",
+            profile,
+            "--variant",
+            variants,
+            "-s",
+            str(base / "sources"),
+            "--root",
+            str(root),
+            "--workers",
+            "1",
+        ]
         assert CliRunner().invoke(app, command).exit_code == 0
     command = ["run", "-m", "all", "--root", str(root), "--workers", "1"]
     assert CliRunner().invoke(app, command).exit_code == 0
-    one: Cell = next(c for c in iter_cells(root) if c.model == "nlmeans" and c.clip == NASTY and c.metric.name == "ssim")
+    one: Cell = next(
+        c for c in iter_cells(root) if c.model == "nlmeans" and c.clip == NASTY and c.metric.name == "ssim"
+    )
     failed = one.model_copy(update={"status": "failed", "value": None, "frames": [], "error": "it <i>broke</i>"})
     write_cell(root, failed)
     return root
@@ -108,7 +122,9 @@ def test_pictures_are_there_and_lossless(page: Path, workspace: Path) -> None:
     cut = np.asarray(Image.open(page.parent / by_key["truth"]["slice"]).convert("RGB"))
     truth, _ = read_image(workspace / "datasets" / "oldfilm-heavy" / "gt" / "plain" / "00000003.png")
     assert (cut[3 * 4] == truth[truth.shape[0] // 2]).all()
-    files = {f for d in data["datasets"] for c in d["clips"] for s in c["sources"] for f in [*s["files"], s["slice"]] if f}  # type: ignore[attr-defined]
+    files = {
+        f for d in data["datasets"] for c in d["clips"] for s in c["sources"] for f in [*s["files"], s["slice"]] if f
+    }  # type: ignore[attr-defined]
     assert files == {f"media/{p.name}" for p in (page.parent / "media").iterdir()}
 
 
@@ -140,7 +156,9 @@ def test_building_again_gives_the_same_page(page: Path, workspace: Path, tmp_pat
     assert again.read_bytes() == page.read_bytes()
 
 
-def test_an_interrupted_build_leaves_the_old_report(page: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_build_leaves_the_old_report(
+    page: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = page.read_bytes()
 
     def broken(*args: object) -> str:
@@ -169,15 +187,23 @@ def test_nothing_to_report(tmp_path: Path) -> None:
 def test_the_budget_takes_frames_then_clips(tmp_path: Path) -> None:
     file = tmp_path / "x.png"
     file.write_bytes(b"x" * 1000)
-    pairs = [("d", f"c{i}", [_Source("input", "i", (file,) * 20), _Source("truth", "t", (file,) * 20)]) for i in range(4)]
-    assert _plan(pairs, 10**9) == (12, 4, ["12 of up to 20 frames of each clip are shown, evenly spread; figures cover all frames."])
+    pairs = [
+        ("d", f"c{i}", [_Source("input", "i", (file,) * 20), _Source("truth", "t", (file,) * 20)]) for i in range(4)
+    ]
+    assert _plan(pairs, 10**9) == (
+        12,
+        4,
+        ["12 of up to 20 frames of each clip are shown, evenly spread; figures cover all frames."],
+    )
     assert _plan(pairs, 24_000)[:2] == (3, 4)
     frames, clips, notes = _plan(pairs, 5_000)
     assert (frames, clips, len(notes)) == (1, 2, 2)
     assert _spread(24, 12) == list(range(1, 24, 2))
 
 
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -229,5 +255,3 @@ def test_a_clip_without_pictures_is_no_obstacle(workspace: Path, tmp_path: Path,
     text = build(tmp_path).read_text("utf-8")
     assert "noise-gaussian15" in text
     assert 'id="clips"' not in text
-
-

@@ -95,7 +95,9 @@ def _state(root: Path) -> dict[str, Any]:
     return out
 
 
-def test_killed_at_ten_moments_each(tmp_path: Path, moving: NDArray[np.uint8], clip_folder: Callable[..., Path]) -> None:
+def test_killed_at_ten_moments_each(
+    tmp_path: Path, moving: NDArray[np.uint8], clip_folder: Callable[..., Path]
+) -> None:
     clip_folder(moving, "one")
     source = clip_folder(moving[::-1], "two").parent
     root, quiet = tmp_path / "killed", tmp_path / "quiet"

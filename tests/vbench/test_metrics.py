@@ -156,7 +156,7 @@ def test_warp_error_equals_the_official_evaluation(shared: Path) -> None:
     ]
     masks = np.stack([~pair.keep.numpy() for pair in flows])
     assert (masks == stored["out/occlusion_forward"].astype(bool)).all()
-    warped = warp(tensor(stored["in/output"])[1].double() / 255, flows[0].index, flows[0].weight)
+    warped = warp(tensor(stored["in/output"])[1].double() / 255, flows[0].points, flows[0].weight)
     wanted = stored["out/warped_output_forward"][0].transpose(2, 0, 1)
     assert np.abs(warped.numpy() - wanted).max() < 1e-6
     for side in ("output", "input"):

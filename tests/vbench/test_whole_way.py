@@ -36,7 +36,11 @@ def vbench(*arguments: object) -> str:
 
 def tree(folder: Path) -> dict[str, bytes]:
     """Every file below ``folder`` with its content; JSON without what the machine's versions say."""
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file() and ".lock" not in p.name}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and ".lock" not in p.name
+    }
 
 
 @pytest.fixture
@@ -84,7 +88,9 @@ def test_synth_again_makes_nothing_and_more_workers_make_the_same(root: Path, so
     assert tree(tmp_path / "two") == tree(root)
 
 
-def test_synth_refuses_to_mix(root: Path, sources: Path, moving: NDArray[np.uint8], clip_folder: MakeClip, tmp_path: Path) -> None:
+def test_synth_refuses_to_mix(
+    root: Path, sources: Path, moving: NDArray[np.uint8], clip_folder: MakeClip, tmp_path: Path
+) -> None:
     base = ["synth", "-p", "noise", "--variant", "gaussian25", "--root", root, "--workers", 1]
     vbench(*base, "-s", sources / "odd")
     with pytest.raises(InputError, match="made with seed 0.*asks for seed 1.*--replace"):
@@ -119,7 +125,9 @@ def test_run_measures_what_an_independent_library_measures(root: Path, sources: 
         assert cell.value == pytest.approx(np.mean(cell.frames))
         if cell.metric.name == "psnr":
             base = root / "datasets" / cell.dataset / "gt" / cell.clip
-            truth, restored = (open_clip(p).read(0, 6) for p in (base, root / "restored" / cell.dataset / cell.model / cell.clip))
+            truth, restored = (
+                open_clip(p).read(0, 6) for p in (base, root / "restored" / cell.dataset / cell.model / cell.clip)
+            )
             wanted = [peak_signal_noise_ratio(a, b, data_range=255) for a, b in zip(truth, restored, strict=True)]
             assert cell.frames == pytest.approx(wanted, abs=1e-9)
     summary = json.loads((root / "results" / "run.json").read_text())
@@ -147,7 +155,19 @@ def _figures(data: bytes) -> Any:
 
 
 def test_models_without_weights_are_listed_and_never_run(root: Path, sources: Path) -> None:
-    vbench("synth", "-p", "noise", "--variant", "gaussian25", "-s", sources / "odd", "--root", root, "--workers", 1)
+    vbench(
+        "synth",
+        "-p",
+        "noise",
+        "--variant",
+        "gaussian25",
+        "-s",
+        sources / "odd",
+        "--root",
+        root,
+        "--workers",
+        1,
+    )
     out = vbench("run", "--models", "all", "--root", root, "--workers", 1)
     assert out.count("needs its weights") == 4
     assert "vbench weights import FILE --model dncnn-s25" in out
@@ -156,8 +176,22 @@ def test_models_without_weights_are_listed_and_never_run(root: Path, sources: Pa
         vbench("run", "--models", "dncnn-s25", "--root", root)
 
 
-def test_a_failing_model_is_a_hole_and_is_tried_again(root: Path, sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    vbench("synth", "-p", "noise", "--variant", "gaussian25", "-s", sources / "odd", "--root", root, "--workers", 1)
+def test_a_failing_model_is_a_hole_and_is_tried_again(
+    root: Path, sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vbench(
+        "synth",
+        "-p",
+        "noise",
+        "--variant",
+        "gaussian25",
+        "-s",
+        sources / "odd",
+        "--root",
+        root,
+        "--workers",
+        1,
+    )
     from vbench import run as run_module
 
     real = run_module._restorer
@@ -175,12 +209,26 @@ def test_a_failing_model_is_a_hole_and_is_tried_again(root: Path, sources: Path,
     assert {c.status for c in failed} == {"failed"}
     assert all(c.value is None and "it fell over" in (c.error or "") for c in failed)
     monkeypatch.setattr(run_module, "_restorer", real)
-    assert "1 clips restored, 3 results measured" in vbench("run", "--models", "identity,hqdn3d", "--root", root, "--workers", 1)
+    assert "1 clips restored, 3 results measured" in vbench(
+        "run", "--models", "identity,hqdn3d", "--root", root, "--workers", 1
+    )
     assert {c.status for c in iter_cells(root)} == {"ok"}
 
 
 def test_frames_that_were_changed_are_found_out(root: Path, sources: Path) -> None:
-    vbench("synth", "-p", "noise", "--variant", "gaussian25", "-s", sources / "odd", "--root", root, "--workers", 1)
+    vbench(
+        "synth",
+        "-p",
+        "noise",
+        "--variant",
+        "gaussian25",
+        "-s",
+        sources / "odd",
+        "--root",
+        root,
+        "--workers",
+        1,
+    )
     base = root / "datasets" / "noise-gaussian25"
     (base / "lq" / "odd" / "00000001.png").write_bytes((base / "lq" / "odd" / "00000002.png").read_bytes())
     result = CliRunner().invoke(app, ["run", "--models", "identity", "--root", str(root), "--workers", "1"])
@@ -205,7 +253,19 @@ def test_names_that_are_nearly_right(root: Path, sources: Path) -> None:
         vbench("synth", "-p", "oldflim", "--root", root)
     with pytest.raises(InputError, match='no variant "lite".*"light"|no variant "lite"'):
         vbench("synth", "-p", "oldfilm", "--variant", "lite", "--root", root)
-    vbench("synth", "-p", "noise", "--variant", "gaussian25", "-s", sources / "odd", "--root", root, "--workers", 1)
+    vbench(
+        "synth",
+        "-p",
+        "noise",
+        "--variant",
+        "gaussian25",
+        "-s",
+        sources / "odd",
+        "--root",
+        root,
+        "--workers",
+        1,
+    )
     with pytest.raises(InputError, match='no data set "noise-gausian25".*"noise-gaussian25"'):
         vbench("run", "-d", "noise-gausian25", "--root", root)
     with pytest.raises(InputError, match='no model "identiy".*"identity"'):
@@ -217,7 +277,11 @@ def test_names_that_are_nearly_right(root: Path, sources: Path) -> None:
 
 
 def test_two_commands_do_not_share_a_root(root: Path) -> None:
-    with Workspace(root).lock("run"), pytest.raises(RunError, match=r"in use by `vbench run` \(process"), Workspace(root).lock("synth"):
+    with (
+        Workspace(root).lock("run"),
+        pytest.raises(RunError, match=r"in use by `vbench run` \(process"),
+        Workspace(root).lock("synth"),
+    ):
         pass
     with Workspace(root).lock("synth"):
         pass  # free again
@@ -276,7 +340,21 @@ def test_dncnn_gains_more_than_seven_decibels(shared: Path, root: Path, own_asse
     """Gaussian noise of sigma 25 on a real gray clip, by the official weights."""
     vbench("weights", "import", shared / "data" / "weights" / "dncnn_s25.pth")
     source = shared / "data" / "clips" / "factory_1080p30"
-    vbench("synth", "-p", "noise", "--variant", "gaussian25", "-s", source, "--max-frames", 1, "--root", root, "--workers", 1)
+    vbench(
+        "synth",
+        "-p",
+        "noise",
+        "--variant",
+        "gaussian25",
+        "-s",
+        source,
+        "--max-frames",
+        1,
+        "--root",
+        root,
+        "--workers",
+        1,
+    )
     vbench("run", "-m", "identity,dncnn-s25", "--metrics", "psnr", "--root", root, "--workers", 1)
     figures = {c.model: c.value for c in iter_cells(root)}
     assert figures["dncnn-s25"] is not None

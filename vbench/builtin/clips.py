@@ -74,7 +74,7 @@ class BuiltinClip:
                 # Neighbours differ little, so differences along rows compress well.
                 arrays[name] = np.diff(steps, axis=1, prepend=np.int16(0))
                 arrays[f"occluded_{name}"] = np.packbits(occluded)
-            np.savez_compressed(folder / f"{t:08d}.npz", **arrays)
+            np.savez_compressed(folder / f"{t:08d}.npz", **arrays)  # type: ignore[arg-type]  # names are keywords
 
 
 def load_flow(path: Path) -> dict[str, NDArray[Any]]:
@@ -85,7 +85,9 @@ def load_flow(path: Path) -> dict[str, NDArray[Any]]:
             steps = np.cumsum(stored[name], axis=1, dtype=np.int16)
             out[name] = steps.astype(np.float32) / FLOW_STEPS
             count = steps.shape[0] * steps.shape[1]
-            out[f"occluded_{name}"] = np.unpackbits(stored[f"occluded_{name}"], count=count).reshape(steps.shape[:2]) > 0
+            out[f"occluded_{name}"] = (
+                np.unpackbits(stored[f"occluded_{name}"], count=count).reshape(steps.shape[:2]) > 0
+            )
     return out
 
 
@@ -114,12 +116,15 @@ def _soft(mask: NDArray[np.bool_], sigma: float) -> Float:
 def _fill(image: Float, known: NDArray[np.bool_]) -> Float:
     """Continue ``image`` into where it is not known, ever more smoothly with distance (push and pull)."""
     weight = known.astype(np.float32)
-    levels = [(image * weight[..., None], weight)]
+    levels: list[tuple[NDArray[Any], NDArray[Any]]] = [(image * weight[..., None], weight)]
     while min(levels[-1][1].shape) > 2:
         colour, share = levels[-1]
         size = ((share.shape[1] + 1) // 2, (share.shape[0] + 1) // 2)
         levels.append(
-            (cv2.resize(colour, size, interpolation=cv2.INTER_AREA), cv2.resize(share, size, interpolation=cv2.INTER_AREA))
+            (
+                cv2.resize(colour, size, interpolation=cv2.INTER_AREA),
+                cv2.resize(share, size, interpolation=cv2.INTER_AREA),
+            )
         )
     colour, share = levels[-1]
     filled = colour / np.maximum(share, 1e-6)[..., None]
@@ -127,7 +132,11 @@ def _fill(image: Float, known: NDArray[np.bool_]) -> Float:
         size = (share.shape[1], share.shape[0])
         coarse = cv2.resize(filled, size, interpolation=cv2.INTER_LINEAR)
         own = np.minimum(share, 1)[..., None]
-        filled = np.where(share[..., None] > 0, own * colour / np.maximum(share, 1e-6)[..., None] + (1 - own) * coarse, coarse)
+        filled = np.where(
+            share[..., None] > 0,
+            own * colour / np.maximum(share, 1e-6)[..., None] + (1 - own) * coarse,
+            coarse,
+        )
     return np.asarray(filled, dtype=np.float32)
 
 
@@ -138,7 +147,10 @@ def _steady(time: float) -> float:
 def _hand(key: str, amount: float, every: float = 4.0) -> Callable[[float], tuple[float, float]]:
     """A hand's shake in x and y, picture pixels: a slow sway and a fast tremor."""
     slow = wander(f"{key}/x", amount, 2.2 * every), wander(f"{key}/y", 0.8 * amount, 2.2 * every)
-    fast = wander(f"{key}/tx", 0.22 * amount, 0.8 * every, memory=0.1), wander(f"{key}/ty", 0.22 * amount, 0.8 * every, memory=0.1)
+    fast = (
+        wander(f"{key}/tx", 0.22 * amount, 0.8 * every, memory=0.1),
+        wander(f"{key}/ty", 0.22 * amount, 0.8 * every, memory=0.1),
+    )
     return lambda t: (slow[0](t) + fast[0](t), slow[1](t) + fast[1](t))
 
 
@@ -221,7 +233,11 @@ def _launch() -> Scene:
     matte = _soft(body, 1.6)
     wide = cv2.dilate(body.astype(np.uint8), np.ones((13, 13), np.uint8)).astype(bool)
     sky = _fill(photo, ~wide)
-    hand, turn, light = _hand("launch", 4.0, 3), wander("launch/turn", 0.7, 5), wander("launch/light", 0.03, 3)
+    hand, turn, light = (
+        _hand("launch", 4.0, 3),
+        wander("launch/turn", 0.7, 5),
+        wander("launch/light", 0.03, 3),
+    )
 
     def climb(t: float) -> float:
         return 0.3 * max(t - 2.0, 0.0) ** 2
@@ -255,7 +271,10 @@ def _orbit() -> Scene:
     # The flat photograph wrapped over a ball, lit from the upper left.
     bend = np.arcsin(np.clip(radius, 0, 1)) / np.maximum(radius, 1e-6)
     skin = cv2.remap(
-        surface, (256 + 150 * u * bend).astype(np.float32), (256 + 150 * v * bend).astype(np.float32), cv2.INTER_LINEAR
+        surface,
+        (256 + 150 * u * bend).astype(np.float32),
+        (256 + 150 * v * bend).astype(np.float32),
+        cv2.INTER_LINEAR,
     )
     shade = np.clip(0.06 + 1.25 * (-0.55 * u - 0.45 * v + 0.72 * z), 0.03, 1.3)
     rough = np.clip((skin - 0.35) * 2.1, 0.05, 1.2)

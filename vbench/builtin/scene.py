@@ -89,13 +89,13 @@ class Scene:
             of: hidden at ``end``, out of the frame, on the soft edge of a layer, or on the other side of a cut.
         """
         shot = self.shot(start)
-        grid = np.stack(np.meshgrid(np.arange(self.width), np.arange(self.height)), axis=-1).astype(np.float64)
+        grid = np.stack(np.meshgrid(np.arange(self.width), np.arange(self.height)), axis=-1).astype(float)
         owner, mixed = self._owners(shot, start, grid)
         target = grid.copy()
         for k, layer in enumerate(shot.layers):
             here = owner == k
             if here.any():
-                target[here] = project(layer.pose(end) @ np.linalg.inv(layer.pose(start)), grid[here])
+                target[here] = project(layer.pose(end) @ inverse(layer.pose(start)), grid[here])
         x, y = target[..., 0], target[..., 1]
         gone = mixed | (x < 0) | (y < 0) | (x > self.width - 1) | (y > self.height - 1)
         if self.shot(end) is not shot:
@@ -112,7 +112,7 @@ class Scene:
         for k, layer in enumerate(shot.layers):
             if layer.alpha is None:
                 continue
-            at = project(np.linalg.inv(layer.pose(time)), points).astype(np.float32)
+            at = project(inverse(layer.pose(time)), points).astype(np.float32)
             cover = cv2.remap(layer.alpha, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
             top = cover > SEEN
             owner[top] = k
@@ -129,6 +129,11 @@ def _enlarge(factor: int) -> Matrix:
     return np.array([[factor, 0, shift], [0, factor, shift], [0, 0, 1]], dtype=np.float64)
 
 
+def inverse(matrix: Matrix) -> Matrix:
+    """The homography back."""
+    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+
+
 def project(matrix: Matrix, points: Matrix) -> Matrix:
     """``points`` ``(..., 2)`` through a homography.
 
@@ -142,7 +147,9 @@ def project(matrix: Matrix, points: Matrix) -> Matrix:
 
 def decode(display: Float) -> Float:
     """sRGB display values to linear light (IEC 61966-2-1)."""
-    return np.where(display <= 0.04045, display / 12.92, ((np.maximum(display, 0) + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    return np.where(display <= 0.04045, display / 12.92, ((np.maximum(display, 0) + 0.055) / 1.055) ** 2.4).astype(
+        np.float32
+    )
 
 
 def encode(linear: Float) -> Float:
@@ -166,7 +173,9 @@ def view(
     """
     angle = np.deg2rad(turn)
     c, s = scale * np.cos(angle), scale * np.sin(angle)
-    similar = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ np.array([[1, 0, -centre[0]], [0, 1, -centre[1]], [0, 0, 1]])
+    similar = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ np.array(
+        [[1, 0, -centre[0]], [0, 1, -centre[1]], [0, 0, 1]]
+    )
     perspective = np.array([[1, 0, 0], [0, 1, 0], [-tilt[0] / (width / 2), -tilt[1] / (height / 2), 1]])
     middle = np.array([[1, 0, (width - 1) / 2], [0, 1, (height - 1) / 2], [0, 0, 1]])
     return np.asarray(middle @ perspective @ similar)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vbench.errors import InputError
@@ -19,7 +20,7 @@ SMALLEST_FRAME = 32
 class PairFlow(NamedTuple):
     """One pair of neighbours: where to sample frame t+1 for each pixel of t, and which pixels count."""
 
-    index: Tensor
+    points: Tensor
     """``(4, H*W)`` int64: the four neighbours of the sampling point, in a flattened plane."""
     weight: Tensor
     """``(4, H*W)`` float64: their bilinear weights."""
@@ -108,7 +109,7 @@ def dis_flows(truth: Tensor) -> list[PairFlow]:
     dis: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     gray = [_gray8(frame) for frame in truth]
     flows = []
-    for a, b in zip(gray, gray[1:], strict=False):
+    for a, b in itertools.pairwise(gray):
         forward = torch.from_numpy(dis.calc(a, b, None))
         backward = torch.from_numpy(dis.calc(b, a, None))
         flows.append(pair_flow(forward, backward))

@@ -44,10 +44,14 @@ class FilterRestorer:
 
 def _spec(name: str, title: str, task: str, options: str, space: str, source: str) -> ModelSpec:
     # The conversion is pinned: FFmpeg would choose a format by itself, another one in another version.
-    colour = f"format=gbrp,{name}={options}" if space == "gbrp" else (
-        f"scale=out_range=full:out_color_matrix=bt601:flags=accurate_rnd+full_chroma_int+full_chroma_inp+bitexact,"
-        f"format=yuv444p,{name}={options},"
-        f"scale=in_range=full:in_color_matrix=bt601:flags=accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
+    colour = (
+        f"format=gbrp,{name}={options}"
+        if space == "gbrp"
+        else (
+            f"scale=out_range=full:out_color_matrix=bt601:flags=accurate_rnd+full_chroma_int+full_chroma_inp+bitexact,"
+            f"format=yuv444p,{name}={options},"
+            f"scale=in_range=full:in_color_matrix=bt601:flags=accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
+        )
     )
     gray = f"format=gray,{name}={options}"
 

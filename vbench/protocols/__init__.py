@@ -46,4 +46,6 @@ def load(name: str = "default") -> Protocol:
 
     if name not in names():
         raise InputError(f'There is no protocol "{name}". {nearest(name, names())}')
-    return Protocol.model_validate(yaml.safe_load(resources.files(__name__).joinpath(f"{name}.yaml").read_text("utf-8")))
+    return Protocol.model_validate(
+        yaml.safe_load(resources.files(__name__).joinpath(f"{name}.yaml").read_text("utf-8"))
+    )

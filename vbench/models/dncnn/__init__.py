@@ -24,8 +24,7 @@ def _spec(name: str, title: str, layers: int, parameters: int, path: str, digest
         version=1,
         title=title,
         task="denoising",
-        source='Zhang et al., "Beyond a Gaussian Denoiser" (TIP 2017); weights and conventions of '
-        "SaoYan/DnCNN-PyTorch",
+        source='Zhang et al., "Beyond a Gaussian Denoiser" (TIP 2017); weights and conventions of SaoYan/DnCNN-PyTorch',
         licence="network: Apache-2.0 (ours); weights: GPL-3.0",
         load=load,
         settings={"layers": layers, "colour": "each channel as a gray frame", "output": "clamped to [0, 1]"},

@@ -48,7 +48,9 @@ def load_restorer(layers: int, device: torch.device, weights: Path | None, spec:
             return denoise(frames[:, :1]).expand_as(frames)
         planes = frames.reshape(-1, 1, *frames.shape[-2:])
         batch = max(1, PIXELS_AT_ONCE // planes[0].numel())
-        out = [(part - run(part.contiguous(memory_format=torch.channels_last))).clamp(0, 1) for part in planes.split(batch)]
+        out = [
+            (part - run(part.contiguous(memory_format=torch.channels_last))).clamp(0, 1) for part in planes.split(batch)
+        ]
         return torch.cat(out).reshape(frames.shape)
 
     return Framewise(denoise)
