@@ -165,7 +165,7 @@ def _answer(board: Board) -> str:
     metric = board.primary
     ranked = [r for r in board.rows if r.rank is not None and r.model.name != BASELINE]
     if not ranked:
-        return "no model has every figure, so none is ranked."
+        return "No model has every figure, so none is ranked."
     first = ranked[0]
     entry = first.entries[metric.name]
     unit = f" {metric.unit}" if metric.unit else ""
@@ -176,7 +176,7 @@ def _answer(board: Board) -> str:
         text = f"{name} is first, {signed(entry.gain, metric.name)}{unit} {metric.name} over doing nothing"
         text += _sure(entry) + "."
     else:
-        return f"no model improves on doing nothing; {name} comes nearest ({signed(entry.gain, metric.name)}{unit} {metric.name})."
+        return f"No model improves on doing nothing; {name} comes nearest ({signed(entry.gain, metric.name)}{unit} {metric.name})."
     harm = [r.model.name for r in ranked if r.entries[metric.name].harm]
     if harm:
         text += f" {_list(harm)} made it worse than the input."

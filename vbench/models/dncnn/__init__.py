@@ -31,7 +31,7 @@ def _spec(name: str, title: str, layers: int, parameters: int, path: str, digest
         weights=WeightsSpec(
             file=f"{name}.pth",
             sha256=digest,
-            published=f"the GitHub repository SaoYan/DnCNN-PyTorch, file {path}",
+            published=f"{path} from the GitHub repository SaoYan/DnCNN-PyTorch",
             licence="GPL-3.0",
         ),
         network=f"vbench.models.dncnn.net:build_{layers}",
