@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -49,7 +50,14 @@ class Recipe(BaseModel):
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Recipe:
-        """The recipe that ``to_json`` wrote."""
+        """The recipe that ``to_json`` wrote.
+
+        Raises:
+            ValueError: the document is no recipe, or one of another version of this format.
+        """
+        found = document.get("schema_version", RECIPE_SCHEMA)
+        if found != RECIPE_SCHEMA:
+            raise ValueError(f"This recipe is of format {found!r}, and this version reads format {RECIPE_SCHEMA}.")
         return cls.model_validate(document)
 
 
@@ -62,7 +70,10 @@ class Degraded(NamedTuple):
 
 
 def draw(profile: Profile, variant: str, shape: ClipShape, *, seed: int = 0, clip: str = "clip") -> Recipe:
-    """Draw one clip's parameters. They depend on seed, clip name, place and kind of the step, nothing else.
+    """Draw one clip's parameters. They depend on the shape, seed, clip name, place and kind of the step.
+
+    ``shape.rendered`` says that ``replay`` will be given ``subframes``; motion blur then takes its instants
+    from them, and from optical flow otherwise.
 
     Example:
         >>> recipe = draw(load_profile("noise"), "gaussian25", ClipShape(3, 8, 8))
@@ -95,7 +106,8 @@ def replay(recipe: Recipe, chunks: Iterable[Damage | Tensor], subframes: Subfram
 
     Args:
         chunks: clean frames ``(t, C, H, W)``, float32 in [0, 1].
-        subframes: the scene between frames, where the source can give it.
+        subframes: the scene between frames, where the source can give it; only a recipe that was drawn for
+            such a source (``shape.rendered``) makes use of it.
 
     Yields:
         Damaged frames and masks; the frames of all chunks are as many as went in.
@@ -118,11 +130,15 @@ def _checked(stream: Iterable[Damage], shape: ClipShape, who: str) -> Iterator[D
     seen = 0
     wanted = (shape.channels, shape.height, shape.width)
     for damage in stream:
-        frames = damage.frames
-        if tuple(frames.shape[1:]) != wanted:
+        frames, mask = damage
+        if frames.dtype != torch.float32:
+            raise ValueError(f"Frames of {who} are {frames.dtype}; frames are torch.float32 in [0, 1].")
+        if frames.ndim != 4 or tuple(frames.shape[1:]) != wanted:
             raise ValueError(f"Frames of {who} are {tuple(frames.shape[1:])} and the recipe is for {wanted} (C, H, W).")
         if not bool(torch.isfinite(frames).all()):
             raise ValueError(f"Frames of {who} hold values that are not numbers, from frame {seen} on.")
+        if mask is not None and tuple(mask.shape) != (len(frames), 1, *wanted[1:]):
+            raise ValueError(f"The mask of {who} is {tuple(mask.shape)}, its frames are {tuple(frames.shape)}.")
         seen += len(frames)
         yield damage
     if seen != shape.frames:
@@ -131,7 +147,7 @@ def _checked(stream: Iterable[Damage], shape: ClipShape, who: str) -> Iterator[D
 
 def degrade(
     frames: Tensor,
-    profile: str | Profile,
+    profile: str | Path | Profile,
     variant: str,
     *,
     seed: int = 0,
@@ -144,6 +160,10 @@ def degrade(
     Args:
         frames: ``(T, C, H, W)``, float32 in [0, 1], RGB or gray.
         profile: its name, the path of a YAML, or the profile itself.
+        subframes: the scene between frames, where there is one; motion blur uses it.
+
+    Raises:
+        ValueError: the frames are of another type or shape, or there is no such profile or variant.
 
     Example:
         >>> clean = torch.full((2, 3, 8, 8), 0.5)
@@ -152,7 +172,10 @@ def degrade(
         (True, True)
     """
     loaded = profile if isinstance(profile, Profile) else load_profile(profile)
-    shape = ClipShape(len(frames), frames.shape[2], frames.shape[3], frames.shape[1], fps)
+    if frames.ndim != 4 or frames.shape[1] not in (1, 3) or not len(frames):
+        raise ValueError(f"The frames are {tuple(frames.shape)}; they should be (T, C, H, W) with C of 1 or 3.")
+    count, channels, height, width = frames.shape
+    shape = ClipShape(count, height, width, channels, fps, rendered=subframes is not None)
     recipe = draw(loaded, variant, shape, seed=seed, clip=clip)
     parts = list(replay(recipe, [frames], subframes))
     masks = [p.mask for p in parts if p.mask is not None]

@@ -26,13 +26,17 @@ Subframes = Callable[[float], Tensor]
 
 @dataclass(frozen=True)
 class ClipShape:
-    """Size of a clip before damage: frames, height and width in pixels, 1 or 3 channels, frames per second."""
+    """Size of a clip before damage: frames, height and width in pixels, 1 or 3 channels, frames per second.
+
+    ``rendered`` says that the source can show the scene between frames (see :data:`Subframes`).
+    """
 
     frames: int
     height: int
     width: int
     channels: int = 3
     fps: float = 24.0
+    rendered: bool = False
 
 
 class Damage(NamedTuple):
@@ -61,7 +65,7 @@ class Degradation(BaseModel):
     frames (motion blur of an exposure) sets ``uses_subframes`` and overrides ``stream``.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     kind: ClassVar[str]
     context: ClassVar[tuple[int, int]] = (0, 0)
@@ -116,8 +120,12 @@ class Degradation(BaseModel):
 
 
 def _join(a: Damage, b: Damage) -> Damage:
-    mask = None if a.mask is None or b.mask is None else torch.cat([a.mask, b.mask])
+    mask = None if a.mask is None and b.mask is None else torch.cat([_mask_of(a), _mask_of(b)])
     return Damage(torch.cat([a.frames, b.frames]), mask)
+
+
+def _mask_of(a: Damage) -> Tensor:
+    return torch.zeros_like(a.frames[:, :1]) if a.mask is None else a.mask
 
 
 def _slice(a: Damage, start: int) -> Damage:

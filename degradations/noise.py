@@ -11,24 +11,8 @@ from pydantic import Field
 from torch import Tensor
 
 from degradations.base import ClipShape, Damage, Degradation, Params
+from degradations.light import to_display, to_linear
 from degradations.rng import Rng
-
-
-def to_linear(display: Tensor) -> Tensor:
-    """sRGB display values to linear light, both in [0, 1] (IEC 61966-2-1).
-
-    Example:
-        >>> round(float(to_linear(torch.tensor(0.5))), 4)
-        0.214
-    """
-    x = display.clamp(0, 1)
-    return torch.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
-
-
-def to_display(linear: Tensor) -> Tensor:
-    """Linear light to sRGB display values, both in [0, 1]; the inverse of :func:`to_linear`."""
-    x = linear.clamp(0, 1)
-    return torch.where(x <= 0.0031308, 12.92 * x, 1.055 * x.clamp_min(1e-9) ** (1 / 2.4) - 0.055)
 
 
 class _PerFrame(Degradation):
@@ -57,8 +41,9 @@ def _normal(generator: np.random.Generator, frame: Tensor) -> Tensor:
 class GaussianNoise(_PerFrame):
     """Additive white Gaussian noise, independent per pixel, channel and frame.
 
-    ``sigma`` is the standard deviation on the 0..255 scale. The result is not clipped; a file that holds 8
-    bits clips it.
+    ``sigma`` is the standard deviation on the 0..255 scale. With ``clip`` the result is clipped to [0, 1], as
+    a file of 8 bits holds it; without it is not, as the test scripts of DnCNN and FastDVDnet make it. The
+    two give other figures and never compare.
 
     Example:
         >>> step = GaussianNoise(sigma=25)
@@ -70,14 +55,16 @@ class GaussianNoise(_PerFrame):
 
     kind: ClassVar[str] = "gaussian-noise"
     sigma: float = Field(gt=0, le=255)
+    clip: bool = False
 
     def one(self, frame: Tensor, generator: np.random.Generator) -> Tensor:
         """See the class."""
-        return frame + (self.sigma / 255.0) * _normal(generator, frame)
+        noisy = frame + (self.sigma / 255.0) * _normal(generator, frame)
+        return noisy.clamp(0.0, 1.0) if self.clip else noisy
 
 
 class CameraNoise(_PerFrame):
-    """Poisson-Gaussian noise as a sensor makes it: shot noise of photons and noise of reading, in linear light.
+    """Poisson-Gaussian noise as a sensor makes it, in linear light: shot noise of photons, noise of reading.
 
     ``photons`` is the mean count at white (fewer: noisier), ``read`` the standard deviation of reading in
     photons. Dark parts are noisier on the display than bright ones, because its curve is steep there.
@@ -86,7 +73,7 @@ class CameraNoise(_PerFrame):
     """
 
     kind: ClassVar[str] = "camera-noise"
-    photons: float = Field(gt=0)
+    photons: float = Field(gt=0, le=1e9)
     read: float = Field(ge=0, default=0.0)
 
     def one(self, frame: Tensor, generator: np.random.Generator) -> Tensor:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
 from degradations.catalog import KINDS, load, nearest
 
@@ -53,6 +54,15 @@ class Profile(BaseModel):
     default: tuple[str, ...] = Field(min_length=1, description="variants that are made when none is named")
     variants: dict[str, Variant] = Field(min_length=1)
 
+    _file: str = PrivateAttr(default="")
+
+    @field_validator("default")
+    @classmethod
+    def _once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError(f"the same variant twice: {', '.join(value)}")
+        return value
+
     @field_validator("variants")
     @classmethod
     def _names(cls, value: dict[str, Variant]) -> dict[str, Variant]:
@@ -61,6 +71,10 @@ class Profile(BaseModel):
                 raise ValueError(f"the variant name {name!r} cannot be part of a folder's name")
         return value
 
+    def where(self) -> str:
+        """Name, and the file if it is the user's own, as errors say it."""
+        return f'"{self.name}" ("{self._file}")' if self._file else f'"{self.name}"'
+
     def variant(self, name: str) -> Variant:
         """The variant of this name.
 
@@ -68,7 +82,7 @@ class Profile(BaseModel):
             ValueError: no such variant; the text names the nearest.
         """
         if name not in self.variants:
-            raise ValueError(f'The profile "{self.name}" has no variant "{name}". {nearest(name, self.variants)}')
+            raise ValueError(f'The profile {self.where()} has no variant "{name}". {nearest(name, self.variants)}')
         return self.variants[name]
 
     def build(self, variant: str) -> list[Degradation]:
@@ -79,7 +93,7 @@ class Profile(BaseModel):
         """
         out: list[Degradation] = []
         for number, step in enumerate(self.variant(variant).steps, 1):
-            where = f'Profile "{self.name}", variant "{variant}", step {number}'
+            where = f'Profile {self.where()}, variant "{variant}", step {number}'
             if len(step) != 1:
                 raise ValueError(f"{where}: a step is one kind with its settings, and this one has {len(step)} keys.")
             ((kind, settings),) = step.items()
@@ -89,18 +103,40 @@ class Profile(BaseModel):
             try:
                 out.append(made.model_validate(settings))
             except ValidationError as error:
-                # A misspelt name also leaves the right one missing; the misspelling is what to show.
-                first = next((e for e in error.errors() if e["type"] == "extra_forbidden"), error.errors()[0])
-                name = ".".join(str(part) for part in first["loc"]) or "settings"
-                hint = f" {nearest(name, made.model_fields)}" if first["type"] == "extra_forbidden" else ""
-                raise ValueError(f"{where} ({kind}): {name} = {first['input']!r}: {first['msg']}.{hint}") from error
+                raise ValueError(f"{where} ({kind}): {_complaint(error, made.model_fields)}") from error
         for number, built in enumerate(out[1:], 2):
             if built.uses_subframes:
                 raise ValueError(
-                    f'Profile "{self.name}", variant "{variant}", step {number} ({built.kind}) needs the scene '
-                    "between frames, which only the first step can see: put it first."
+                    f'Profile {self.where()}, variant "{variant}", step {number} ({built.kind}) needs the '
+                    "scene between frames, which only the first step can see: put it first."
                 )
         return out
+
+
+def _complaint(error: ValidationError, known: Iterable[str]) -> str:
+    """The first thing that is wrong, as a sentence, with the nearest right name where a name is wrong."""
+    # A misspelt name also leaves the right one missing, and is what to put right.
+    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    place = ".".join(str(part) for part in first["loc"])
+    what = first["msg"].removeprefix("Value error, ").rstrip(".")
+    if first["type"] == "extra_forbidden":
+        return f'there is no setting "{place}". {nearest(place, known)}'
+    if first["type"] == "missing":
+        return f'the setting "{place}" is missing.'
+    return f"{place} = {first['input']!r}: {what}." if place else f"{what}."
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which a name given twice is an error instead of the last one winning."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in seen:
+                    raise yaml.YAMLError(f'the name "{key.value}" stands there twice{key.start_mark}')
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 def list_profiles() -> tuple[str, ...]:
@@ -112,6 +148,9 @@ def list_profiles() -> tuple[str, ...]:
     """
     room = resources.files("degradations") / "profiles"
     return tuple(sorted(p.name.removesuffix(".yaml") for p in room.iterdir() if p.name.endswith(".yaml")))
+
+
+_NAMES = {*Profile.model_fields, *Variant.model_fields}
 
 
 def load_profile(name: str | Path) -> Profile:
@@ -126,7 +165,7 @@ def load_profile(name: str | Path) -> Profile:
     """
     text = str(name)
     if text in list_profiles():
-        where = f'profile "{text}"'
+        where = f'"{text}"'
         content = (resources.files("degradations") / "profiles" / f"{text}.yaml").read_text("utf-8")
     elif text.endswith((".yaml", ".yml")):
         where = f'"{text}"'
@@ -140,15 +179,15 @@ def load_profile(name: str | Path) -> Profile:
             "A profile of your own is named by its file, which ends in .yaml."
         )
     try:
-        document = yaml.safe_load(content)
+        document = yaml.load(content, Loader=_Loader)  # noqa: S506 - safe, see _Loader
     except yaml.YAMLError as error:
         raise ValueError(f"The profile {where} is not valid YAML: {' '.join(str(error).split())}") from error
     try:
         profile = Profile.model_validate(document)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise ValueError(f"The profile {where}: {place}: {first['msg']}.") from error
+        raise ValueError(f"The profile {where}: {_complaint(error, _NAMES)}") from error
+    if text.endswith((".yaml", ".yml")):
+        profile._file = text
     for variant in profile.default:
         profile.variant(variant)
     return profile

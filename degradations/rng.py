@@ -9,6 +9,7 @@ cannot change a single byte.
 from __future__ import annotations
 
 import hashlib
+import operator
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,11 +36,20 @@ class Rng:
         return cls(hashlib.sha256(f"vbench:{int(seed)}".encode()).hexdigest())
 
     def at(self, *path: str | int) -> Rng:
-        """The address below this one; strings and integers are told apart (``1`` is not ``"1"``)."""
+        """The address below this one; strings and integers are told apart (``1`` is not ``"1"``).
+
+        Raises:
+            TypeError: a part is neither text nor a whole number (NumPy's integers are; floats are not).
+
+        Example:
+            >>> Rng.root(7).at(3) == Rng.root(7).at(np.int64(3)) != Rng.root(7).at("3")
+            True
+        """
         key = self.key
         for part in path:
-            tag = f"i{part}" if isinstance(part, int) else f"s{part}"
-            key = hashlib.sha256(f"{key}/{tag}".encode()).hexdigest()
+            tag = f"s{part}" if isinstance(part, str) else f"i{operator.index(part)}"
+            # File names may hold bytes that are no text; Python keeps them as lone surrogates.
+            key = hashlib.sha256(f"{key}/{tag}".encode("utf-8", "surrogatepass")).hexdigest()
         return Rng(key)
 
     def generator(self) -> np.random.Generator:

@@ -256,7 +256,8 @@ def make_damage(
     folder = workspace.dataset(dataset)
     truth = open_clip(_truth_folder(workspace, source, tone), name=source.name)
     info = truth.info
-    shape = ClipShape(info.frames, info.height, info.width, info.channels, float(facts["fps"]))
+    rendered = source.builtin is not None
+    shape = ClipShape(info.frames, info.height, info.width, info.channels, float(facts["fps"]), rendered)
     recipe = draw(loaded, variant, shape, seed=seed, clip=source.name)
 
     def chunks() -> Iterator[Damage]:
