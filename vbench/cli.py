@@ -42,6 +42,7 @@ class Board(StrEnum):
     markdown = "markdown"
     latex = "latex"
     json = "json"
+    long = "long"
 
 
 def _split(values: list[str] | None) -> list[str]:

@@ -16,6 +16,7 @@ from vbench.errors import InputError, RunError
 from vbench.workspace import Workspace
 
 if TYPE_CHECKING:
+    from leaderboards.schema import Cell
     from leaderboards.table import Board
     from vbench.run import RunResult
     from vbench.synth import Source, SynthResult
@@ -243,29 +244,33 @@ def report_command(root: Path, out: Path | None, title: str | None) -> None:
     say(f"Open it: {page.resolve().as_uri()}")
 
 
-def _boards(root: Path) -> list[Board]:
+def _cells(root: Path) -> list[Cell]:
     from leaderboards.store import iter_cells
-    from leaderboards.table import boards
 
     with worded():
         cells = list(iter_cells(root))
     if not cells:
         raise InputError(f'There are no results in "{root}" yet: `vbench run --models all{at_root(root)}` makes them.')
-    return boards(cells)
+    return cells
 
 
 def table_command(root: Path, form: str) -> None:
-    """``vbench report table``."""
+    """``vbench report table``; ``long`` is every clip's figure as CSV, one row per cell."""
     from leaderboards import export
+    from leaderboards.table import boards, frame
 
-    found = _boards(root)
-    if form != "terminal":
-        makers = {
-            "csv": export.to_csv,
-            "markdown": export.to_markdown,
-            "latex": export.to_latex,
-            "json": export.to_json,
-        }
+    cells = _cells(root)
+    if form == "long":
+        frame(cells).to_csv(sys.stdout, index=False)
+        return
+    found = boards(cells)
+    makers = {
+        "csv": export.to_csv,
+        "markdown": export.to_markdown,
+        "latex": export.to_latex,
+        "json": export.to_json,
+    }
+    if form in makers:
         sys.stdout.write(makers[form](found))
         return
     for board in found:
@@ -332,6 +337,8 @@ DEMO_VARIANTS = {
 
 def demo_command(root: Path, workers: int | None) -> None:
     """``vbench demo``."""
+    from leaderboards.table import boards
+
     began = time.monotonic()
     say(
         f"The whole way, small: {len(DEMO_VARIANTS)} kinds of damage on the embedded clips ({DEMO_FRAMES} frames each), "
@@ -343,7 +350,7 @@ def demo_command(root: Path, workers: int | None) -> None:
         say(f"  made {', '.join(result.datasets)}")
     outcome = run_models(Workspace(root), ["all"], workers=workers)
     _say_run(outcome, root, time.monotonic() - began)
-    for board in _boards(root):
+    for board in boards(_cells(root)):
         print_board(board)
     report_command(root, None, None)
     say(f"Done in {took(time.monotonic() - began)}. Next, in full: vbench synth --profile oldfilm")

@@ -320,6 +320,7 @@ def test_tables_in_every_format(root: Path, sources: Path) -> None:
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "psnr [dB] ↑" in text
     assert vbench("report", "table", "-f", "csv", "--root", root).startswith("dataset,protocol,model")
+    assert vbench("report", "table", "-f", "long", "--root", root).count("\n") == 1 + 3 * 3 * 3
     for form in ("markdown", "latex", "json"):
         assert "temporal-median" in vbench("report", "table", "-f", form, "--root", root)
 
