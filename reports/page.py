@@ -110,6 +110,7 @@ def describe(root: Path, boards: Sequence[Board], viewer: dict[str, Any], title:
     """The page of these boards."""
     run = _read(root / "results" / "run.json") or {}
     data = {b.dataset: _read(root / "datasets" / b.dataset / "dataset.json") or {} for b in boards}
+    boards = sorted(boards, key=lambda b: _place(b, data[b.dataset]))
     order = _numbers(boards)
     models: dict[str, dict[str, Any]] = {}
     for board in boards:
@@ -141,6 +142,17 @@ def _read(path: Path) -> dict[str, Any] | None:
         return None
     document: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return document
+
+
+def _place(board: Board, facts: dict[str, Any]) -> tuple[str, int, str, bool]:
+    """Boards stand by profile, then by severity; those that are apart follow their main board."""
+    severity = facts.get("severity")
+    return (
+        str(facts.get("profile", "")),
+        10**9 if severity is None else severity,
+        board.dataset,
+        board.reason is not None,
+    )
 
 
 def _numbers(boards: Sequence[Board]) -> dict[str, int]:
@@ -306,11 +318,12 @@ def _charts(boards: Sequence[Board], data: dict[str, dict[str, Any]], order: dic
             continue
         members.sort(key=lambda item: item[0])
         metric = members[0][1].primary
-        title = f"{metric.name} over the severity of {profile}"
-        lines = [_line(name, members, metric.name, i) for name, i in order.items()]
+        title = f"Gain in {metric.name} over doing nothing, by severity of {profile}"
+        lines = [_line(name, members, metric.name, i) for name, i in order.items() if name != BASELINE]
         ticks = [(float(k), data[b.dataset]["variant"]) for k, (_, b) in enumerate(members)]
-        unit = f"{metric.name} [{metric.unit}]" if metric.unit else metric.name
-        out.append((title, severity_chart(title, ticks, unit, [line for line in lines if line.x])))
+        drawn = [line for line in lines if line.x]
+        if drawn:
+            out.append((title, severity_chart(title, ticks, f"gain [{metric.unit or metric.name}]", drawn)))
     points = _cost_points([b for b in boards if b.reason is None], order)
     if len(points) > 1:
         metric = boards[0].primary
@@ -324,12 +337,12 @@ def _line(name: str, members: Sequence[tuple[int, Board]], metric: str, index: i
     for k, (_, board) in enumerate(members):
         row = board.row(name)
         entry = row.entries.get(metric) if row else None
-        if entry is None or entry.mean is None or not math.isfinite(entry.mean):
+        if entry is None or entry.gain is None or not math.isfinite(entry.gain):
             continue
         xs.append(float(k))
-        ys.append(entry.mean)
-        lows.append(entry.interval.low if entry.interval else None)
-        highs.append(entry.interval.high if entry.interval else None)
+        ys.append(entry.gain)
+        lows.append(entry.gain_interval.low if entry.gain_interval else None)
+        highs.append(entry.gain_interval.high if entry.gain_interval else None)
     return Line(name, xs, ys, lows, highs, index)
 
 

@@ -34,7 +34,7 @@ class Line:
 
 
 def severity_chart(title: str, ticks: Sequence[tuple[float, str]], unit: str, lines: Sequence[Line]) -> str:
-    """A figure over severity, one line per model, with whiskers for 95 % intervals."""
+    """Gains over severity, one line per model, with whiskers for 95 % intervals; the line at 0 is doing nothing."""
     figure, axes = _figure(6.4, 3.4)
     spread = (max(t for t, _ in ticks) - min(t for t, _ in ticks)) or 1.0
     for k, line in enumerate(lines):
@@ -54,6 +54,7 @@ def severity_chart(title: str, ticks: Sequence[tuple[float, str]], unit: str, li
         for x, low, high in zip(xs, line.low, line.high, strict=True):
             if low is not None and high is not None:
                 axes.plot([x, x], [low, high], color=colour, linewidth=0.8, alpha=0.55)
+    axes.axhline(0, color=_INK, linewidth=1)
     axes.set_xticks([t for t, _ in ticks], [name for _, name in ticks])
     axes.set_ylabel(unit)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, labelcolor=_INK, fontsize=8)

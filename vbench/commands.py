@@ -273,8 +273,21 @@ def table_command(root: Path, form: str) -> None:
     if form in makers:
         sys.stdout.write(makers[form](found))
         return
-    for board in found:
+    for board in in_order(found, root):
         print_board(board)
+
+
+def in_order(boards: list[Board], root: Path) -> list[Board]:
+    """Boards by profile, then by severity."""
+    from vbench.workspace import read_json
+
+    def place(board: Board) -> tuple[str, int, str]:
+        path = Workspace(root).dataset(board.dataset) / "dataset.json"
+        facts = read_json(path) if path.exists() else {}
+        severity = facts.get("severity")
+        return str(facts.get("profile", "")), 10**9 if severity is None else severity, board.dataset
+
+    return sorted(boards, key=place)
 
 
 def print_board(board: Board) -> None:
@@ -350,7 +363,7 @@ def demo_command(root: Path, workers: int | None) -> None:
         say(f"  made {', '.join(result.datasets)}")
     outcome = run_models(Workspace(root), ["all"], workers=workers)
     _say_run(outcome, root, time.monotonic() - began)
-    for board in boards(_cells(root)):
+    for board in in_order(boards(_cells(root)), root):
         print_board(board)
     report_command(root, None, None)
     say(f"Done in {took(time.monotonic() - began)}. Next, in full: vbench synth --profile oldfilm")

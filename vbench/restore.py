@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import torch
@@ -73,11 +73,18 @@ class Windowed:
     """A restorer that sees ``before`` frames in front of each frame and ``after`` behind it.
 
     ``function`` maps windows ``(t, before + 1 + after, C, H, W)`` to ``(t, C, H, W)``. At the ends of the
-    clip the frames are reflected without repeating the end frame (index -1 is frame 1); a clip too short for
-    that repeats its nearest frame.
+    clip the frames are reflected without repeating the end frame (index -1 is frame 1; a clip too short for
+    that repeats its nearest frame), or the end frame is repeated.
     """
 
-    def __init__(self, function: Callable[[Tensor], Tensor], before: int, after: int) -> None:
+    def __init__(
+        self,
+        function: Callable[[Tensor], Tensor],
+        before: int,
+        after: int,
+        ends: Literal["reflect", "repeat"] = "reflect",
+    ) -> None:
+        self._outside = reflect if ends == "reflect" else lambda index, count: min(max(index, 0), count - 1)
         self._function = function
         self._before = before
         self._after = after
@@ -101,7 +108,7 @@ class Windowed:
     def _one(self, held: deque[tuple[int, Tensor]], index: int, count: int) -> Tensor:
         frames = dict(held)
         wanted = range(index - self._before, index + self._after + 1)
-        window = torch.stack([frames[reflect(i, count)] for i in wanted])
+        window = torch.stack([frames[self._outside(i, count)] for i in wanted])
         return self._function(window[None])
 
 

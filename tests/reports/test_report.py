@@ -146,8 +146,8 @@ def test_holes_and_missing_models_are_shown(page: Path) -> None:
 
 def test_severity_curve_of_the_noise(page: Path) -> None:
     text = page.read_text("utf-8")
-    assert "psnr over the severity of noise" in text
-    assert "var(--s0)" in text
+    assert "Gain in psnr over doing nothing, by severity of noise" in text
+    assert "var(--s1)" in text
     assert "#0102" not in text  # no colour of the drawing is left
 
 
