@@ -82,7 +82,7 @@ NLMEANS = _spec(
     "nlmeans",
     "Non-local means",
     "denoising",
-    "s=8:p=5:r=11",
+    "s=12:p=5:r=11",
     "gbrp",
     'FFmpeg\'s filter nlmeans, after Buades et al., "A non-local algorithm for image denoising" (CVPR 2005).',
 )
