@@ -34,6 +34,11 @@ def vbench(*arguments: object) -> str:
     return result.output
 
 
+def noise25(source: Path, root: Path) -> None:
+    """A data set of Gaussian noise, sigma 25."""
+    vbench("synth", "-p", "noise", "--variant", "gaussian25", "-s", source, "--root", root, "--workers", 1)
+
+
 def tree(folder: Path) -> dict[str, bytes]:
     """Every file below ``folder`` with its content; JSON without what the machine's versions say."""
     return {
@@ -108,13 +113,13 @@ def test_synth_refuses_to_mix(
 def test_one_broken_clip_does_not_stop_the_others(root: Path, sources: Path) -> None:
     (sources / "odd" / "00003.png").write_bytes(b"no picture")
     with pytest.raises(RunError, match=r'(?s)1 of 5 steps failed.*decode "odd".*00003\.png'):
-        vbench("synth", "-p", "noise", "--variant", "gaussian25", "-s", sources, "--root", root, "--workers", 1)
+        noise25(sources, root)
     (dataset,) = find_datasets(Workspace(root))
     assert [p.name for p in dataset.pairs()] == ["a clip", "gray <b>"]
 
 
 def test_run_measures_what_an_independent_library_measures(root: Path, sources: Path) -> None:
-    vbench("synth", "-p", "noise", "--variant", "gaussian25", "-s", sources, "--root", root, "--workers", 1)
+    noise25(sources, root)
     out = vbench("run", "--models", "identity,temporal-median", "--root", root, "--workers", 1)
     assert "6 clips restored, 18 results measured" in out
     cells = list(iter_cells(root))
@@ -135,7 +140,7 @@ def test_run_measures_what_an_independent_library_measures(root: Path, sources: 
 
 
 def test_run_goes_on_where_it_stopped(root: Path, sources: Path) -> None:
-    vbench("synth", "-p", "noise", "--variant", "gaussian25", "-s", sources, "--root", root, "--workers", 1)
+    noise25(sources, root)
     command = ["run", "--models", "identity,hqdn3d", "--root", root, "--workers", 1]
     vbench(*command)
     before = {p: p.read_bytes() for p in (root / "results").rglob("psnr.json")}
@@ -155,19 +160,7 @@ def _figures(data: bytes) -> Any:
 
 
 def test_models_without_weights_are_listed_and_never_run(root: Path, sources: Path) -> None:
-    vbench(
-        "synth",
-        "-p",
-        "noise",
-        "--variant",
-        "gaussian25",
-        "-s",
-        sources / "odd",
-        "--root",
-        root,
-        "--workers",
-        1,
-    )
+    noise25(sources / "odd", root)
     out = vbench("run", "--models", "all", "--root", root, "--workers", 1)
     assert out.count("needs its weights") == 4
     assert "vbench weights import FILE --model dncnn-s25" in out
@@ -179,19 +172,7 @@ def test_models_without_weights_are_listed_and_never_run(root: Path, sources: Pa
 def test_a_failing_model_is_a_hole_and_is_tried_again(
     root: Path, sources: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    vbench(
-        "synth",
-        "-p",
-        "noise",
-        "--variant",
-        "gaussian25",
-        "-s",
-        sources / "odd",
-        "--root",
-        root,
-        "--workers",
-        1,
-    )
+    noise25(sources / "odd", root)
     from vbench import run as run_module
 
     real = run_module._restorer
@@ -216,19 +197,7 @@ def test_a_failing_model_is_a_hole_and_is_tried_again(
 
 
 def test_frames_that_were_changed_are_found_out(root: Path, sources: Path) -> None:
-    vbench(
-        "synth",
-        "-p",
-        "noise",
-        "--variant",
-        "gaussian25",
-        "-s",
-        sources / "odd",
-        "--root",
-        root,
-        "--workers",
-        1,
-    )
+    noise25(sources / "odd", root)
     base = root / "datasets" / "noise-gaussian25"
     (base / "lq" / "odd" / "00000001.png").write_bytes((base / "lq" / "odd" / "00000002.png").read_bytes())
     result = CliRunner().invoke(app, ["run", "--models", "identity", "--root", str(root), "--workers", "1"])
@@ -253,19 +222,7 @@ def test_names_that_are_nearly_right(root: Path, sources: Path) -> None:
         vbench("synth", "-p", "oldflim", "--root", root)
     with pytest.raises(InputError, match='no variant "lite".*"light"|no variant "lite"'):
         vbench("synth", "-p", "oldfilm", "--variant", "lite", "--root", root)
-    vbench(
-        "synth",
-        "-p",
-        "noise",
-        "--variant",
-        "gaussian25",
-        "-s",
-        sources / "odd",
-        "--root",
-        root,
-        "--workers",
-        1,
-    )
+    noise25(sources / "odd", root)
     with pytest.raises(InputError, match='no data set "noise-gausian25".*"noise-gaussian25"'):
         vbench("run", "-d", "noise-gausian25", "--root", root)
     with pytest.raises(InputError, match='no model "identiy".*"identity"'):
@@ -314,7 +271,7 @@ def test_score_of_what_cannot_be_compared(sources: Path, moving: NDArray[np.uint
 
 
 def test_tables_in_every_format(root: Path, sources: Path) -> None:
-    vbench("synth", "-p", "noise", "--variant", "gaussian25", "-s", sources, "--root", root, "--workers", 1)
+    noise25(sources, root)
     vbench("run", "--models", "identity,temporal-median,unsharp", "--root", root, "--workers", 1)
     text = vbench("report", "table", "--root", root)
     assert max(len(line) for line in text.splitlines()) <= 80
