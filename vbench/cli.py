@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from vbench.errors import VbenchError
+from vbench.errors import Interrupted, VbenchError
 
 app = typer.Typer(
     name="vbench",
@@ -249,10 +249,10 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     try:
         app()
+    except Interrupted as error:
+        _fail(str(error), 130)
     except VbenchError as error:
         _fail(str(error), 2)
-    except KeyboardInterrupt:
-        _fail("stopped. What was finished is kept; the same command goes on from there.", 130)
     except BrokenPipeError:
         sys.stderr.close()
         raise SystemExit(141) from None

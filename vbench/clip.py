@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -16,12 +15,6 @@ from vbench.errors import InputError
 
 Frames = NDArray[np.uint8] | NDArray[np.uint16]
 """``(T, H, W, C)``, RGB (C = 3) or gray (C = 1); uint8, or uint16 over the full range 0..65535."""
-
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
-VIDEO_SUFFIXES = frozenset({
-    ".mp4", ".mkv", ".mov", ".avi", ".y4m", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".mxf",
-    ".ogv", ".wmv", ".flv", ".3gp", ".vob", ".ivf", ".nut", ".dv", ".264", ".265", ".266", ".h264", ".hevc",
-})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -122,164 +115,6 @@ def validate_name(name: str) -> str:
     if problem:
         raise InputError(f"The clip name {name!r} {problem}; rename the file or folder.")
     return name
-
-
-def open_clip(
-    path: Path,
-    *,
-    name: str | None = None,
-    start: int = 0,
-    stop: int | None = None,
-    max_frames: int | None = None,
-) -> Clip:
-    """A clip from a folder of frames, a video file, or a folder that holds one video.
-
-    Args:
-        name: of the clip; by default the name of the folder, or of the file without its ending.
-        start, stop: take only these frames (``stop`` excluded).
-        max_frames: take at most so many.
-
-    Raises:
-        InputError: there is nothing, it cannot be read, the range holds no frame, or the file is truncated
-            before the range ends.
-    """
-    path = Path(path)
-    found = _identify(path)
-    if found is None:
-        raise InputError(_nothing_found(path))
-    clip = _open(found, name or _name_of(path))
-    total = clip.info.frames
-    end = min(total, total if stop is None else stop)
-    if max_frames is not None:
-        end = min(end, start + max_frames)
-    if not 0 <= start < end or (stop is not None and stop > total):
-        raise InputError(
-            f'"{clip.info.name}" has {total} frame(s), numbered from 0; '
-            f"{_asked(start, stop, max_frames)}. Choose a range inside 0:{total}."
-        )
-    whole = int(getattr(clip, "whole", total))
-    if end > whole:
-        raise InputError(
-            f'"{found}" is truncated: it announces {total} frames, and only the first {whole} can be '
-            f"decoded. Get the whole file, or take what is there with --frames "
-            f"{start if start < whole else 0}:{whole}."
-        )
-    return clip if (start, end) == (0, total) else RangeClip(clip, start, end)
-
-
-def _asked(start: int, stop: int | None, max_frames: int | None) -> str:
-    range_words = f"frames {start}:{'' if stop is None else stop} were asked for"
-    return range_words if max_frames is None else f"{range_words}, at most {max_frames}"
-
-
-def open_sources(paths: Sequence[Path]) -> list[Clip]:
-    """All clips at the given paths: videos, folders of frames, folders of videos or of folders.
-
-    A folder of clips gives them in natural order. A truncated video is not an error here, but where frames
-    that are not there are read (or by `open_clip`, with their range).
-
-    Raises:
-        InputError: nothing found, a folder that is not plain, a name that cannot be used, or two clips of
-            one name.
-    """
-    out: dict[str, Clip] = {}
-    for path in paths:
-        for place, name in _places(Path(path)):
-            found = _identify(place)
-            if found is None:
-                raise InputError(_nothing_found(place))
-            clip = _open(found, validate_name(name))
-            if name in out:
-                raise InputError(
-                    f'Two sources give a clip called "{name}": "{out[name].info.source}" and '
-                    f'"{clip.info.source}". A clip is known by its name: rename one of them.'
-                )
-            out[name] = clip
-    return list(out.values())
-
-
-def _places(path: Path) -> list[tuple[Path, str]]:
-    if not path.exists():
-        raise InputError(f'"{path}" does not exist. --source takes a video, a folder of frames, or a folder of clips.')
-    if path.is_file() or _images(path):
-        return [(path, _name_of(path))]
-    videos = _videos(path)
-    folders = [p for p in _visible(path) if p.is_dir() and (_images(p) or _videos(p))]
-    if len(videos) == 1 and not folders:
-        return [(path, _name_of(path))]
-    if not videos and not folders:
-        raise InputError(_nothing_found(path))
-    return [(p, _name_of(p)) for p in sorted([*videos, *folders], key=lambda p: natural_key(p.name))]
-
-
-def _visible(folder: Path) -> list[Path]:
-    try:
-        return [p for p in folder.iterdir() if not p.name.startswith(".")]
-    except OSError as error:
-        raise InputError(f'The folder "{folder}" cannot be read: {error.strerror}.') from error
-
-
-def _files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
-    # A link that leads nowhere counts: it is an error when it is read, not a frame less.
-    found = [p for p in _visible(folder) if p.suffix.lower() in suffixes and not p.is_dir()]
-    return sorted(found, key=lambda p: natural_key(p.name))
-
-
-def _images(folder: Path) -> list[Path]:
-    return _files(folder, IMAGE_SUFFIXES)
-
-
-def _videos(folder: Path) -> list[Path]:
-    return _files(folder, VIDEO_SUFFIXES)
-
-
-def _identify(path: Path) -> Path | None:
-    """What is to be opened at ``path``: a video file, a folder of images; None if there is neither."""
-    if path.is_file():
-        return path
-    if not path.is_dir():
-        return None
-    images, videos = _images(path), _videos(path)
-    if images and videos:
-        raise InputError(
-            f'"{path}" holds both images ("{images[0].name}", {len(images)} in all) and videos '
-            f'("{videos[0].name}", {len(videos)} in all). It is not plain which is the clip: name the video '
-            "itself, or move one kind away."
-        )
-    if images:
-        return path
-    return videos[0] if len(videos) == 1 else None
-
-
-def _nothing_found(path: Path) -> str:
-    if not path.exists():
-        return f'"{path}" does not exist.'
-    videos = _videos(path)
-    if len(videos) > 1:
-        return (
-            f'"{path}" holds {len(videos)} videos ("{videos[0].name}", "{videos[1].name}", ...), and one '
-            "clip is wanted here. Name one of them. (`vbench synth --source` takes a folder of several.)"
-        )
-    deeper = next((p for p in sorted(path.glob("*/*")) if p.is_dir() and _images(p)), None)
-    hint = f' Did you mean "{deeper.parent}"?' if deeper else ""
-    return (
-        f'"{path}" holds no clip: neither frames ({" ".join(sorted(IMAGE_SUFFIXES))}), nor a video '
-        f"(.mp4 .mkv .mov .avi .y4m .webm ...), nor folders that hold such.{hint}"
-    )
-
-
-def _name_of(path: Path) -> str:
-    return path.resolve().name if path.is_dir() else path.stem
-
-
-def _open(path: Path, name: str) -> Clip:
-    if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
-        from vbench.frames_io import ImageClip
-
-        return ImageClip(path, _images(path) if path.is_dir() else [path], name)
-    from vbench.media import VideoClip
-
-    return VideoClip(path, name)
 
 
 class RangeClip:

@@ -193,8 +193,9 @@ def score_command(gt: Path, pred: Path, metrics: Sequence[str], frames: str | No
     from leaderboards.export import heading, number
     from leaderboards.schema import MetricFacts
     from vbench import metrics as metric_catalog
-    from vbench.clip import open_clip, parse_frames
+    from vbench.clip import parse_frames
     from vbench.score import score
+    from vbench.sources import open_clip
 
     start, stop = parse_frames(frames)
     names = [m.name for m in metric_catalog.load_all(metrics)]
@@ -401,7 +402,7 @@ def models_command() -> None:
     if missing:
         say("What needs weights:")
         for spec in missing:
-            say(f"  {weights.missing_text(spec)}")
+            say(f"  {spec.missing_text()}")
 
 
 def weights_list_command() -> None:
@@ -416,7 +417,7 @@ def weights_list_command() -> None:
             continue
         path = weights.find(spec)
         if path is None:
-            say(f"  {weights.missing_text(spec)}")
+            say(f"  {spec.missing_text()}")
         else:
             digest = file_sha256(path)
             origin = "as published" if digest == spec.weights.sha256 else "not the published file"

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from vbench.errors import Interrupted
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -27,11 +29,14 @@ def console(stderr: bool = False) -> Console:
 @contextmanager
 def progress(title: str, unit: str = "frames") -> Iterator[Report]:
     """Show how far a command is: bar, rate and time left in a terminal; a line now and then in a pipe."""
-    if sys.stderr.isatty():
-        with _bar(title, unit) as report:
-            yield report
-    else:
-        yield _Lines(title, unit)
+    try:
+        if sys.stderr.isatty():
+            with _bar(title, unit) as report:
+                yield report
+        else:
+            yield _Lines(title, unit)
+    except KeyboardInterrupt:
+        raise Interrupted("stopped. What was finished is kept; the same command goes on from there.") from None
 
 
 @contextmanager

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from vbench.clip import Clip, open_clip
+from vbench.clip import Clip
 from vbench.errors import InputError, nearest
 from vbench.provenance import fingerprint
+from vbench.sources import open_clip
 from vbench.workspace import Workspace, read_json
 
 

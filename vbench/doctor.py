@@ -117,7 +117,7 @@ def _weights() -> Iterator[Finding]:
         if path is not None:
             yield Finding(name, "ok", f"weights at {path}")
         else:
-            yield Finding(name, "missing", weights.missing_text(spec).removeprefix(f"{name} "))
+            yield Finding(name, "missing", spec.missing_text().removeprefix(f"{name} "))
 
 
 def _disk(root: Path) -> Iterator[Finding]:

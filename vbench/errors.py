@@ -22,6 +22,10 @@ class RunError(VbenchError):
     """Work that was started and failed; what was finished before is kept."""
 
 
+class Interrupted(VbenchError):
+    """The user stopped the command (Ctrl-C)."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint that names the nearest known name, or lists them.
 

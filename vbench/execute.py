@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 import time
 import traceback
@@ -80,6 +81,7 @@ def _follow(parent: int) -> None:
 def _start_worker(counter: Any, parent: int, threads: int) -> None:
     global _counter  # noqa: PLW0603 - one counter per worker process, set once at its start
     _counter = counter
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its workers
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
     limit_threads(threads)
 
@@ -158,6 +160,10 @@ def run_tasks(
             "A worker process died: it was killed, or the machine ran out of memory. What was finished is "
             "kept: run the same command again, with fewer processes (--workers 1) if memory was short."
         ) from error
+    except KeyboardInterrupt:
+        for process in list(pool._processes.values()):
+            process.kill()  # what they had begun was not committed, so nothing is lost
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     return [outcomes[i] for i in range(len(tasks))]

@@ -19,7 +19,7 @@ from vbench.datasets import Dataset, Pair
 from vbench.errors import InputError, MissingWeights, RunError
 from vbench.execute import Outcome, Task, advance, cores, run_tasks
 from vbench.provenance import fingerprint, now, versions
-from vbench.workspace import Workspace, read_json, write_json
+from vbench.workspace import Workspace, disk_error, read_json, write_json
 
 if TYPE_CHECKING:
     import torch
@@ -91,7 +91,7 @@ def ready_models(wanted: Sequence[str]) -> tuple[list[Ready], dict[str, str]]:
         if spec.weights is not None:
             path = weights.find(spec)
             if path is None:
-                text = weights.missing_text(spec)
+                text = spec.missing_text()
                 if explicit:
                     raise MissingWeights(text)
                 skipped[name] = text
@@ -283,8 +283,8 @@ def score_pair(workspace: Workspace, pair: Pair, jobs: tuple[ScoreJob, ...], pro
     for job in jobs:
         for metric in job.metrics:
             values = figures[job.model.name, metric]
-            write_cell(
-                workspace.root,
+            _commit(
+                workspace,
                 _cell(
                     pair,
                     job.model.facts,
@@ -303,8 +303,15 @@ def score_pair(workspace: Workspace, pair: Pair, jobs: tuple[ScoreJob, ...], pro
     return count
 
 
+def _commit(workspace: Workspace, cell: Cell) -> None:
+    try:
+        write_cell(workspace.root, cell)
+    except OSError as error:
+        raise disk_error(workspace.results, error) from error
+
+
 def _open_restored(workspace: Workspace, pair: Pair, model: str) -> Any:
-    from vbench.clip import open_clip
+    from vbench.sources import open_clip
 
     return open_clip(_restored_paths(workspace, pair, model)[0], name=pair.name)
 
@@ -420,8 +427,8 @@ def _record_failure(
     plan: RunPlan, pair: Pair, model: Ready, error: str, restored: dict[str, Any] | None = None
 ) -> None:
     for metric in plan.metrics:
-        write_cell(
-            plan.workspace.root,
+        _commit(
+            plan.workspace,
             _cell(
                 pair,
                 model.facts,

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vbench import metrics as metric_catalog
-from vbench.clip import Clip, open_clip
+from vbench.clip import Clip
 from vbench.errors import InputError, RunError
+from vbench.sources import open_clip
 
 if TYPE_CHECKING:
     import torch

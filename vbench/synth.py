@@ -51,7 +51,7 @@ class Source:
             from vbench.builtin import open_builtin
 
             return open_builtin(self.builtin, frames=self.stop)
-        from vbench.clip import open_clip
+        from vbench.sources import open_clip
 
         assert self.path is not None  # noqa: S101 - one of the two is always set
         return open_clip(Path(self.path), name=self.name, start=self.start, stop=self.stop)
@@ -95,7 +95,7 @@ def file_sources(
     paths: Sequence[Path], start: int = 0, stop: int | None = None, max_frames: int | None = None
 ) -> tuple[Source, ...]:
     """Clips found at the paths that the user gave: videos, folders of frames, folders of clips."""
-    from vbench.clip import open_sources
+    from vbench.sources import open_sources
 
     out = []
     for clip in open_sources(paths):
@@ -244,9 +244,9 @@ def make_damage(
     from degradations.apply import draw, replay
     from degradations.base import ClipShape, Damage
     from degradations.profile import load_profile
-    from vbench.clip import open_clip
     from vbench.media import FrameFolder, FrameHasher
     from vbench.restore import to_uint8
+    from vbench.sources import open_clip
 
     loaded = load_profile(profile)
     tone = loaded.variant(variant).truth

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from vbench import models
-from vbench.clip import open_clip
 from vbench.models.dncnn.net import DnCNN
 from vbench.models.dncnn.restorer import fuse, load_restorer
 from vbench.restore import run_array
+from vbench.sources import open_clip
 
 HERE = Path(__file__).parent
 

@@ -14,9 +14,10 @@ import cv2
 import numpy as np
 import pytest
 
-from vbench.clip import Clip, open_clip, open_sources
+from vbench.clip import Clip
 from vbench.errors import InputError, RunError
 from vbench.frames_io import FrameFolder, encode_png, frame_hash, read_png, write_png
+from vbench.sources import open_clip, open_sources
 from vbench.workspace import clear_partial
 
 

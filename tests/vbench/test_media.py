@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from vbench import media
-from vbench.clip import Clip, open_clip, open_sources
+from vbench.clip import Clip
 from vbench.errors import InputError
+from vbench.sources import open_clip, open_sources
 
 Make = Callable[..., Path]
 H264 = ("-c:v", "libx264", "-g", "6", "-threads", "1")

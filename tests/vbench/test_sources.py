@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vbench.clip import natural_key, open_clip, open_sources, parse_frames, validate_name
+from vbench.clip import natural_key, parse_frames, validate_name
 from vbench.errors import InputError
 from vbench.frames_io import write_png
+from vbench.sources import open_clip, open_sources
 
 
 def folder(path: Path, count: int = 2, height: int = 6, width: int = 8, name: str = "{}.png") -> Path:

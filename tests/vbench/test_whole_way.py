@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 
 from leaderboards.store import iter_cells
 from vbench.cli import app
-from vbench.clip import open_clip
 from vbench.datasets import find_datasets
 from vbench.errors import InputError, RunError, VbenchError
+from vbench.sources import open_clip
 from vbench.workspace import TEMPORARY, Workspace
 
 MakeClip = Callable[..., Path]

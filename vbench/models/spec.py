@@ -40,3 +40,11 @@ class ModelSpec:
     network: str | None = None
     """``module:function`` that builds the bare network, for checking checkpoints against it."""
     parameters: int | None = None
+
+    def missing_text(self) -> str:
+        """Why the model cannot run without its weights, and the command that helps."""
+        assert self.weights is not None  # noqa: S101 - asked only of models that have weights
+        return (
+            f"{self.name} needs its weights ({self.weights.licence}). Get {self.weights.published}, then: "
+            f"vbench weights import FILE --model {self.name}"
+        )

@@ -7,10 +7,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from vbench.checkpoint import load_checkpoint
+from vbench.errors import MissingWeights
 from vbench.models.dncnn.net import DnCNN
 from vbench.models.spec import ModelSpec
 from vbench.restore import Framewise, Restorer
-from vbench.weights import load_checkpoint, missing_error
 
 PIXELS_AT_ONCE = 2**21
 """Planes are batched up to so many pixels; 64 features of float32 are 0.5 GiB then."""
@@ -37,7 +38,7 @@ def load_restorer(layers: int, device: torch.device, weights: Path | None, spec:
         MissingWeights: there are none; the network never runs on random numbers.
     """
     if weights is None:
-        raise missing_error(spec)
+        raise MissingWeights(spec.missing_text())
     network = DnCNN(layers)
     load_checkpoint(network, weights)
     run = fuse(network.eval()).to(device).to(memory_format=torch.channels_last)
