@@ -7,27 +7,22 @@ fingerprint is not done again; what failed is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaderboards.schema import Cell, Cost, ModelFacts
 from leaderboards.store import cell_path, read_cell, write_cell
 from vbench import metrics as metric_catalog
 from vbench.datasets import Dataset, Pair
-from vbench.errors import InputError, MissingWeights, RunError
+from vbench.errors import InputError, MissingWeights
 from vbench.execute import Outcome, Task, advance, cores, run_tasks
 from vbench.provenance import fingerprint, now, versions
-from vbench.workspace import Workspace, disk_error, read_json, write_json
+from vbench.restoring import Ready, model_facts, read_restored, restore_pair, restored_paths
+from vbench.workspace import Workspace, disk_error, write_json
 
 if TYPE_CHECKING:
-    import torch
-
-    from vbench.models.spec import ModelSpec
-    from vbench.restore import Restorer
-
-CHUNK = 8
+    pass
 
 
 @dataclass(frozen=True)
@@ -57,15 +52,6 @@ class RunResult:
     skipped: dict[str, str] = field(default_factory=dict)
     """Models that cannot run here, and why (the text names the command that helps)."""
     failures: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Ready:
-    """A model that can run here."""
-
-    name: str
-    facts: ModelFacts
-    weights: Path | None
 
 
 def ready_models(wanted: Sequence[str]) -> tuple[list[Ready], dict[str, str]]:
@@ -98,133 +84,6 @@ def ready_models(wanted: Sequence[str]) -> tuple[list[Ready], dict[str, str]]:
                 continue
         ready.append(Ready(name, model_facts(spec, path), path))
     return ready, skipped
-
-
-def model_facts(spec: ModelSpec, weights: Path | None) -> ModelFacts:
-    """What is written of a model beside its numbers."""
-    from vbench.provenance import file_sha256
-
-    return ModelFacts(
-        name=spec.name,
-        version=spec.version,
-        title=spec.title,
-        task=spec.task,
-        source=spec.source,
-        licence=spec.licence,
-        settings=dict(spec.settings),
-        weights_file=weights.name if weights else None,
-        weights_sha256=file_sha256(weights) if weights else None,
-        parameters=spec.parameters,
-    )
-
-
-# --- restore (in worker processes) --------------------------------------------------------------
-
-_loaded: dict[tuple[str, str], Restorer] = {}
-
-
-def _restorer(model: Ready, device: str) -> Restorer:
-    """The loaded model; a process keeps the last one that it used."""
-    from vbench import models
-    from vbench.restore import checked
-
-    key = (model.name, device)
-    if key not in _loaded:
-        _loaded.clear()
-        import torch
-
-        _loaded[key] = checked(models.spec(model.name).load(torch.device(device), model.weights), model.name)
-    return _loaded[key]
-
-
-def restored_fingerprint(pair: Pair, model: Ready, device: str) -> str:
-    """Everything that restored frames depend on."""
-    facts = model.facts
-    return fingerprint(
-        {
-            "lq": pair.facts.lq_sha256,
-            "model": facts.name,
-            "version": facts.version,
-            "settings": facts.settings,
-            "weights": facts.weights_sha256,
-            "device": device.split(":", maxsplit=1)[0],
-            "precision": "fp32",
-        }
-    )
-
-
-def _restored_paths(workspace: Workspace, pair: Pair, model: str) -> tuple[Path, Path]:
-    room = workspace.restored(pair.dataset, model)
-    return room / pair.name, room / f"{pair.name}.json"
-
-
-def restore_pair(workspace: Workspace, pair: Pair, model: Ready, device: str) -> dict[str, Any]:
-    """Restore one clip by one model and commit its frames as 8-bit PNG; the JSON beside is written last."""
-    import time
-
-    import torch
-
-    from vbench.media import FrameFolder, FrameHasher
-    from vbench.restore import ClipMeta, from_uint8, to_uint8
-    from vbench.workspace import make_folder
-
-    folder, note = _restored_paths(workspace, pair, model.name)
-    clip = pair.degraded()
-    info = clip.info
-    restorer = _restorer(model, device)
-    seen = FrameHasher()
-    waiting = 0.0
-
-    def chunks() -> Iterator[torch.Tensor]:
-        nonlocal waiting
-        begin = time.perf_counter()
-        for frames in clip.chunks(CHUNK):
-            seen.update(frames)
-            tensor = from_uint8(frames).to(device)
-            waiting += time.perf_counter() - begin
-            yield tensor
-            begin = time.perf_counter()
-
-    make_folder(folder.parent)
-    hasher = FrameHasher()
-    done = 0
-    meta = ClipMeta(info.frames, info.height, info.width, info.channels, info.fps)
-    started = time.perf_counter()
-    with torch.inference_mode(), FrameFolder(folder) as writer:
-        for out in restorer.restore(chunks(), meta):
-            stored = to_uint8(out)
-            begin = time.perf_counter()
-            hasher.update(stored)
-            for frame in stored:
-                writer.write(frame)
-            done += len(stored)
-            advance(len(stored))
-            waiting += time.perf_counter() - begin
-        seconds = time.perf_counter() - started - waiting
-        if seen.hexdigest() != pair.facts.lq_sha256:
-            raise RunError(
-                f'The degraded frames of "{pair.name}" in data set "{pair.dataset}" are not those that '
-                "`vbench synth` made (their hash differs): files were changed since. Make the data set again."
-            )
-    document = {
-        "fingerprint": restored_fingerprint(pair, model, device),
-        "frames": done,
-        "sha256": hasher.hexdigest(),
-        "cost": Cost(frames=done, seconds=seconds, threads=torch.get_num_threads(), device=device).model_dump(),
-        "device": device,
-        "precision": "fp32",
-        "versions": versions(),
-    }
-    write_json(note, document)
-    return document
-
-
-def _read_restored(workspace: Workspace, pair: Pair, model: Ready, device: str) -> dict[str, Any] | None:
-    folder, note = _restored_paths(workspace, pair, model.name)
-    if not note.exists() or not folder.is_dir():
-        return None
-    document: dict[str, Any] = read_json(note)
-    return document if document["fingerprint"] == restored_fingerprint(pair, model, device) else None
 
 
 # --- score --------------------------------------------------------------------------------------
@@ -271,36 +130,37 @@ def cell_fingerprint(pair: Pair, metric: str, protocol: str, restored: dict[str,
     )
 
 
-def score_pair(workspace: Workspace, pair: Pair, jobs: tuple[ScoreJob, ...], protocol: str) -> int:
-    """Measure every job of a pair in one pass over its ground truth; commits one cell per model and metric."""
+def score_pair(workspace: Workspace, pair: Pair, jobs: tuple[ScoreJob, ...], protocol: str) -> dict[str, str]:
+    """Measure every job of a pair in one pass over its ground truth; commits one cell per model and metric.
+
+    Gives the metrics that cannot be measured on this clip, with the reason; their cells are failures.
+    """
     from vbench.score import measure_clips
 
-    truth = pair.truth()
     wanted = {job.model.name: job.metrics for job in jobs}
     clips = {job.model.name: _open_restored(workspace, pair, job.model.name) for job in jobs}
-    figures = measure_clips(truth, clips, wanted, truth_sha256=pair.facts.gt_sha256, done=advance)
-    count = 0
+    hashes = {"": pair.facts.gt_sha256} | {job.model.name: str(job.restored["sha256"]) for job in jobs}
+    impossible: dict[str, str] = {}
+    figures = measure_clips(pair.truth(), clips, wanted, expected=hashes, impossible=impossible, done=advance)
     for job in jobs:
         for metric in job.metrics:
-            values = figures[job.model.name, metric]
-            _commit(
-                workspace,
-                _cell(
-                    pair,
-                    job.model.facts,
-                    metric,
-                    protocol,
-                    job.restored,
-                    status="ok",
-                    value=sum(values) / len(values) if values else None,
-                    frames=values,
-                    device=job.restored["device"],
-                    precision=job.restored["precision"],
-                    cost=Cost(**job.restored["cost"]),
-                ),
+            values = figures.get((job.model.name, metric), [])
+            cell = _cell(
+                pair,
+                job.model.facts,
+                metric,
+                protocol,
+                job.restored,
+                status="failed" if metric in impossible else "ok",
+                value=sum(values) / len(values) if values else None,
+                frames=values,
+                error=impossible.get(metric),
+                device=job.restored["device"],
+                precision=job.restored["precision"],
+                cost=Cost(**job.restored["cost"]),
             )
-            count += 1
-    return count
+            _commit(workspace, cell)
+    return impossible
 
 
 def _commit(workspace: Workspace, cell: Cell) -> None:
@@ -313,7 +173,7 @@ def _commit(workspace: Workspace, cell: Cell) -> None:
 def _open_restored(workspace: Workspace, pair: Pair, model: str) -> Any:
     from vbench.sources import open_clip
 
-    return open_clip(_restored_paths(workspace, pair, model)[0], name=pair.name)
+    return open_clip(restored_paths(workspace, pair, model)[0], name=pair.name)
 
 
 # --- the command --------------------------------------------------------------------------------
@@ -345,7 +205,7 @@ def run(
         (model, pair)
         for model in ready
         for pair in pairs
-        if _read_restored(plan.workspace, pair, model, plan.device) is None
+        if read_restored(plan.workspace, pair, model, plan.device) is None
     ]
     fresh = {(model.name, pair.dataset, pair.name) for model, pair in to_restore}
     missing_cells = {
@@ -385,7 +245,7 @@ def run(
             key = (model.name, pair.dataset, pair.name)
             if key in failed or not missing_cells[key]:
                 continue
-            document = _read_restored(plan.workspace, pair, model, plan.device)
+            document = read_restored(plan.workspace, pair, model, plan.device)
             if document is not None:
                 jobs.append(ScoreJob(model, missing_cells[key], document))
         if jobs:
@@ -394,10 +254,11 @@ def run(
             score_tasks.append(Task(label, score_pair, arguments, pair.facts.frames * len(jobs)))
 
     def scored(outcome: Outcome) -> None:
-        if outcome.error is None:
-            result.cells += outcome.value
-            return
         _, pair, jobs, _ = outcome.task.arguments
+        if outcome.error is None:
+            result.cells += sum(len(set(job.metrics) - outcome.value.keys()) for job in jobs)
+            result.failures += [f"{outcome.task.label}: {reason}" for reason in outcome.value.values()]
+            return
         result.failures.append(f"{outcome.task.label}: {outcome.error}")
         for job in jobs:
             _record_failure(plan, pair, job.model, outcome.error, job.restored)
@@ -412,7 +273,7 @@ def run(
 def _missing_metrics(plan: RunPlan, pair: Pair, model: Ready, fresh: set[tuple[str, str, str]]) -> tuple[str, ...]:
     if (model.name, pair.dataset, pair.name) in fresh:
         return plan.metrics
-    document = _read_restored(plan.workspace, pair, model, plan.device)
+    document = read_restored(plan.workspace, pair, model, plan.device)
     out = []
     for metric in plan.metrics:
         path = cell_path(plan.workspace.root, pair.dataset, model.name, pair.name, metric)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from vbench.clip import Frames
+    from vbench.metrics.spec import Metric
 
 CHUNK = 8
 
@@ -24,7 +25,8 @@ def measure_clips(
     clips: Mapping[str, Clip],
     wanted: Mapping[str, Sequence[str]],
     *,
-    truth_sha256: str | None = None,
+    expected: Mapping[str, str] | None = None,
+    impossible: dict[str, str] | None = None,
     done: Callable[[int], None] | None = None,
 ) -> dict[tuple[str, str], list[float]]:
     """Figures of several clips against one ground truth.
@@ -36,7 +38,9 @@ def measure_clips(
         truth: the ground truth.
         clips: by name; each must have the frames, size and channels of the ground truth.
         wanted: for each name the metrics to measure.
-        truth_sha256: if given, the hash that the decoded ground truth must have.
+        expected: hashes that decoded frames must have, by name; that of the ground truth under "".
+        impossible: if given, a metric that cannot be measured on these clips is left out and its reason put
+            here; otherwise it is an error.
         done: told about finished frames (of one clip each).
 
     Returns:
@@ -44,52 +48,66 @@ def measure_clips(
 
     Raises:
         InputError: sizes, channels or frame counts differ, or a clip is too short or small for a metric.
-        RunError: the ground truth is not the one that was described.
+        RunError: frames are not those that were described.
     """
     from vbench.media import FrameHasher
 
     for name, clip in clips.items():
         check_match(truth, clip, name)
     metrics = {m: metric_catalog.load(m) for names in wanted.values() for m in names}
-    for metric in metrics.values():
-        if truth.info.frames <= metric.overlap:
-            raise InputError(
-                f"{metric.name} compares neighbouring frames and needs at least {metric.overlap + 1}; "
-                f'"{truth.info.name}" has {truth.info.frames}. Leave it out with --metrics.'
-            )
+    metrics = _possible(truth, metrics, impossible)
+    wanted = {name: [m for m in names if m in metrics] for name, names in wanted.items()}
     overlap = max((m.overlap for m in metrics.values()), default=0)
     figures: dict[tuple[str, str], list[float]] = {(n, m): [] for n, names in wanted.items() for m in names}
-    hasher = FrameHasher()
+    hashers = {name: FrameHasher() for name in ("", *clips)}
     frames = truth.info.frames
-    start = 0
-    while start < frames:
+    for start in range(0, frames, CHUNK):
         stop = min(start + CHUNK, frames)
         # The last frame of the chunk before comes along for metrics that compare neighbours.
         begin = max(0, start - overlap)
         fresh = start - begin
         reference = truth.read(begin, stop)
-        hasher.update(reference[fresh:])
+        hashers[""].update(reference[fresh:])
         reference_tensor = as_tensor(reference)
-        prepared: dict[str, Any] = {}
-        views: dict[str, torch.Tensor] = {}
-        for m, metric in metrics.items():
-            skip = fresh - min(fresh, metric.overlap)
-            views[m] = reference_tensor[skip:]
-            prepared[m] = metric.prepare(views[m])
+        views = {m: reference_tensor[fresh - min(fresh, metric.overlap) :] for m, metric in metrics.items()}
+        prepared = {m: metric.prepare(views[m]) for m, metric in metrics.items()}
         for name, clip in clips.items():
-            candidate = as_tensor(clip.read(begin, stop))
+            stored = clip.read(begin, stop)
+            hashers[name].update(stored[fresh:])
+            candidate = as_tensor(stored)
             for m in wanted[name]:
                 skip = len(candidate) - len(views[m])
                 figures[name, m] += metrics[m].measure(candidate[skip:], views[m], prepared[m])
             if done is not None:
                 done(stop - start)
-        start = stop
-    if truth_sha256 is not None and hasher.hexdigest() != truth_sha256:
-        raise RunError(
-            f'The ground truth of "{truth.info.name}" is not the one that `vbench synth` made (its hash differs): '
-            "files were changed since. Make the data set again."
-        )
+    for name, digest in (expected or {}).items():
+        if hashers[name].hexdigest() != digest:
+            what = f"The restored frames of {name}" if name else "The frames of the ground truth"
+            raise RunError(
+                f'{what} for "{truth.info.name}" are not those that vbench wrote (their hash differs): files were '
+                "changed since. Delete them and make them again."
+            )
     return figures
+
+
+def _possible(truth: Clip, metrics: dict[str, Metric], impossible: dict[str, str] | None) -> dict[str, Metric]:
+    """The metrics that can be measured on clips of this length and size; tried on the first frames."""
+    out = {}
+    for name, metric in metrics.items():
+        try:
+            if truth.info.frames <= metric.overlap:
+                raise InputError(
+                    f"{name} compares neighbouring frames and needs at least {metric.overlap + 1}; "
+                    f'"{truth.info.name}" has {truth.info.frames}. Leave it out with --metrics.'
+                )
+            metric.prepare(as_tensor(truth.read(0, metric.overlap + 1)))
+        except InputError as error:
+            if impossible is None:
+                raise
+            impossible[name] = str(error)
+        else:
+            out[name] = metric
+    return out
 
 
 def as_tensor(frames: Frames) -> torch.Tensor:

@@ -173,27 +173,49 @@ def test_a_failing_model_is_a_hole_and_is_tried_again(
     root: Path, sources: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noise25(sources / "odd", root)
-    from vbench import run as run_module
+    from vbench import restoring
 
-    real = run_module._restorer
+    real = restoring._restorer
 
     def broken(model: Any, device: str) -> Any:
         if model.name == "hqdn3d":
             raise RunError("it fell over")
         return real(model, device)
 
-    monkeypatch.setattr(run_module, "_restorer", broken)
+    monkeypatch.setattr(restoring, "_restorer", broken)
     result = CliRunner().invoke(app, ["run", "--models", "identity,hqdn3d", "--root", str(root), "--workers", "1"])
     assert result.exit_code == 1
     assert "it fell over" in result.output
     failed = [c for c in iter_cells(root) if c.model == "hqdn3d"]
     assert {c.status for c in failed} == {"failed"}
     assert all(c.value is None and "it fell over" in (c.error or "") for c in failed)
-    monkeypatch.setattr(run_module, "_restorer", real)
+    monkeypatch.setattr(restoring, "_restorer", real)
     assert "1 clips restored, 3 results measured" in vbench(
         "run", "--models", "identity,hqdn3d", "--root", root, "--workers", 1
     )
     assert {c.status for c in iter_cells(root)} == {"ok"}
+
+
+def test_a_metric_that_cannot_be_is_a_hole_and_the_others_are_measured(
+    root: Path, moving: NDArray[np.uint8], clip_folder: MakeClip
+) -> None:
+    noise25(clip_folder(moving[:1, :20, :20], "tiny"), root)
+    result = CliRunner().invoke(app, ["run", "-m", "identity", "--root", str(root), "--workers", "1"])
+    assert result.exit_code == 1
+    assert "needs at least 2" in result.output
+    cells = {c.metric.name: c for c in iter_cells(root)}
+    assert {name: c.status for name, c in cells.items()} == {"psnr": "ok", "ssim": "ok", "warp_error": "failed"}
+    assert "needs at least 2" in (cells["warp_error"].error or "")
+
+
+def test_restored_frames_that_were_changed_are_found_out(root: Path, sources: Path) -> None:
+    noise25(sources / "odd", root)
+    vbench("run", "-m", "identity", "--metrics", "psnr", "--root", root, "--workers", 1)
+    folder = root / "restored" / "noise-gaussian25" / "identity" / "odd"
+    (folder / "00000001.png").write_bytes((folder / "00000002.png").read_bytes())
+    result = CliRunner().invoke(app, ["run", "-m", "identity", "--root", str(root), "--workers", "1"])
+    assert result.exit_code == 1
+    assert "restored frames of identity" in result.output
 
 
 def test_frames_that_were_changed_are_found_out(root: Path, sources: Path) -> None:

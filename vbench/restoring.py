@@ -1,0 +1,159 @@
+"""Restore one clip by one model: a task that any process can do, committed whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leaderboards.schema import Cost, ModelFacts
+from vbench.datasets import Pair
+from vbench.errors import RunError
+from vbench.execute import advance
+from vbench.provenance import fingerprint, versions
+from vbench.workspace import Workspace, read_json, write_json
+
+if TYPE_CHECKING:
+    import torch
+
+    from vbench.models.spec import ModelSpec
+    from vbench.restore import Restorer
+
+CHUNK = 8
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A model that can run here."""
+
+    name: str
+    facts: ModelFacts
+    weights: Path | None
+
+
+def model_facts(spec: ModelSpec, weights: Path | None) -> ModelFacts:
+    """What is written of a model beside its numbers."""
+    from vbench.provenance import file_sha256
+
+    return ModelFacts(
+        name=spec.name,
+        version=spec.version,
+        title=spec.title,
+        task=spec.task,
+        source=spec.source,
+        licence=spec.licence,
+        settings=dict(spec.settings),
+        weights_file=weights.name if weights else None,
+        weights_sha256=file_sha256(weights) if weights else None,
+        parameters=spec.parameters,
+    )
+
+
+_loaded: dict[tuple[str, str], Restorer] = {}
+
+
+def _restorer(model: Ready, device: str) -> Restorer:
+    """The loaded model; a process keeps the last one that it used."""
+    from vbench import models
+    from vbench.restore import checked
+
+    key = (model.name, device)
+    if key not in _loaded:
+        _loaded.clear()
+        import torch
+
+        _loaded[key] = checked(models.spec(model.name).load(torch.device(device), model.weights), model.name)
+    return _loaded[key]
+
+
+def restored_fingerprint(pair: Pair, model: Ready, device: str) -> str:
+    """Everything that restored frames depend on."""
+    facts = model.facts
+    return fingerprint(
+        {
+            "lq": pair.facts.lq_sha256,
+            "model": facts.name,
+            "version": facts.version,
+            "settings": facts.settings,
+            "weights": facts.weights_sha256,
+            "device": device.split(":", maxsplit=1)[0],
+            "precision": "fp32",
+        }
+    )
+
+
+def restored_paths(workspace: Workspace, pair: Pair, model: str) -> tuple[Path, Path]:
+    """Where restored frames lie, and the JSON that says that they are whole."""
+    room = workspace.restored(pair.dataset, model)
+    return room / pair.name, room / f"{pair.name}.json"
+
+
+def restore_pair(workspace: Workspace, pair: Pair, model: Ready, device: str) -> dict[str, Any]:
+    """Restore one clip by one model and commit its frames as 8-bit PNG; the JSON beside is written last."""
+    import time
+
+    import torch
+
+    from vbench.media import FrameFolder, FrameHasher
+    from vbench.restore import ClipMeta, from_uint8, to_uint8
+    from vbench.workspace import make_folder
+
+    folder, note = restored_paths(workspace, pair, model.name)
+    clip = pair.degraded()
+    info = clip.info
+    restorer = _restorer(model, device)
+    seen = FrameHasher()
+    waiting = 0.0
+
+    def chunks() -> Iterator[torch.Tensor]:
+        nonlocal waiting
+        begin = time.perf_counter()
+        for frames in clip.chunks(CHUNK):
+            seen.update(frames)
+            tensor = from_uint8(frames).to(device)
+            waiting += time.perf_counter() - begin
+            yield tensor
+            begin = time.perf_counter()
+
+    make_folder(folder.parent)
+    hasher = FrameHasher()
+    done = 0
+    meta = ClipMeta(info.frames, info.height, info.width, info.channels, info.fps)
+    started = time.perf_counter()
+    with torch.inference_mode(), FrameFolder(folder) as writer:
+        for out in restorer.restore(chunks(), meta):
+            stored = to_uint8(out)
+            begin = time.perf_counter()
+            hasher.update(stored)
+            for frame in stored:
+                writer.write(frame)
+            done += len(stored)
+            advance(len(stored))
+            waiting += time.perf_counter() - begin
+        seconds = time.perf_counter() - started - waiting
+        if seen.hexdigest() != pair.facts.lq_sha256:
+            raise RunError(
+                f'The degraded frames of "{pair.name}" in data set "{pair.dataset}" are not those that '
+                "`vbench synth` made (their hash differs): files were changed since. Make the data set again."
+            )
+    document = {
+        "fingerprint": restored_fingerprint(pair, model, device),
+        "frames": done,
+        "sha256": hasher.hexdigest(),
+        "cost": Cost(frames=done, seconds=seconds, threads=torch.get_num_threads(), device=device).model_dump(),
+        "device": device,
+        "precision": "fp32",
+        "versions": versions(),
+    }
+    write_json(note, document)
+    return document
+
+
+def read_restored(workspace: Workspace, pair: Pair, model: Ready, device: str) -> dict[str, Any] | None:
+    """What is known of frames that are there and were made as they would be made now, or None."""
+    folder, note = restored_paths(workspace, pair, model.name)
+    if not note.exists() or not folder.is_dir():
+        return None
+    document: dict[str, Any] = read_json(note)
+    return document if document["fingerprint"] == restored_fingerprint(pair, model, device) else None
