@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from leaderboards.schema import Cell
 
 TEMPORARY = ".partial-"
+"""Unfinished work begins with this; it is never read, and removed at the next start."""
 
 
 def checked_name(name: str) -> str:
@@ -39,12 +40,15 @@ def cell_path(root: Path, dataset: str, model: str, clip: str, metric: str) -> P
     return root / "results" / parts[0] / parts[1] / parts[2] / f"{parts[3]}.json"
 
 
-def write_cell(root: Path, cell: Cell) -> Path:
-    """Commit a cell: written beside, flushed to the disk, renamed."""
-    path = cell_path(root, cell.dataset, cell.model, cell.clip, cell.metric.name)
+def commit_json(path: Path, document: Any) -> None:
+    """Write JSON whole or not at all: to a temporary file beside, flushed to the disk, renamed.
+
+    Raises:
+        OSError: the disk is full, or the place may not be written; nothing is left behind.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{uuid.uuid4().hex[:12]}")
-    text = json.dumps(cell.model_dump(mode="json"), ensure_ascii=False, indent=1, allow_nan=False)
+    text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
     try:
         with temporary.open("w", encoding="utf-8") as file:
             file.write(text + "\n")
@@ -54,6 +58,12 @@ def write_cell(root: Path, cell: Cell) -> Path:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_cell(root: Path, cell: Cell) -> Path:
+    """Commit a cell to its place below ``root``."""
+    path = cell_path(root, cell.dataset, cell.model, cell.clip, cell.metric.name)
+    commit_json(path, cell.model_dump(mode="json"))
     return path
 
 

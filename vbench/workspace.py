@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from leaderboards.store import TEMPORARY, commit_json
 from vbench.errors import InputError, RunError
-
-TEMPORARY = ".partial-"
-"""Unfinished work begins with this; it is never read and is removed at the next start."""
 
 
 @dataclass(frozen=True)
@@ -112,18 +110,10 @@ def partial_path(final: Path) -> Path:
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Commit ``document`` to ``path``: written beside, flushed to the disk, renamed. Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = partial_path(path)
-    text = json.dumps(document, indent=1, ensure_ascii=False, sort_keys=False, allow_nan=False)
+    """Commit ``document`` to ``path``, whole or not at all; errors of the disk in words."""
     try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        commit_json(path, document)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise disk_error(path, error) from error
 
 

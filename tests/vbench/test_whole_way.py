@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from skimage.metrics import peak_signal_noise_ratio
 from typer.testing import CliRunner
 
-from leaderboards.store import iter_cells
+from leaderboards.store import TEMPORARY, iter_cells
 from vbench.cli import app
 from vbench.datasets import find_datasets
 from vbench.errors import InputError, RunError, VbenchError
 from vbench.sources import open_clip
-from vbench.workspace import TEMPORARY, Workspace
+from vbench.workspace import Workspace
 
 MakeClip = Callable[..., Path]
 
