@@ -1,0 +1,38 @@
+"""What a terminal and a pipe get to see."""
+
+import pytest
+
+from vbench.commands import took
+from vbench.console import progress
+from vbench.errors import Interrupted
+
+
+def test_a_pipe_gets_lines_with_rate_and_time_left(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress("synth") as report:
+        report("starting", 0, 10)
+        report("adding damage", 4, None)
+        report("adding damage", 6, None)  # nothing new to say within ten seconds
+    out, err = capsys.readouterr()
+    assert out == ""
+    first, second = err.splitlines()
+    assert first == "starting: 0 of 10 frames"
+    assert second.startswith("adding damage: 4 of 10 frames, ")
+    assert "frames/s" in second
+    assert "s left" in second
+    assert "\x1b" not in err
+
+
+def test_ctrl_c_is_a_sentence() -> None:
+    def stopped() -> None:
+        with progress("run"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="What was finished is kept"):
+        stopped()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.04, "0.0 s"), (59.94, "59.9 s"), (60, "1 min 0 s"), (3700, "61 min 40 s")]
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert took(seconds) == words
