@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,54 +51,109 @@ def strip_wrappers(document: Any) -> dict[str, Tensor]:
     return state
 
 
+def is_safetensors(path: Path) -> bool:
+    """Whether a file begins like a safetensors file: the length of a header, then a JSON object."""
+    with path.open("rb") as file:
+        start = file.read(9)
+    return len(start) == 9 and start[8:] == b"{" and int.from_bytes(start[:8], "little") <= 100_000_000
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file by name, on the CPU.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise InputError(f'"{path}" is a damaged safetensors file ({error}). Get it again from its authors.') from error
+
+
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """The state dict in a file, loaded as data only, on the CPU.
+    """The state dict in a file (PyTorch's or safetensors), loaded as data only, on the CPU.
 
     Raises:
         InputError: unreadable, or a file that wants to run code.
     """
     import torch
 
-    if path.suffix == ".safetensors":
-        raise InputError(f'"{path}": safetensors files are not read yet; take the authors\' .pth file.')
     try:
-        document = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            f'"{path}" is refused: loading it would need more than tensors, that is, running what the file says '
-            f"({str(error).splitlines()[0]})."
-        ) from error
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise InputError(f'"{path}" cannot be read as a PyTorch checkpoint: {error}') from error
+        if is_safetensors(path):
+            return strip_wrappers(read_safetensors(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # remarks of PyTorch's on how the file was written
+            document = torch.load(path, map_location="cpu", weights_only=True)
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f'"{path}" cannot be read: {error.strerror or error}.') from error
+    # A file of bytes that are anything makes the reader fail in any way.
+    except Exception as error:
+        raise InputError(_unreadable(path, error)) from error
     return strip_wrappers(document)
 
 
+def _unreadable(path: Path, error: Exception) -> str:
+    said = str(error)
+    if "TorchScript" in said:
+        wants = "it is a TorchScript archive, which is a program"
+    elif isinstance(error, pickle.UnpicklingError) and (match := re.search(r"GLOBAL:? (\S+)", said)):
+        wants = f"it calls {match[1]}"
+    elif isinstance(error, pickle.UnpicklingError) and "Unsupported" in said:
+        wants = "it holds instructions that tensors do not need"
+    else:
+        return (
+            f'"{path}" cannot be read as a checkpoint of PyTorch ({type(error).__name__}): it is damaged, cut, or '
+            "something else. Get it again from its authors."
+        )
+    return (
+        f'"{path}" is refused: loading it would run what the file says ({wants}), and vbench loads tensors only. '
+        "Take the file that the authors publish, or save its state dict alone (torch.save(model.state_dict(), FILE)) "
+        "where you trust it."
+    )
+
+
 def load_checkpoint(network: nn.Module, path: Path) -> None:
-    """Load a checkpoint into ``network``, every name and shape checked.
+    """Load a checkpoint into ``network``, every name and shape checked; on the meta device it is checked only.
 
     Raises:
         InputError: names or shapes differ (``num_batches_tracked`` alone may be missing: files of before
-            PyTorch 0.4.1 have none, and inference does not use it).
+            PyTorch 0.4.1 have none, and inference does not use it), or a value is not a finite number.
     """
     state = read_checkpoint(path)
     own = network.state_dict()
     for name, tensor in own.items():
         if name.endswith("num_batches_tracked"):
             state.setdefault(name, tensor)
+    problems = _misfits(state, own)
+    if problems:
+        raise InputError(f'"{path}" is not a checkpoint of {type(network).__name__}: {"; ".join(problems)}.')
+    if not next(iter(own.values())).is_meta:
+        network.load_state_dict(state, strict=True)
+
+
+def _misfits(state: dict[str, Tensor], own: dict[str, Tensor]) -> list[str]:
+    """Why ``state`` cannot be loaded into a network whose state dict is ``own``, in words; empty if it can."""
+    import torch
+
     missing = sorted(own.keys() - state.keys())
     extra = sorted(state.keys() - own.keys())
-    wrong = [
-        f"{k} is {tuple(state[k].shape)} and should be {tuple(own[k].shape)}"
-        for k in sorted(own.keys() & state.keys())
-        if state[k].shape != own[k].shape
-    ]
-    if missing or extra or wrong:
-        parts = []
-        if missing:
-            parts.append(f"{len(missing)} tensors are missing (first: {missing[0]})")
-        if extra:
-            parts.append(f"{len(extra)} do not belong to it (first: {extra[0]})")
-        if wrong:
-            parts.append(wrong[0])
-        raise InputError(f'"{path}" is not a checkpoint of {type(network).__name__}: {"; ".join(parts)}.')
-    network.load_state_dict(state, strict=True, assign=own[next(iter(own))].is_meta)
+    both = sorted(own.keys() & state.keys())
+    out = []
+    if missing:
+        out.append(f"it lacks {len(missing)} of {len(own)} tensors (first: {missing[0]})")
+    if extra:
+        out.append(f"{len(extra)} of its {len(state)} tensors do not belong there (first: {extra[0]})")
+    for name in both:
+        given, wanted = state[name], own[name]
+        if given.shape != wanted.shape:
+            return [*out, f"{name} is {tuple(given.shape)} and should be {tuple(wanted.shape)}"]
+        if given.layout != torch.strided or given.is_floating_point() != wanted.is_floating_point():
+            return [*out, f"{name} is of type {given.dtype} ({given.layout}) and should be {wanted.dtype}"]
+        if not given.is_meta and not bool(torch.isfinite(given).all()):
+            return [*out, f"{name} holds values that are not finite numbers"]
+    return out

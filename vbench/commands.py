@@ -407,21 +407,11 @@ def models_command() -> None:
 
 def weights_list_command() -> None:
     """``vbench weights list``."""
-    from vbench import models, weights
-    from vbench.provenance import file_sha256
+    from vbench import weights
 
     say(f"Weights live in {weights.weights_folder()} (set VBENCH_ASSETS to move them).")
-    for name in models.names():
-        spec = models.spec(name)
-        if spec.weights is None:
-            continue
-        path = weights.find(spec)
-        if path is None:
-            say(f"  {spec.missing_text()}")
-        else:
-            digest = file_sha256(path)
-            origin = "as published" if digest == spec.weights.sha256 else "not the published file"
-            say(f"  {name}: here, {origin}, sha256 {digest[:16]}..., licence {spec.weights.licence}")
+    for entry in weights.status():
+        say(f"  {entry.text}")
 
 
 def weights_import_command(file: Path, model: str | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from typing import Any
 
 from vbench.errors import InputError
@@ -24,19 +25,33 @@ def pick(name: str = "auto") -> str:
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cpu":
         return name
-    kind, _, number = name.partition(":")
-    if kind != "cuda" or (number and not number.isdecimal()):
+    match = re.fullmatch(r"cuda(?::([0-9]{1,3}))?", name)
+    if match is None:
         raise InputError(f'There is no device "{name}": --device takes auto, cpu, cuda or cuda:N.')
     if not torch.cuda.is_available():
         raise InputError(
             f"--device {name}: this machine has no CUDA GPU that PyTorch {torch.__version__} can use. "
             "`vbench doctor` says more; `--device cpu` runs without one."
         )
-    if number and int(number) >= torch.cuda.device_count():
+    if match[1] and int(match[1]) >= torch.cuda.device_count():
         raise InputError(
             f"--device {name}: this machine has {torch.cuda.device_count()} CUDA device(s), from cuda:0 on."
         )
     return name
+
+
+def full_float32() -> None:
+    """Make CUDA compute float32 in float32: by default cuDNN rounds what it multiplies to 10 bits (TF32).
+
+    Results are recorded as of precision "fp32", so every network calls this before it is loaded. For the whole
+    process; without a GPU it changes nothing.
+
+    Source: PyTorch's notes on numerical accuracy, "TensorFloat-32 on NVIDIA Ampere (and later) devices".
+    """
+    import torch
+
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def describe(device: str) -> dict[str, Any]:

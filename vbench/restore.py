@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -52,8 +51,18 @@ def to_uint8(frames: Tensor) -> NDArray[np.uint8]:
 
 
 def from_uint8(frames: Frames) -> Tensor:
-    """``(T, H, W, C)`` uint8 (or uint16, full range) as float32 ``(T, C, H, W)`` in [0, 1]."""
-    peak = 255.0 if frames.dtype == np.uint8 else 65535.0
+    """``(T, H, W, C)`` uint8 (or uint16, full range) as float32 ``(T, C, H, W)`` in [0, 1].
+
+    Raises:
+        TypeError: frames of another type, whose range is not known.
+
+    Example:
+        >>> from_uint8(np.full((1, 2, 2, 3), 51, np.uint8)).mean().item()
+        0.2...
+    """
+    if frames.dtype not in (np.uint8, np.uint16):
+        raise TypeError(f"Frames of type {frames.dtype} were given; uint8 or uint16 over the full range are expected.")
+    peak = float(np.iinfo(frames.dtype).max)
     return torch.from_numpy(np.array(frames.transpose(0, 3, 1, 2), order="C")).float() / peak
 
 
@@ -74,7 +83,13 @@ class Windowed:
 
     ``function`` maps windows ``(t, before + 1 + after, C, H, W)`` to ``(t, C, H, W)``. At the ends of the
     clip the frames are reflected without repeating the end frame (index -1 is frame 1; a clip too short for
-    that repeats its nearest frame), or the end frame is repeated.
+    that repeats its nearest frame), or the end frame is repeated. Every frame comes out as soon as its window
+    is full; what no window needs any more is let go.
+
+    Example:
+        >>> mean = Windowed(lambda windows: windows.mean(dim=1), before=1, after=1)
+        >>> run_array(mean, torch.tensor([0.0, 0.5, 0.25]).view(3, 1, 1, 1), chunk=1).flatten().tolist()
+        [0.3333..., 0.25, 0.4166...]
     """
 
     def __init__(
@@ -84,32 +99,44 @@ class Windowed:
         after: int,
         ends: Literal["reflect", "repeat"] = "reflect",
     ) -> None:
-        self._outside = reflect if ends == "reflect" else lambda index, count: min(max(index, 0), count - 1)
+        self._outside = reflect if ends == "reflect" else repeat
         self._function = function
         self._before = before
         self._after = after
 
     def restore(self, chunks: Iterator[Tensor], meta: ClipMeta) -> Iterator[Tensor]:
         """One frame at a time, holding the window."""
-        held: deque[tuple[int, Tensor]] = deque(maxlen=2 * (self._before + self._after) + 2)
+        held: dict[int, Tensor] = {}
         done = 0
         seen = 0
         for chunk in chunks:
             for frame in chunk:
-                held.append((seen, frame))
+                held[seen] = frame
                 seen += 1
-                while done + self._after < seen and (done >= self._before or seen > self._before - done):
-                    yield self._one(held, done, meta.frames)
+                # The window is full: the frames behind are there, and so are those that the start reflects.
+                while done + self._after < seen and self._before - done < seen:
+                    yield self._one(held, done, seen)
                     done += 1
+                    # The end of the clip may come next, and reflects as far back as the window reaches.
+                    for old in [i for i in held if i < min(done - self._before, seen - 1 - self._after)]:
+                        del held[old]
         while done < seen:
             yield self._one(held, done, seen)
             done += 1
 
-    def _one(self, held: deque[tuple[int, Tensor]], index: int, count: int) -> Tensor:
-        frames = dict(held)
+    def _one(self, held: dict[int, Tensor], index: int, count: int) -> Tensor:
         wanted = range(index - self._before, index + self._after + 1)
-        window = torch.stack([frames[self._outside(i, count)] for i in wanted])
-        return self._function(window[None])
+        return self._function(torch.stack([held[self._outside(i, count)] for i in wanted])[None])
+
+
+def repeat(index: int, count: int) -> int:
+    """``index`` clamped into 0..count-1.
+
+    Example:
+        >>> [repeat(i, 5) for i in (-2, 4, 6)]
+        [0, 4, 4]
+    """
+    return min(max(index, 0), count - 1)
 
 
 def reflect(index: int, count: int) -> int:
@@ -122,7 +149,7 @@ def reflect(index: int, count: int) -> int:
         (0, 1)
     """
     mirrored = -index if index < 0 else 2 * (count - 1) - index if index >= count else index
-    return mirrored if 0 <= mirrored < count else min(max(index, 0), count - 1)
+    return mirrored if 0 <= mirrored < count else repeat(index, count)
 
 
 class _Checked:
@@ -140,15 +167,24 @@ class _Checked:
                     "keeps size and channels."
                 )
             if not bool(torch.isfinite(out).all()):
-                raise RunError(f"{self._name} gave values that are not numbers, from frame {seen} on.")
+                first = seen + int((~torch.isfinite(out).flatten(1).all(dim=1)).nonzero()[0])
+                raise RunError(
+                    f"{self._name} gave values that are not finite numbers in frame {first} (counted from 0) of "
+                    f"{meta.frames}."
+                )
             seen += len(out)
+            if seen > meta.frames:
+                raise self._miscounted(f"{seen} frames or more", meta.frames)
             yield out
         if seen != meta.frames:
-            raise RunError(f"{self._name} gave {seen} frames for {meta.frames}: a restorer gives one for each.")
+            raise self._miscounted(f"{seen} frames", meta.frames)
+
+    def _miscounted(self, given: str, frames: int) -> RunError:
+        return RunError(f"{self._name} gave {given} for {frames}: a restorer gives one for each.")
 
 
 def checked(restorer: Restorer, name: str) -> Restorer:
-    """``restorer``, with an error in words where it breaks its promises (count, size, finite values)."""
+    """``restorer``, with a RunError in words where it breaks its promises (count, size, finite values)."""
     return _Checked(restorer, name)
 
 

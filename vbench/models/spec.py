@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WeightsSpec:
-    """A checkpoint as its authors publish it."""
+    """A checkpoint as its authors publish it. vbench downloads none: the user fetches it and imports it."""
 
     file: str
+    """Its name in the store of weights."""
     sha256: str
     published: str
     """Where its authors publish it, in words: repository and path."""
@@ -30,16 +31,24 @@ class ModelSpec:
 
     name: str
     version: int
+    """Raised whenever the same settings and weights would give other frames: part of every fingerprint."""
     title: str
     task: str
+    """"baseline", "denoising", "deblurring", "sharpening"."""
     source: str
+    """Paper, or official code by name."""
     licence: str
     load: Callable[[torch.device, Path | None], Restorer]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    """What is recorded beside every number: values that JSON holds."""
     weights: WeightsSpec | None = None
     network: str | None = None
     """``module:function`` that builds the bare network, for checking checkpoints against it."""
+    parity: str | None = None
+    """``module:function`` that runs a case of the network's parity fixture (`vbench.models.verify`): the network,
+    the case's inputs by name and its ``meta`` to outputs by name."""
     parameters: int | None = None
+    """Numbers that training sets; buffers are not counted."""
 
     def missing_text(self) -> str:
         """Why the model cannot run without its weights, and the command that helps."""

@@ -8,13 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from vbench.checkpoint import load_checkpoint
+from vbench.devices import full_float32
 from vbench.errors import MissingWeights
 from vbench.models.dncnn.net import DnCNN
 from vbench.models.spec import ModelSpec
 from vbench.restore import Framewise, Restorer
 
 PIXELS_AT_ONCE = 2**21
-"""Planes are batched up to so many pixels; 64 features of float32 are 0.5 GiB then."""
+"""On a GPU planes are batched up to so many pixels; 64 features of float32 are 0.5 GiB then. On the CPU they go one
+by one, which is faster (measured: 1.8 s for three planes of 320 x 180 on one core, 2.1 s as a batch)."""
 
 
 def fuse(network: DnCNN) -> nn.Sequential:
@@ -39,6 +41,7 @@ def load_restorer(layers: int, device: torch.device, weights: Path | None, spec:
     """
     if weights is None:
         raise MissingWeights(spec.missing_text())
+    full_float32()
     network = DnCNN(layers)
     load_checkpoint(network, weights)
     run = fuse(network.eval()).to(device).to(memory_format=torch.channels_last)
@@ -48,7 +51,7 @@ def load_restorer(layers: int, device: torch.device, weights: Path | None, spec:
             # Black and white in three channels: equal planes give equal results, so one is computed.
             return denoise(frames[:, :1]).expand_as(frames)
         planes = frames.reshape(-1, 1, *frames.shape[-2:])
-        batch = max(1, PIXELS_AT_ONCE // planes[0].numel())
+        batch = max(1, PIXELS_AT_ONCE // planes[0].numel()) if device.type == "cuda" else 1
         out = [
             (part - run(part.contiguous(memory_format=torch.channels_last))).clamp(0, 1) for part in planes.split(batch)
         ]
