@@ -37,7 +37,7 @@ def test_outputs_equal_the_official_ones(
     name: str, layers: int, manifest: str, case: str, dtype: str, tolerance: float | None
 ) -> None:
     """In float64 at the fixture's tolerance (1e-8 of the largest value), in float32 at 1e-4."""
-    found = verify(name, HERE / manifest, HERE / case, dtype=dtype, tolerance=tolerance)
+    found = verify("dncnn", HERE / case, HERE / manifest, dtype=dtype, tolerance=tolerance)
     assert len(found) == 10
     assert [d for d in found if not d.within] == []
 
@@ -47,7 +47,7 @@ def test_outputs_equal_the_official_ones(
 def test_outputs_on_a_gpu_equal_the_official_ones(name: str, layers: int, manifest: str, case: str) -> None:
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA GPU")
-    found = verify(name, HERE / manifest, HERE / case, device="cuda")
+    found = verify("dncnn", HERE / case, HERE / manifest, device="cuda")
     assert [d for d in found if not d.within] == []
 
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from vbench.errors import InputError, RunError
-from vbench.models.dncnn import net
+from vbench.models.dncnn import net, parity
 from vbench.models.recipe import fill, read_manifest, state_dict
-from vbench.models.verify import _allowed, _difference, mismatches, verify
+from vbench.models.verify import _difference, _stated, mismatches, verify
 
 FIXTURE = Path(__file__).resolve().parents[1] / "parity" / "dncnn"
 MANIFEST, CASE = FIXTURE / "manifest.json", FIXTURE / "case_17.npz"
@@ -81,7 +81,7 @@ def test_the_numbers_are_those_of_every_fixture(shared: Path) -> None:
 
 
 def test_the_network_is_verified() -> None:
-    found = verify("dncnn-s25", MANIFEST, CASE)
+    found = verify("dncnn", CASE)
     assert {d.output for d in found} >= {"residual", "denoised", "denoised_clamped", "dncnn.46"}
     assert all(d.within for d in found)
     assert all(0 < d.allowed < 1e-6 for d in found)
@@ -95,16 +95,16 @@ def test_a_network_that_computes_something_else_is_found(monkeypatch: pytest.Mon
                 layer.eps = 1e-4  # names and shapes are the same
         return found
 
-    monkeypatch.setattr(net, "build_17", other)
-    found = {d.output: d for d in verify("dncnn-s25", MANIFEST, CASE)}
+    monkeypatch.setattr(parity, "build", lambda manifest, meta: other())
+    found = {d.output: d for d in verify("dncnn", CASE)}
     assert found["dncnn.0"].within  # in front of the first norm
     assert not found["dncnn.3"].within
     assert not found["residual"].within
 
 
 def test_a_network_of_other_names_is_found(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r'"dncnn-b" is not that of "manifest\.json": dncnn\.48\.weight is not in'):
-        verify("dncnn-b", MANIFEST, CASE)
+    with pytest.raises(RunError, match=r'"dncnn" is not that of "manifest\.json": dncnn\.48\.weight is not in'):
+        verify("dncnn", FIXTURE / "case_20.npz", MANIFEST)
     document = json.loads(MANIFEST.read_text("utf-8"))
     document["tensors"]["dncnn.0.bias"] = {"shape": [64], "kind": "bias"}
     del document["tensors"]["dncnn.2.weight"]
@@ -127,9 +127,9 @@ def test_outputs_that_are_not_computed_or_of_another_shape_are_found(tmp_path: P
     case = tmp_path / "case.npz"
     np.savez(case, **data, **{"out/nothing_like_it": np.zeros(1)})
     with pytest.raises(RunError, match="does not compute: nothing_like_it"):
-        verify("dncnn-s25", MANIFEST, case)
+        verify("dncnn", case, MANIFEST)
     np.savez(case, **data, **{"out/residual": np.zeros((1, 2))})
-    assert [(d.output, d.largest) for d in verify("dncnn-s25", MANIFEST, case)] == [("residual", float("inf"))]
+    assert [(d.output, d.largest) for d in verify("dncnn", case, MANIFEST)] == [("residual", float("inf"))]
 
 
 @pytest.mark.parametrize(
@@ -137,21 +137,33 @@ def test_outputs_that_are_not_computed_or_of_another_shape_are_found(tmp_path: P
                             ({"absolute": 1e-6}, 1e-6), (0, 0)],
 )  # fmt: skip
 def test_tolerances_are_read_as_fixtures_write_them(stated: Any, allowed: float) -> None:
-    assert _allowed(stated, peak=2.0) == pytest.approx(allowed)
+    assert _stated(stated, peak=2.0) == pytest.approx(allowed)
 
 
 def test_a_tolerance_of_unknown_kind_is_refused() -> None:
     with pytest.raises(InputError, match="is of no kind that is known"):
-        _allowed({"ulp": 2}, 1.0)
+        _stated({"ulp": 2}, 1.0)
 
 
 def test_what_is_no_number_is_not_within() -> None:
-    found = _difference("x", np.array([1.0, np.nan]), np.array([1.0, 1.0]), 1e-8, None)
+    found = _difference("x", np.array([1.0, np.nan]), np.array([1.0, 1.0]), 1e-8)
     assert found.largest == float("inf")
     assert not found.within
-    assert _difference("x", np.array([1.0, 0.9]), np.array([1.0, 1.0]), 1e-8, 0.2).within
+    near = _difference("x", np.array([1.0, 0.9]), np.array([1.0, 2.0 / 2]), 0.2)
+    assert near.within
+    assert near.relative == pytest.approx(0.1)
+    far = _difference("x", np.array([3], np.uint8), np.array([5], np.uint8), 1.0)
+    assert far.largest == 2  # not 254
 
 
-def test_filters_have_nothing_to_verify() -> None:
-    with pytest.raises(InputError, match='"identity" is no network'):
-        verify("identity", MANIFEST, CASE)
+def test_what_is_no_network_and_no_fixture_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match='There is no network "identity" to verify'):
+        verify("identity", CASE)
+    with pytest.raises(InputError, match="There is no fixture"):
+        verify("dncnn", tmp_path / "none.npz")
+    (tmp_path / "text.npz").write_text("text")
+    with pytest.raises(InputError, match=r"is no case of a parity fixture: an \.npz with arrays"):
+        verify("dncnn", tmp_path / "text.npz")
+    np.savez(tmp_path / "empty.npz", meta="{}")
+    with pytest.raises(InputError, match="has no arrays named in/"):
+        verify("dncnn", tmp_path / "empty.npz")

@@ -44,9 +44,6 @@ class ModelSpec:
     weights: WeightsSpec | None = None
     network: str | None = None
     """``module:function`` that builds the bare network, for checking checkpoints against it."""
-    parity: str | None = None
-    """``module:function`` that runs a case of the network's parity fixture (`vbench.models.verify`): the network,
-    the case's inputs by name and its ``meta`` to outputs by name."""
     parameters: int | None = None
     """Numbers that training sets; buffers are not counted."""
 

@@ -35,7 +35,6 @@ def _spec(name: str, title: str, layers: int, parameters: int, path: str, digest
             licence="GPL-3.0",
         ),
         network=f"vbench.models.dncnn.net:build_{layers}",
-        parity="vbench.models.dncnn.parity:outputs",
         parameters=parameters,
     )
 

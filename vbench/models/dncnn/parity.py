@@ -12,6 +12,11 @@ from torch import Tensor
 from vbench.models.dncnn.net import DnCNN
 
 
+def build(manifest: dict[str, Any], meta: dict[str, Any]) -> DnCNN:
+    """The network of a fixture, by its number of layers."""
+    return DnCNN(int((meta.get("constructor") or manifest["constructor"])["num_of_layers"]))
+
+
 def outputs(network: DnCNN, inputs: dict[str, NDArray[np.uint8]], meta: dict[str, Any]) -> dict[str, Tensor]:
     """The noise estimate, the denoised frames, and what each layer gives (first frame, three channels).
 

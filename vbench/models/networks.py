@@ -1,0 +1,64 @@
+"""The networks that are proved equal to their official ones, and where each is. Listing imports no torch.
+
+A network's parity module has two functions:
+
+- ``build(manifest, meta)``: the bare network with the options that the fixture names (``constructor`` or
+  ``options`` of the case's meta, else of its manifest), its own buffers filled;
+- ``outputs(network, inputs, meta)``: what the fixture stores, by name, computed by the network.
+
+And it may have a third, ``allowed(output, peak, meta)``: the largest absolute difference of one output, or None
+where the fixture's general tolerance holds.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from types import ModuleType
+
+from vbench.errors import InputError, nearest
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """One network of the mission, under the name of its fixture."""
+
+    name: str
+    title: str
+    paper: str
+    official: str
+    """The official code by name, and its licence."""
+    parity: str
+    """Module with ``build`` and ``outputs``."""
+
+    def module(self) -> ModuleType:
+        """The parity module; this imports torch."""
+        return importlib.import_module(self.parity)
+
+
+_ALL = (
+    NetworkSpec(
+        "dncnn",
+        "DnCNN",
+        "Zhang et al., TIP 2017",
+        "SaoYan/DnCNN-PyTorch (GPL-3.0)",
+        "vbench.models.dncnn.parity",
+    ),
+)
+
+NETWORKS: dict[str, NetworkSpec] = {network.name: network for network in _ALL}
+
+
+def network_spec(name: str) -> NetworkSpec:
+    """What is known of a network.
+
+    Raises:
+        InputError: no such network; the text names the nearest.
+
+    Example:
+        >>> network_spec("dncnn").title
+        'DnCNN'
+    """
+    if name not in NETWORKS:
+        raise InputError(f'There is no network "{name}" to verify. {nearest(name, NETWORKS)}')
+    return NETWORKS[name]
