@@ -12,7 +12,12 @@ from typing import Any
 from leaderboards.schema import MetricFacts
 from leaderboards.table import Board, Entry
 
-DECIMALS = {"psnr": 2, "ssim": 4, "warp_error": 6}
+DECIMALS = {
+    "psnr": 2, "psnr_aligned": 2, "psnr_damaged": 2, "psnr_intact": 2, "vmaf": 2, "vmaf_neg": 2, "brisque": 2, "niqe": 3,
+    "niqe_gt": 3, "warp_error": 6, "warp_error_long": 6, "warp_error_ratio": 3, "l_st": 0, "flicker": 3, "tof": 3,
+    "tlp": 3, "alignment_shift": 2, "damage_left": 3,
+}  # fmt: skip
+"""Digits after the point; 4 for others."""
 ARROWS = {"higher": "↑", "lower": "↓"}
 
 
@@ -27,7 +32,7 @@ def number(value: float | None, metric: str) -> str:
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    return f"{value:.{DECIMALS.get(metric, 4)}f}"
+    return f"{value:.{DECIMALS.get(metric.split('[', maxsplit=1)[0], 4)}f}"
 
 
 def signed(value: float | None, metric: str) -> str:

@@ -81,8 +81,13 @@ class Cell(BaseModel):
     model: str
     metric: MetricFacts
     protocol: str
-    value: Number | None = Field(description="the clip's figure: the mean over `frames`, unless the metric says else")
+    value: Number | None = Field(
+        description="the clip's figure: the mean over `frames`, unless the metric's convention says else"
+    )
     frames: list[Number] = Field(default_factory=list, description="one per frame, or per pair of neighbours")
+    columns: dict[str, list[Number]] = Field(
+        default_factory=dict, description="further figures per frame that belong to it: the shift that alignment found"
+    )
     error: str | None = None
     model_facts: ModelFacts
     data_sha256: str = Field(description="of the pair: decoded ground truth and degraded frames")

@@ -36,7 +36,8 @@ def checked_name(name: str) -> str:
 
 def cell_path(root: Path, dataset: str, model: str, clip: str, metric: str) -> Path:
     """Where a cell stands below ``root``."""
-    parts = [checked_name(part) for part in (dataset, model, clip, metric)]
+    # A colon (pyiqa:niqe) cannot be in a file name everywhere.
+    parts = [checked_name(part) for part in (dataset, model, clip, metric.replace(":", "."))]
     return root / "results" / parts[0] / parts[1] / parts[2] / f"{parts[3]}.json"
 
 

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BASELINE = "identity"
+ORDER = (
+    "psnr", "ssim", "psnr_aligned", "ssim_aligned", "alignment_shift", "ms_ssim", "lpips", "vmaf", "vmaf_neg", "niqe",
+    "brisque", "niqe_gt", "warp_error", "warp_error_ratio", "warp_error_long", "l_st", "tof", "tlp", "flicker",
+    "psnr_damaged", "psnr_intact", "damage_left",
+)  # fmt: skip
+"""Columns stand in this order, others after them by name; rows are ranked by the first that is there."""
 
 
 @dataclass(frozen=True)
@@ -161,14 +167,16 @@ def _board(dataset: str, protocol: str, cells: Sequence[Cell], reason: str | Non
     for cell in cells:
         metrics.setdefault(cell.metric.name, cell.metric)
         by_key[cell.model, cell.metric.name, cell.clip] = cell
-    order = [m for m in ("psnr", "ssim") if m in metrics] + sorted(m for m in metrics if m not in ("psnr", "ssim"))
     clips = sorted({c.clip for c in cells})
+    notes: set[str] = set()
+    measured = {m: _measured_clips(cells, m, clips, notes) for m in metrics}
+    # A metric that could be measured for no model at all is no column; where nothing at all was measured, all are.
+    order = sorted((m for m in metrics if measured[m]), key=_place) or sorted(metrics, key=_place)
     models = list(dict.fromkeys(c.model for c in sorted(cells, key=lambda c: (c.model != BASELINE, c.model))))
-    notes = set()
     entries: dict[str, dict[str, Entry]] = {model: {} for model in models}
     for metric in order:
         for model in models:
-            entries[model][metric] = _entry(by_key, model, metrics[metric], clips)
+            entries[model][metric] = _entry(by_key, model, metrics[metric], measured[metric] or clips)
             if entries[model][metric].mean in (math.inf, -math.inf):
                 notes.add(
                     f"{metric} of {model} is infinite on at least one clip (frames equal to the ground truth), and so "
@@ -204,6 +212,35 @@ def _board(dataset: str, protocol: str, cells: Sequence[Cell], reason: str | Non
         reason=reason,
         notes=tuple(sorted(notes)),
     )
+
+
+def _place(metric: str) -> tuple[int, str]:
+    base = metric.split("[", maxsplit=1)[0]
+    return (ORDER.index(base) if base in ORDER else len(ORDER), metric)
+
+
+def _measured_clips(cells: Sequence[Cell], metric: str, clips: Sequence[str], notes: set[str]) -> list[str]:
+    """Clips on which a metric can be measured: without those on which it failed for every model alike, so that it
+    says something of the clip (no damage mask, frames too small, a parameter file that is missing) and of no model."""
+    found: dict[str, list[Cell]] = {clip: [] for clip in clips}
+    for cell in cells:
+        if cell.metric.name == metric:
+            found[cell.clip].append(cell)
+    models = {c.model for c in cells}
+    left_out = {}
+    for clip, own in found.items():
+        errors = {c.error for c in own}
+        if len({c.model for c in own}) == len(models) and len(errors) == 1 and all(c.status == "failed" for c in own):
+            left_out[clip] = next(iter(errors))
+    if left_out:
+        clip, error = next(iter(left_out.items()))
+        if len(left_out) == len(clips) and len(set(left_out.values())) == 1:
+            notes.add(f"{metric} was not measured: {error}")
+        else:
+            notes.add(
+                f'{metric} is over {len(clips) - len(left_out)} of {len(clips)} clips, for every model: on "{clip}" {error}'
+            )
+    return [clip for clip in clips if clip not in left_out]
 
 
 def _entry(by_key: dict[tuple[str, str, str], Cell], model: str, metric: MetricFacts, clips: Sequence[str]) -> Entry:

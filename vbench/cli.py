@@ -20,9 +20,13 @@ app = typer.Typer(
     epilog="Begin with: vbench demo, or vbench synth --profile oldfilm",
 )
 report_app = typer.Typer(help="Show the results.", no_args_is_help=True)
+metrics_app = typer.Typer(help="Metrics: list them, show one.", no_args_is_help=True)
+assets_app = typer.Typer(help="Parameter files of metrics: what is here, fetch or bring one.", no_args_is_help=True)
 weights_app = typer.Typer(help="Weights of the networks: what is here, bring in a file.", no_args_is_help=True)
 profiles_app = typer.Typer(help="Profiles of damage: list them, show one.", no_args_is_help=True)
 app.add_typer(report_app, name="report")
+app.add_typer(metrics_app, name="metrics")
+app.add_typer(assets_app, name="assets")
 app.add_typer(weights_app, name="weights")
 app.add_typer(profiles_app, name="profiles")
 
@@ -121,11 +125,12 @@ def run(
 ) -> None:
     """Run models on every pair, and measure what they give. Goes on where it stopped."""
     from vbench.commands import run_command
+    from vbench.metrics import split_names
 
     run_command(
         _split(models) or ["all"],
         _split(dataset),
-        _split(metrics),
+        [name for text in metrics or [] for name in split_names(text)],
         protocol,
         device,
         max_clips,
@@ -136,16 +141,79 @@ def run(
 
 @app.command()
 def score(
-    gt: Annotated[Path, typer.Option("--gt", help="Ground truth: a video or a folder of frames.")],
     pred: Annotated[Path, typer.Option("--pred", help="The restored clip: a video or a folder of frames.")],
-    metrics: Annotated[list[str] | None, typer.Option("--metrics", help="Names (a,b), or all.")] = None,
-    frames: Annotated[str | None, typer.Option("--frames", help="Only frames A:B of both.")] = None,
+    gt: Annotated[
+        Path | None, typer.Option("--gt", help="Ground truth, of the same kind; without it only what needs none.")
+    ] = None,
+    degraded: Annotated[
+        Path | None, typer.Option("--input", help="What the model was given, for what asks for it.")
+    ] = None,
+    mask: Annotated[Path | None, typer.Option("--mask", help="Where the damage is, in gray.")] = None,
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metrics", help="Names (a,b), or all. Default: the protocol's.")
+    ] = None,
+    protocol: Annotated[str | None, typer.Option("--protocol", help="The metrics of a protocol.")] = None,
+    frames: Annotated[str | None, typer.Option("--frames", help="Only frames A:B of all clips.")] = None,
+    raw: Annotated[
+        str | None, typer.Option("--raw", help="Both are raw YUV: 576x324:yuv420p10le.", metavar="WxH:FORMAT")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, ...")] = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with a figure per frame.")] = False,
 ) -> None:
-    """Measure one clip against another."""
-    from vbench.commands import score_command
+    """Measure one clip, against its ground truth where there is one."""
+    from vbench.commands_score import score_command
+    from vbench.metrics import split_names
 
-    score_command(gt, pred, _split(metrics) or ["all"], frames, as_json)
+    names = [name for text in metrics or [] for name in split_names(text)]
+    score_command(
+        gt, pred, names, frames, as_json, degraded=degraded, mask=mask, raw=raw, protocol=protocol, device=device
+    )
+
+
+@metrics_app.command("list")
+def metrics_list() -> None:
+    """All metrics: direction, what they need, whether they can be measured here."""
+    from vbench.commands_score import metrics_list_command
+
+    metrics_list_command()
+
+
+@metrics_app.command("show")
+def metrics_show(name: Annotated[str, typer.Argument(help="A metric, with options: psnr[y,crop=4].")]) -> None:
+    """One metric: definition, range, source, licence, options."""
+    from vbench.commands_score import metrics_show_command
+
+    metrics_show_command(name)
+
+
+@assets_app.command("list")
+def assets_list() -> None:
+    """Which parameter files are on this machine."""
+    from vbench.commands_score import assets_list_command
+
+    assets_list_command()
+
+
+@assets_app.command("fetch")
+def assets_fetch(
+    names: Annotated[list[str] | None, typer.Argument(help="Names; all without any.")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Fetch nothing; fail if a file is missing.")] = False,
+) -> None:
+    """Download parameter files from where their authors publish them, check them, keep them."""
+    from vbench.commands_score import assets_fetch_command
+
+    assets_fetch_command(names or [], offline)
+
+
+@assets_app.command("import")
+def assets_import(
+    name: Annotated[str, typer.Argument(help="Which file it is: vbench assets list.")],
+    file: Annotated[Path, typer.Argument(help="The file.")],
+) -> None:
+    """Check a parameter file and take it in."""
+    from vbench.commands_score import assets_import_command
+
+    assets_import_command(name, file)
 
 
 @app.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 import time
@@ -167,7 +166,8 @@ def run_models(
     names = [m.name for m in metric_catalog.load_all(metrics or chosen.metrics)]
     found = find_datasets(workspace, list(datasets))
     where = pick(device)
-    plan = RunPlan(workspace, tuple(found), tuple(models), tuple(names), chosen.label, where, max_clips)
+    lenient = not metrics or "all" in metrics
+    plan = RunPlan(workspace, tuple(found), tuple(models), tuple(names), chosen.label, where, max_clips, lenient)
     tasks = sum(len(plan.pairs(d)) for d in found) * max(1, len(models))
     count = workers or default_workers(where, tasks * 2)
     with workspace.lock("run"), progress("run") as report, worded():
@@ -181,53 +181,15 @@ def _say_run(result: RunResult, root: Path, seconds: float) -> None:
     say(f"{', '.join(parts)} ({took(seconds)}).")
     for text in result.skipped.values():
         say(f"  not run: {text}")
+    why: dict[str, list[str]] = {}
+    for metric, reasons in result.unmeasured.items():
+        for reason, clips in reasons.items():
+            words = reason.removeprefix(f"{metric} cannot be measured: ")
+            why.setdefault(words, []).append(f"{metric} on {clips} clip{'s' if clips > 1 else ''}")
+    for words, what in why.items():
+        say(f"  not measured: {', '.join(what)}: {words}")
     for text in result.failures:
         say(f"  failed: {text}")
-
-
-# --- score ---------------------------------------------------------------------------------------
-
-
-def score_command(gt: Path, pred: Path, metrics: Sequence[str], frames: str | None, as_json: bool) -> None:
-    """``vbench score``."""
-    from leaderboards.export import heading, number
-    from leaderboards.schema import MetricFacts
-    from vbench import metrics as metric_catalog
-    from vbench.clip import parse_frames
-    from vbench.score import score
-    from vbench.sources import open_clip
-
-    start, stop = parse_frames(frames)
-    names = [m.name for m in metric_catalog.load_all(metrics)]
-    total = open_clip(gt, start=start, stop=stop).info.frames
-    with progress("measuring") as report:
-        report("measuring", 0, total)
-        result = score(gt, pred, names, start=start, stop=stop, done=lambda n: report("measuring", n, None))
-    if as_json:
-        from vbench.provenance import versions
-
-        print(json.dumps({**_finite(result), "versions": versions()}, ensure_ascii=False, indent=1, allow_nan=False))
-        return
-    say(f"{result['frames']} frames of {result['width']} x {result['height']}")
-    for side in ("gt", "pred"):
-        say(f"  {side:<5}{result[side]['path']} ({result[side]['colour']})")
-    for name, facts in result["metrics"].items():
-        metric = MetricFacts(**{k: v for k, v in facts.items() if k in MetricFacts.model_fields})
-        worst = (min if metric.direction == "higher" else max)(facts["frames"])
-        at = facts["frames"].index(worst)
-        say(
-            f"{heading(metric):<16}{number(facts['mean'], name):>10}   worst {number(worst, name)} at frame {at + start}"
-        )
-    say("Conventions:")
-    for name, facts in result["metrics"].items():
-        say(f"  {name}: {facts['convention']}")
-
-
-def _finite(value: object) -> dict[str, object]:
-    from leaderboards.export import _clean
-
-    cleaned: dict[str, object] = _clean(value)
-    return cleaned
 
 
 # --- report --------------------------------------------------------------------------------------

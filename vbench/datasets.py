@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from vbench.clip import Clip
+from vbench.clip import Clip, ClipInfo
 from vbench.errors import InputError, nearest
 from vbench.provenance import fingerprint
 from vbench.sources import open_clip
@@ -66,15 +66,37 @@ class Pair:
     dataset: str
     folder: Path
     facts: ClipFacts
+    others: tuple[ClipFacts, ...] = ()
+    """All clips of the data set, this one among them."""
 
     @property
     def name(self) -> str:
         return self.facts.name
 
+    def siblings(self) -> list[Pair]:
+        """All pairs of the data set, this one among them."""
+        return [Pair(self.dataset, self.folder, facts, self.others) for facts in self.others or (self.facts,)]
+
+    @property
+    def siblings_sha256(self) -> str:
+        """Hash of all ground truth of the data set: what statistics of it depend on."""
+        return fingerprint({"gt": sorted(facts.gt_sha256 for facts in self.others or (self.facts,))})
+
+    @property
+    def rooms(self) -> frozenset[str]:
+        """What there is beside a restored clip: "truth", "degraded", "pristine", and "mask" where damage has a place."""
+        return frozenset({"truth", "degraded", "pristine"} | ({"mask"} if self.facts.mask else set()))
+
+    def clip_info(self) -> ClipInfo:
+        """What is known of the clip without opening it."""
+        f = self.facts
+        return ClipInfo(f.name, f.frames, f.height, f.width, f.channels, f.fps, 8, f.source, f.colour)
+
     def _open(self, room: str) -> Clip:
         clip = open_clip(self.folder / room / self.name, name=self.name)
         info = clip.info
-        wanted = (self.facts.frames, self.facts.height, self.facts.width, self.facts.channels)
+        channels = 1 if room == "mask" else self.facts.channels
+        wanted = (self.facts.frames, self.facts.height, self.facts.width, channels)
         if (info.frames, info.height, info.width, info.channels) != wanted:
             raise InputError(
                 f'"{self.folder / room / self.name}" holds {info.frames} frames of {info.width} x {info.height} '
@@ -92,6 +114,10 @@ class Pair:
         """What a model gets to see."""
         return self._open("lq")
 
+    def mask(self) -> Clip | None:
+        """Where the damage is, 8-bit gray; None where it has no place."""
+        return self._open("mask") if self.facts.mask else None
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -106,7 +132,7 @@ class Dataset:
 
     def pairs(self) -> list[Pair]:
         """Its pairs, in the order of their names."""
-        return [Pair(self.name, self.folder, clip) for clip in self.facts.clips]
+        return [Pair(self.name, self.folder, clip, self.facts.clips) for clip in self.facts.clips]
 
 
 def open_dataset(folder: Path) -> Dataset:

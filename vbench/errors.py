@@ -18,6 +18,10 @@ class MissingWeights(VbenchError):
     """A model's weights are not on this machine; the text names the command that brings them."""
 
 
+class MissingAsset(InputError):
+    """A metric's parameter file, or a package that it needs, is not on this machine; the text says what brings it."""
+
+
 class RunError(VbenchError):
     """Work that was started and failed; what was finished before is kept."""
 

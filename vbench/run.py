@@ -36,6 +36,9 @@ class RunPlan:
     protocol: str
     device: str = "cpu"
     max_clips: int | None = None
+    lenient: bool = False
+    """Whether a metric that cannot be measured on a clip, or on this machine, is told but is no failure: true unless
+    the user named the metrics one by one."""
 
     def pairs(self, dataset: Dataset) -> list[Pair]:
         """The pairs of a data set that take part."""
@@ -52,6 +55,8 @@ class RunResult:
     skipped: dict[str, str] = field(default_factory=dict)
     """Models that cannot run here, and why (the text names the command that helps)."""
     failures: list[str] = field(default_factory=list)
+    unmeasured: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Metrics that cannot be measured, why, and on how many clips."""
 
 
 def ready_models(wanted: Sequence[str]) -> tuple[list[Ready], dict[str, str]]:
@@ -119,13 +124,21 @@ def _cell(
 
 def cell_fingerprint(pair: Pair, metric: str, protocol: str, restored: dict[str, Any] | None) -> str:
     """Everything that one number depends on."""
-    facts = metric_catalog.load(metric).facts()
+    found = metric_catalog.load(metric)
+    beside = {
+        "degraded": lambda: {"lq": pair.facts.lq_sha256},
+        # The mask is drawn by the recipe that made the degraded frames.
+        "mask": lambda: {"lq": pair.facts.lq_sha256},
+        "pristine": lambda: {"pristine": pair.siblings_sha256},
+    }
+    more = {k: v for need in found.needs if need in beside for k, v in beside[need]().items()}
     return fingerprint(
         {
             "gt": pair.facts.gt_sha256,
             "restored": [restored["fingerprint"], restored["sha256"]] if restored else None,
-            "metric": facts.model_dump(exclude={"convention"}),
+            "metric": found.facts().model_dump(exclude={"convention"}),
             "protocol": protocol,
+            **more,
         }
     )
 
@@ -135,31 +148,53 @@ def score_pair(workspace: Workspace, pair: Pair, jobs: tuple[ScoreJob, ...], pro
 
     Gives the metrics that cannot be measured on this clip, with the reason; their cells are failures.
     """
-    from vbench.score import measure_clips
+    from vbench.score import Scene, figure, fitted_pristine, measure_clips
 
     wanted = {job.model.name: job.metrics for job in jobs}
     clips = {job.model.name: _open_restored(workspace, pair, job.model.name) for job in jobs}
     hashes = {"": pair.facts.gt_sha256} | {job.model.name: str(job.restored["sha256"]) for job in jobs}
     impossible: dict[str, str] = {}
-    figures = measure_clips(pair.truth(), clips, wanted, expected=hashes, impossible=impossible, done=advance)
+    metrics = {m: metric_catalog.load(m) for names in wanted.values() for m in names}
+    needs: set[str] = set().union(*(m.needs for m in metrics.values()))
+    pristine = None
+    if "pristine" in needs:
+        try:
+            kept = workspace.root / "cache" / f"niqe-gt-{pair.siblings_sha256[:32]}.npz"
+            pristine = fitted_pristine([sibling.truth() for sibling in pair.siblings()], kept)
+        except InputError as error:
+            impossible |= {name: str(error) for name, m in metrics.items() if "pristine" in m.needs}
+            wanted = {model: tuple(m for m in names if m not in impossible) for model, names in wanted.items()}
+        except OSError as error:
+            raise disk_error(workspace.root, error) from error
+    scene = Scene(
+        truth=pair.truth(),
+        degraded=pair.degraded() if "degraded" in needs else None,
+        mask=pair.mask() if "mask" in needs else None,
+        pristine=pristine,
+    )
+    found = measure_clips(scene, clips, wanted, expected=hashes, impossible=impossible, done=advance)
     for job in jobs:
         for metric in job.metrics:
-            values = figures.get((job.model.name, metric), [])
+            values = found.get((job.model.name, metric))
+            value, reason = (None, impossible[metric]) if values is None else figure(metrics[metric], values)
             cell = _cell(
                 pair,
                 job.model.facts,
                 metric,
                 protocol,
                 job.restored,
-                status="failed" if metric in impossible else "ok",
-                value=sum(values) / len(values) if values else None,
-                frames=values,
-                error=impossible.get(metric),
+                status="ok" if values is not None and reason is None else "failed",
+                value=value,
+                frames=values.values if values is not None and reason is None else [],
+                columns=dict(values.columns) if values is not None and reason is None else {},
+                error=reason,
                 device=job.restored["device"],
                 precision=job.restored["precision"],
                 cost=Cost(**job.restored["cost"]),
             )
             _commit(workspace, cell)
+            if reason is not None:
+                impossible.setdefault(metric, reason)
     return impossible
 
 
@@ -257,7 +292,10 @@ def run(
         _, pair, jobs, _ = outcome.task.arguments
         if outcome.error is None:
             result.cells += sum(len(set(job.metrics) - outcome.value.keys()) for job in jobs)
-            result.failures += [f"{outcome.task.label}: {reason}" for reason in outcome.value.values()]
+            for metric, reason in outcome.value.items():
+                _note(result.unmeasured, metric, reason)
+                if not plan.lenient:
+                    result.failures.append(f"{outcome.task.label}: {reason}")
             return
         result.failures.append(f"{outcome.task.label}: {outcome.error}")
         for job in jobs:
@@ -271,6 +309,8 @@ def run(
 
 
 def _missing_metrics(plan: RunPlan, pair: Pair, model: Ready, fresh: set[tuple[str, str, str]]) -> tuple[str, ...]:
+    from vbench.score import reason_against
+
     if (model.name, pair.dataset, pair.name) in fresh:
         return plan.metrics
     document = read_restored(plan.workspace, pair, model, plan.device)
@@ -279,9 +319,17 @@ def _missing_metrics(plan: RunPlan, pair: Pair, model: Ready, fresh: set[tuple[s
         path = cell_path(plan.workspace.root, pair.dataset, model.name, pair.name, metric)
         cell = read_cell(path) if path.exists() else None
         wanted = cell_fingerprint(pair, metric, plan.protocol, document)
-        if cell is None or cell.status != "ok" or cell.fingerprint != wanted:
+        if cell is None or cell.fingerprint != wanted:
+            out.append(metric)
+        elif cell.status != "ok" and cell.error != reason_against(metric, pair.clip_info(), pair.rooms):
+            # What failed is tried again, unless the reason still stands: frames too small, a file that is missing.
             out.append(metric)
     return tuple(out)
+
+
+def _note(unmeasured: dict[str, dict[str, int]], metric: str, reason: str) -> None:
+    reasons = unmeasured.setdefault(metric, {})
+    reasons[reason] = reasons.get(reason, 0) + 1
 
 
 def _record_failure(

@@ -1,50 +1,79 @@
-"""Measure clips against their ground truth, in one pass, with bounded memory."""
+"""Measure clips, against their ground truth where there is one, in one pass, with bounded memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vbench import metrics as metric_catalog
-from vbench.clip import Clip
+from vbench.clip import Clip, ClipInfo
 from vbench.errors import InputError, RunError
+from vbench.metrics.spec import Chunk, Figures, Metric, View, figures_of
 from vbench.sources import open_clip
 
 if TYPE_CHECKING:
     import torch
 
     from vbench.clip import Frames
-    from vbench.metrics.spec import Metric
 
 CHUNK = 8
 
 
+@dataclass(frozen=True)
+class Scene:
+    """What is known beside the clips that are measured."""
+
+    truth: Clip | None = None
+    degraded: Clip | None = None
+    mask: Clip | None = None
+    pristine: Any = None
+    """Statistics of the data set's ground truth, for ``niqe_gt``."""
+
+    def has(self, need: str) -> bool:
+        """Whether there is what a metric asks for."""
+        return getattr(self, need) is not None
+
+
+_LACKING = {
+    "truth": "it compares with a ground truth, and there is none",
+    "degraded": "it needs the degraded clip that the model was given, and there is none",
+    "mask": "there is no damage mask: this damage has no place, or was not synthesised here",
+    "pristine": "it needs statistics of the ground truth, and there are none",
+}
+
+
 def measure_clips(
-    truth: Clip,
+    scene: Scene,
     clips: Mapping[str, Clip],
     wanted: Mapping[str, Sequence[str]],
     *,
     expected: Mapping[str, str] | None = None,
     impossible: dict[str, str] | None = None,
     done: Callable[[int], None] | None = None,
-) -> dict[tuple[str, str], list[float]]:
-    """Figures of several clips against one ground truth.
+    device: str = "cpu",
+) -> dict[tuple[str, str], Figures]:
+    """Figures of several clips of one scene, in one pass.
 
-    The ground truth is decoded once, and what a metric needs of it (local means, optical flow) is computed
-    once for all clips.
+    The ground truth is decoded once, and what metrics need of it (local means, spectra, optical flow) is computed
+    once for all clips; each clip is decoded once for all metrics. Memory does not grow with the clips' length.
 
     Args:
-        truth: the ground truth.
-        clips: by name; each must have the frames, size and channels of the ground truth.
+        scene: the ground truth and what else there is.
+        clips: by name; each must have the frames, size and channels of the ground truth (of each other where there
+            is none).
         wanted: for each name the metrics to measure.
         expected: hashes that decoded frames must have, by name; that of the ground truth under "".
         impossible: if given, a metric that cannot be measured on these clips is left out and its reason put
             here; otherwise it is an error.
         done: told about finished frames (of one clip each).
+        device: where tensors are put.
 
     Returns:
-        ``(name, metric)`` to one figure per frame, or per pair of neighbours.
+        ``(name, metric)`` to its figures, one per frame, or per pair of neighbours.
 
     Raises:
         InputError: sizes, channels or frame counts differ, or a clip is too short or small for a metric.
@@ -52,62 +81,134 @@ def measure_clips(
     """
     from vbench.media import FrameHasher
 
+    standard = scene.truth or next(iter(clips.values()))
     for name, clip in clips.items():
-        check_match(truth, clip, name)
-    metrics = {m: metric_catalog.load(m) for names in wanted.values() for m in names}
-    metrics = _possible(truth, metrics, impossible)
+        check_match(standard, clip, name)
+    metrics = {m: metric_catalog.load(m) for m in dict.fromkeys(m for names in wanted.values() for m in names)}
+    metrics = _possible(standard.info, scene, metrics, impossible)
     wanted = {name: [m for m in names if m in metrics] for name, names in wanted.items()}
+    beside = _beside(scene, metrics)
     overlap = max((m.overlap for m in metrics.values()), default=0)
-    figures: dict[tuple[str, str], list[float]] = {(n, m): [] for n, names in wanted.items() for m in names}
+    figures: dict[tuple[str, str], Figures] = {}
+    sessions = {
+        (name, m): opening(clips[name].info)
+        for name, names in wanted.items()
+        for m in names
+        if (opening := metrics[m].begin) is not None
+    }
     hashers = {name: FrameHasher() for name in ("", *clips)}
-    frames = truth.info.frames
-    for start in range(0, frames, CHUNK):
-        stop = min(start + CHUNK, frames)
-        # The last frame of the chunk before comes along for metrics that compare neighbours.
-        begin = max(0, start - overlap)
-        fresh = start - begin
-        reference = truth.read(begin, stop)
-        hashers[""].update(reference[fresh:])
-        reference_tensor = as_tensor(reference)
-        views = {m: reference_tensor[fresh - min(fresh, metric.overlap) :] for m, metric in metrics.items()}
-        prepared = {m: metric.prepare(views[m]) for m, metric in metrics.items()}
-        for name, clip in clips.items():
-            stored = clip.read(begin, stop)
-            hashers[name].update(stored[fresh:])
-            candidate = as_tensor(stored)
-            for m in wanted[name]:
-                skip = len(candidate) - len(views[m])
-                figures[name, m] += metrics[m].measure(candidate[skip:], views[m], prepared[m])
-            if done is not None:
-                done(stop - start)
+    firsts: dict[str, torch.Tensor] = {}
+    frames = standard.info.frames
+
+    def chunk(key: str, clip: Clip, begin: int, stop: int, fresh: int) -> Chunk:
+        stored = clip.read(begin, stop)
+        if key in hashers:
+            hashers[key].update(stored[fresh:])
+        tensor = as_tensor(stored).to(device)
+        if begin == 0:
+            firsts[key] = tensor[:1].clone()
+        return Chunk(tensor, begin, firsts[key])
+
+    try:
+        for start in range(0, frames, CHUNK):
+            stop = min(start + CHUNK, frames)
+            # The last frames of the chunk before come along for metrics that compare neighbours.
+            begin = max(0, start - overlap)
+            fresh = start - begin
+            known = {
+                key: chunk("" if key == "truth" else f"/{key}", clip, begin, stop, fresh)
+                for key, clip in beside.items()
+            }
+            for name, clip in clips.items():
+                candidate = chunk(name, clip, begin, stop, fresh)
+                for m in wanted[name]:
+                    metric = metrics[m]
+                    session = sessions.get((name, m))
+                    skip = fresh if session is not None else fresh - min(fresh, metric.overlap)
+                    view = View(
+                        candidate.tail(skip), **{k: c.tail(skip) for k, c in known.items()}, pristine=scene.pristine
+                    )
+                    if session is not None:
+                        session.feed(view)
+                    else:
+                        _append(figures, (name, m), figures_of(metric, view))
+                if done is not None:
+                    done(stop - start)
+        for key, session in sessions.items():
+            figures[key] = session.end()
+    finally:
+        for session in sessions.values():
+            session.close()
     for name, digest in (expected or {}).items():
-        if hashers[name].hexdigest() != digest:
+        if (name or scene.truth is not None) and hashers[name].hexdigest() != digest:
             what = f"The restored frames of {name}" if name else "The frames of the ground truth"
             raise RunError(
-                f'{what} for "{truth.info.name}" are not those that vbench wrote (their hash differs): files were '
+                f'{what} for "{standard.info.name}" are not those that vbench wrote (their hash differs): files were '
                 "changed since. Delete them and make them again."
             )
     return figures
 
 
-def _possible(truth: Clip, metrics: dict[str, Metric], impossible: dict[str, str] | None) -> dict[str, Metric]:
-    """The metrics that can be measured on clips of this length and size; tried on the first frames."""
+def _append(figures: dict[tuple[str, str], Figures], key: tuple[str, str], found: Figures) -> None:
+    if key not in figures:
+        figures[key] = Figures([], {name: [] for name in found.columns})
+    figures[key].values.extend(found.values)
+    for name, column in found.columns.items():
+        figures[key].columns[name].extend(column)
+
+
+def _beside(scene: Scene, metrics: Mapping[str, Metric]) -> dict[str, Clip]:
+    """The clips beside those measured that some metric looks at; the ground truth always, for its hash."""
+    needs: set[str] = {"truth"}.union(*(m.needs for m in metrics.values()))
+    found = {"truth": scene.truth, "degraded": scene.degraded, "mask": scene.mask}
+    return {key: clip for key, clip in found.items() if key in needs and clip is not None}
+
+
+def _possible(
+    info: ClipInfo, scene: Scene, metrics: dict[str, Metric], impossible: dict[str, str] | None
+) -> dict[str, Metric]:
+    """The metrics that can be measured on clips of this length and size, with what there is beside them."""
+    rooms = frozenset(need for need in _LACKING if scene.has(need))
     out = {}
     for name, metric in metrics.items():
-        try:
-            if truth.info.frames <= metric.overlap:
-                raise InputError(
-                    f"{name} compares neighbouring frames and needs at least {metric.overlap + 1}; "
-                    f'"{truth.info.name}" has {truth.info.frames}. Leave it out with --metrics.'
-                )
-            metric.prepare(as_tensor(truth.read(0, metric.overlap + 1)))
-        except InputError as error:
-            if impossible is None:
-                raise
-            impossible[name] = str(error)
-        else:
+        reason = reason_against(name, info, rooms)
+        if reason is None:
             out[name] = metric
+        elif impossible is None:
+            raise InputError(reason)
+        else:
+            impossible[name] = reason
     return out
+
+
+def reason_against(name: str, info: ClipInfo, rooms: Collection[str]) -> str | None:
+    """Why a metric cannot be measured on a clip, in words; None if it can.
+
+    Args:
+        rooms: what there is beside the clip: "truth", "degraded", "mask", "pristine".
+    """
+    metric = metric_catalog.load(name)
+    if info.frames <= metric.overlap:
+        return (
+            f"{name} compares neighbouring frames and needs at least {metric.overlap + 1}; "
+            f'"{info.name}" has {info.frames}. Leave it out with --metrics.'
+        )
+    lacking = next((need for need in _LACKING if need in metric.needs and need not in rooms), None)
+    if lacking:
+        return f"{name} cannot be measured: {_LACKING[lacking]}."
+    try:
+        metric.check(info)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def figure(metric: Metric, found: Figures) -> tuple[float | None, str | None]:
+    """The clip's figure, or why there is none."""
+    value = metric.combine(found)
+    if math.isnan(value):
+        return None, f"{metric.name} has no figure for any frame of this clip (nothing that it could be measured on)."
+    return value, None
 
 
 def as_tensor(frames: Frames) -> torch.Tensor:
@@ -118,7 +219,7 @@ def as_tensor(frames: Frames) -> torch.Tensor:
     return torch.from_numpy(np.array(frames.transpose(0, 3, 1, 2), order="C"))
 
 
-def check_match(truth: Clip, clip: Clip, name: str) -> None:
+def check_match(truth: Clip, clip: Clip, name: str, channels: bool = True) -> None:
     """Two clips can be compared frame by frame, or an error says what differs.
 
     Raises:
@@ -135,7 +236,7 @@ def check_match(truth: Clip, clip: Clip, name: str) -> None:
             f'Frame counts differ: ground truth "{a.name}" has {a.frames}, "{name}" has {b.frames}. '
             "Choose a common range with --frames A:B."
         )
-    if a.channels != b.channels:
+    if channels and a.channels != b.channels:
         words = {1: "gray", 3: "colour"}
         raise InputError(
             f'Ground truth "{a.name}" is {words[a.channels]} and "{name}" is {words[b.channels]}. '
@@ -144,44 +245,104 @@ def check_match(truth: Clip, clip: Clip, name: str) -> None:
 
 
 def score(
-    truth: Path,
+    truth: Path | None,
     restored: Path,
     names: Sequence[str],
     *,
+    degraded: Path | None = None,
+    mask: Path | None = None,
     start: int = 0,
     stop: int | None = None,
     done: Callable[[int], None] | None = None,
+    device: str = "cpu",
+    skip: bool = False,
 ) -> dict[str, Any]:
-    """Measure one clip against another: what ``vbench score`` prints.
+    """Measure one clip, against another where there is one: what ``vbench score`` prints.
 
     Args:
-        truth, restored: videos or folders of frames.
+        truth, restored, degraded, mask: videos or folders of frames.
         names: metrics.
-        start, stop: the frames to compare, of both clips.
+        start, stop: the frames to compare, of all clips.
+        skip: leave out metrics that cannot be measured, and say why, instead of failing.
 
     Returns:
-        JSON-able: both clips' facts, and per metric its convention, mean and figures per frame.
+        JSON-able: the clips' facts, per metric its convention, figure and figures per frame, and what was skipped.
     """
-    a = open_clip(truth, start=start, stop=stop)
-    b = open_clip(restored, start=start, stop=stop)
+    opened = {
+        key: None if path is None else open_clip(path, start=start, stop=stop)
+        for key, path in {"truth": truth, "degraded": degraded, "mask": mask}.items()
+    }
+    clip = open_clip(restored, start=start, stop=stop)
+    for key in ("degraded", "mask"):
+        other = opened[key]
+        if other is not None:
+            check_match(clip, other, key, channels=key != "mask")
     metrics = metric_catalog.load_all(names)
-    wanted = {"restored": [m.name for m in metrics]}
-    figures = measure_clips(a, {"restored": b}, wanted, done=done)
+    scene = Scene(**opened)
+    reasons: dict[str, str] = {}
+    if scene.truth is not None and any("pristine" in m.needs for m in metrics):
+        try:
+            scene = dataclasses.replace(scene, pristine=_pristine([scene.truth]))
+        except InputError as error:
+            reasons["niqe_gt"] = str(error)
+            if not skip:
+                raise
+    wanted = {"restored": [m.name for m in metrics if m.name not in reasons]}
+    figures = measure_clips(
+        scene, {"restored": clip}, wanted, impossible=reasons if skip else None, done=done, device=device
+    )
     out: dict[str, Any] = {}
     for metric in metrics:
-        values = figures["restored", metric.name]
+        found = figures.get(("restored", metric.name))
+        if found is None:
+            continue
+        value, reason = figure(metric, found)
+        if reason is not None:
+            reasons[metric.name] = reason
+            continue
         out[metric.name] = {
             **metric.facts().model_dump(),
-            "mean": sum(values) / len(values),
-            "frames": values,
+            "signature": metric.signature,
+            "value": value,
+            "frames": found.values,
+            **({"columns": dict(found.columns)} if found.columns else {}),
         }
-    info = a.info
+    info = clip.info
+    facts = {"gt": (truth, opened["truth"]), "pred": (restored, clip)}
     return {
-        "gt": {"path": str(truth), "colour": info.colour, "bit_depth": info.bit_depth},
-        "pred": {"path": str(restored), "colour": b.info.colour, "bit_depth": b.info.bit_depth},
+        **{
+            side: {"path": str(path), "colour": c.info.colour, "bit_depth": c.info.bit_depth}
+            for side, (path, c) in facts.items()
+            if c is not None
+        },
         "frames": info.frames,
         "height": info.height,
         "width": info.width,
         "channels": info.channels,
         "metrics": out,
+        "skipped": reasons,
     }
+
+
+def _pristine(clips: Sequence[Clip]) -> Any:
+    """NIQE's pristine model of ground-truth clips."""
+    from vbench.metrics.niqe_gt import pristine_of
+
+    return pristine_of(as_tensor(chunk) for clip in clips for chunk in clip.chunks(CHUNK))
+
+
+def fitted_pristine(clips: Sequence[Clip], path: Path) -> Any:
+    """The same, kept in a file: made once."""
+    from vbench.metrics import niqe_gt
+    from vbench.workspace import make_folder, partial_path
+
+    if not path.exists():
+        found = _pristine(clips)
+        make_folder(path.parent)
+        temporary = partial_path(path)
+        try:
+            niqe_gt.save(found, temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return niqe_gt.restore(path)

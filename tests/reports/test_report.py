@@ -245,7 +245,7 @@ window.addEventListener("load", () => {
     assert result["clip"] == "inset(0px 80% 0px 0px)"
     assert result["options"] >= 6
     assert result["picture"].startswith("media/")
-    assert result["curves"] == 3
+    assert result["curves"] == 7  # one for each metric that could be measured here
     assert not result["wide"]
 
 

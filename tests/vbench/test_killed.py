@@ -42,7 +42,8 @@ from vbench.cli import app
 COMMANDS = {
     "synth": lambda where: ["synth", "-p", "oldfilm", "--variant", "light,medium", "-s", source, "--root", str(where),
                             "--workers", "1"],
-    "run": lambda where: ["run", "-m", "identity,temporal-median,hqdn3d", "--root", str(where), "--workers", "1"],
+    "run": lambda where: ["run", "-m", "identity,temporal-median,hqdn3d", "--metrics",
+                          "psnr,ssim,warp_error,psnr_aligned", "--root", str(where), "--workers", "1"],
 }
 
 def start(arguments):

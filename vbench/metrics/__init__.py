@@ -1,48 +1,203 @@
-"""Metrics by name. Listing imports nothing heavy; each metric is one file."""
+"""Metrics by name. Listing imports nothing heavy; each family is one file.
+
+A name may carry options in brackets, which make it another convention with a name of its own: ``psnr[y,crop=4]``,
+``niqe[basicsr-y]``, ``warp_error[input]``. ``pyiqa:<name>`` and ``torchmetrics:<name>`` are metrics of those libraries.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
 from vbench.errors import InputError, nearest
 from vbench.metrics.spec import Metric
 
-CATALOG: dict[str, str] = {
-    "psnr": "vbench.metrics.psnr:METRIC",
-    "ssim": "vbench.metrics.ssim:METRIC",
-    "warp_error": "vbench.metrics.warp_error:METRIC",
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a metric is made, and which options its name takes."""
+
+    make: str
+    """``module:function``, or of a metric without options ``module:CONSTANT``."""
+    what: str
+    options: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Argument of the function, and the values that it takes; "#" stands for a whole number."""
+    fixed: tuple[str, ...] = ()
+    """Arguments that come first and always."""
+
+
+_COLOURS = ("rgb", "y", "luma", "pil-l", "tecogan")
+_FLOW = ("flow", ("dis",))
+_SOURCE = ("source", ("truth", "input"))
+
+CATALOG: dict[str, Entry] = {
+    "psnr": Entry(
+        "vbench.metrics.psnr:make",
+        "peak signal-to-noise ratio",
+        (("colour", _COLOURS), ("crop", ("#",)), ("average", ("frames", "pooled")), ("form", ("plain", "basicsr-pt"))),
+    ),
+    "ssim": Entry(
+        "vbench.metrics.ssim:make",
+        "structural similarity",
+        (("colour", _COLOURS), ("crop", ("#",)), ("window", ("gaussian11", "uniform7", "uniform21", "ffmpeg"))),
+    ),
+    "psnr_aligned": Entry(
+        "vbench.metrics.aligned:make", "PSNR after brightness and shift were matched", (("crop", ("#",)),), ("psnr",)
+    ),
+    "ssim_aligned": Entry(
+        "vbench.metrics.aligned:make", "SSIM after brightness and shift were matched", (("crop", ("#",)),), ("ssim",)
+    ),
+    "alignment_shift": Entry(
+        "vbench.metrics.aligned:make", "length of the shift that alignment found", (("crop", ("#",)),), ("shift",)
+    ),
+    "ms_ssim": Entry(
+        "vbench.metrics.ms_ssim:make", "structural similarity over five scales", (("colour", ("luma", "rgb", "y")),)
+    ),
+    "lpips": Entry("vbench.metrics.lpips:METRIC", "perceptual distance by a network's features"),
+    "vmaf": Entry("vbench.metrics.vmaf:make", "video quality as viewers judged it", (), ("vmaf",)),
+    "vmaf_neg": Entry("vbench.metrics.vmaf:make", "VMAF that does not reward enhancement", (), ("vmaf_neg",)),
+    "niqe": Entry(
+        "vbench.metrics.niqe:make", "distance from pristine photographs' statistics", (("form", ("live", "basicsr-y")),)
+    ),
+    "brisque": Entry("vbench.metrics.brisque:METRIC", "damage as viewers judged it, from statistics"),
+    "niqe_gt": Entry("vbench.metrics.niqe_gt:METRIC", "distance from the ground truth's own statistics"),
+    "warp_error": Entry(
+        "vbench.metrics.warp_error:make",
+        "flicker along motion, between neighbours",
+        (_FLOW, _SOURCE, ("direction", ("forward", "backward")), ("kind", ("square", "absolute"))),
+        ("short",),
+    ),
+    "warp_error_long": Entry(
+        "vbench.metrics.warp_error:make",
+        "drift along motion, against the first frame",
+        (_FLOW, _SOURCE, ("kind", ("square", "absolute"))),
+        ("long",),
+    ),
+    "warp_error_ratio": Entry(
+        "vbench.metrics.warp_error:make", "warp error against the ground truth's own", (_FLOW,), ("ratio",)
+    ),
+    "l_st": Entry("vbench.metrics.warp_error:make", "short-term loss as a plain sum", (_FLOW, _SOURCE), ("l_st",)),
+    "tof": Entry("vbench.metrics.tof:make", "difference of optical flow", (("crop", ("tecogan", "none")),)),
+    "tlp": Entry("vbench.metrics.lpips:TLP", "difference of perceptual change"),
+    "flicker": Entry(
+        "vbench.metrics.flicker:make",
+        "restlessness of mean brightness",
+        (("form", ("second", "first", "deviation", "generation")),),
+    ),
+    "psnr_damaged": Entry("vbench.metrics.damage:make", "PSNR inside the damage", (), ("damaged",)),
+    "psnr_intact": Entry("vbench.metrics.damage:make", "PSNR outside the damage: harm", (), ("intact",)),
+    "damage_left": Entry("vbench.metrics.damage:make", "share of the damage that is left", (), ("left",)),
 }
 
 
 def names() -> tuple[str, ...]:
-    """All metrics, in the order of the tables.
+    """All metrics of our own, without options, in the order of the tables.
 
     Example:
-        >>> names()
-        ('psnr', 'ssim', 'warp_error')
+        >>> names()[:3]
+        ('psnr', 'ssim', 'psnr_aligned')
     """
     return tuple(CATALOG)
 
 
 def load(name: str) -> Metric:
-    """The metric of this name.
+    """The metric of this name, with the options that it carries.
 
     Raises:
-        InputError: no such metric; the text names the nearest.
+        InputError: no such metric or option; the text names the nearest.
+        MissingAsset: the package that it needs is not installed.
+
+    Example:
+        >>> load("psnr[crop=4,y]").name
+        'psnr[y,crop=4]'
     """
-    if name not in CATALOG:
-        raise InputError(f'There is no metric "{name}". {nearest(name, CATALOG)}')
-    module, attribute = CATALOG[name].split(":")
-    metric = getattr(importlib.import_module(module), attribute)
+    library, _, rest = name.partition(":")
+    if rest:
+        from vbench.metrics import external
+
+        if library not in external.LIBRARIES:
+            raise InputError(f'There is no library "{library}" for "{name}". {nearest(library, external.LIBRARIES)}')
+        return external.load(library, rest)
+    match = re.fullmatch(r"([a-z0-9_]+)(?:\[([^\[\]]*)\])?", name)
+    base = match[1] if match else name
+    if match is None or base not in CATALOG:
+        raise InputError(f'There is no metric "{name}". {nearest(base, CATALOG)}')
+    entry = CATALOG[base]
+    arguments = _arguments(base, entry, match[2] or "")
+    module, attribute = entry.make.split(":")
+    found = getattr(importlib.import_module(module), attribute)
+    metric = found if isinstance(found, Metric) else found(*entry.fixed, **arguments)
     assert isinstance(metric, Metric)  # noqa: S101 - our own catalogue
-    return metric
+    return dataclasses.replace(metric, name=_canonical(base, entry, arguments))
+
+
+def _arguments(base: str, entry: Entry, text: str) -> dict[str, Any]:
+    """What stands in the brackets, as arguments: ``y,crop=4``."""
+    out: dict[str, Any] = {}
+    for item in (part.strip() for part in text.split(",")):
+        if not item:
+            continue
+        key, equals, value = item.partition("=")
+        if equals:
+            taken = [k for k, values in entry.options if k == key and _takes(values, value)]
+        else:
+            value = item
+            taken = [k for k, values in entry.options if item in values]
+        if not taken:
+            known = ", ".join(shown(k, values) for k, values in entry.options) or "none"
+            raise InputError(f'"{base}" has no option "{item}". It takes: {known}.')
+        out[taken[0]] = int(value) if value.isdecimal() else value
+    return out
+
+
+def _takes(values: tuple[str, ...], value: str) -> bool:
+    return value in values or ("#" in values and value.isdecimal() and len(value) <= 4)
+
+
+def shown(key: str, values: tuple[str, ...]) -> str:
+    """An option as it is typed: its values, or ``crop=N``."""
+    return f"{key}=N" if values == ("#",) else " | ".join(values)
+
+
+def _canonical(base: str, entry: Entry, arguments: dict[str, Any]) -> str:
+    """The name with its options in their order, without those that are the usual ones."""
+    shown = []
+    for key, values in entry.options:
+        value = arguments.get(key)
+        if value is None or value in (values[0], _USUAL.get((base, key), _NOTHING)):
+            continue
+        shown.append(f"{key}={value}" if isinstance(value, int) else str(value))
+    return f"{base}[{','.join(shown)}]" if shown else base
+
+
+_NOTHING = object()
+_USUAL: dict[tuple[str, str], Any] = {
+    ("psnr", "crop"): 0,
+    ("ssim", "crop"): 0,
+    **{(name, "crop"): 16 for name in ("psnr_aligned", "ssim_aligned", "alignment_shift")},
+}
 
 
 def load_all(wanted: Iterable[str]) -> list[Metric]:
-    """Several metrics, each once, in the order asked for; "all" stands for every one."""
+    """Several metrics, each once, in the order asked for; "all" stands for every one of our own."""
     out: dict[str, Metric] = {}
     for name in wanted:
         for one in names() if name == "all" else (name,):
-            out.setdefault(one, load(one))
+            metric = load(one)
+            out.setdefault(metric.name, metric)
     return list(out.values())
+
+
+def split_names(text: str) -> list[str]:
+    """Names separated by commas, of which those in brackets belong to their name.
+
+    Example:
+        >>> split_names("psnr[y,crop=4], ssim")
+        ['psnr[y,crop=4]', 'ssim']
+    """
+    parts = re.findall(r"[^,\[\]]+(?:\[[^\[\]]*\])?", text)
+    return [part.strip() for part in parts if part.strip()]

@@ -1,38 +1,139 @@
-"""What a metric is: its convention, what it prepares once from the ground truth, and the figure per frame."""
+"""What a metric is: its convention, what it needs, and the figure per frame."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from leaderboards.schema import MetricFacts
+from vbench.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from vbench.clip import ClipInfo
+
+Kept = TypeVar("Kept")
+Need = Literal["truth", "degraded", "mask", "pristine"]
+
+
+class Chunk:
+    """Neighbouring frames of one clip, with what metrics compute of them.
+
+    Args:
+        frames: ``(T, C, H, W)``, RGB or gray: uint8, uint16 (full range), or floating point in [0, 1].
+        start: which frame of the clip ``frames[0]`` is.
+        first: frame 0 of the clip, ``(1, C, H, W)``; by default that of ``frames``.
+    """
+
+    def __init__(self, frames: Tensor, start: int = 0, first: Tensor | None = None) -> None:
+        self.frames = frames
+        self.start = start
+        self.first = frames[:1] if first is None else first
+        self._kept: dict[Hashable, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def once(self, key: Hashable, make: Callable[[], Kept]) -> Kept:
+        """What ``make`` gives, computed the first time and kept as long as the chunk: shared by metrics, and for
+        the ground truth by all models."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        kept: Kept = self._kept[key]
+        return kept
+
+    def tail(self, skip: int) -> Chunk:
+        """The same chunk without its first ``skip`` frames; always the same object for the same ``skip``."""
+        if skip == 0:
+            return self
+        return self.once(("tail", skip), lambda: Chunk(self.frames[skip:], self.start + skip, self.first))
+
+
+@dataclass(frozen=True)
+class View:
+    """What a metric sees at one time: the same frames of the restored clip and of what is known beside it."""
+
+    restored: Chunk
+    truth: Chunk | None = None
+    degraded: Chunk | None = None
+    """What the model was given."""
+    mask: Chunk | None = None
+    """Where damage was put: ``(T, 1, H, W)``, from 0 (none) to 1 or 255."""
+    pristine: Any = None
+    """Statistics of the ground truth of the whole data set (`vbench.metrics.niqe.Pristine`)."""
+
+    def reference(self) -> Chunk:
+        """The ground truth.
+
+        Raises:
+            InputError: there is none.
+        """
+        if self.truth is None:
+            raise InputError("This metric compares with a ground truth, and there is none.")
+        return self.truth
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One figure per frame (or pair of neighbours), and further columns of the same length."""
+
+    values: list[float]
+    columns: Mapping[str, list[float]] = field(default_factory=dict)
+
+
+class Session(Protocol):
+    """A metric that must see a whole clip before it gives figures."""
+
+    def feed(self, view: View) -> None: ...
+
+    def end(self) -> Figures: ...
+
+    def close(self) -> None: ...
+
+
+def mean(figures: Figures) -> float:
+    """Mean over frames; frames without a figure (NaN) are left out. NaN if none has one.
+
+    Example:
+        >>> mean(Figures([1.0, math.nan, 3.0]))
+        2.0
+    """
+    there = [x for x in figures.values if not math.isnan(x)]
+    return sum(there) / len(there) if there else math.nan
 
 
 @dataclass(frozen=True)
 class Metric:
     """One metric under one convention.
 
-    ``prepare(truth)`` computes what depends on the ground truth alone, once for all models;
-    ``measure(restored, truth, prepared)`` gives one figure per frame, or per pair of neighbours where
-    ``overlap`` is 1. Both take tensors ``(T, C, H, W)``, RGB or gray: uint8, uint16 (full range), or
-    floating point in [0, 1]. With ``overlap = 1`` a chunk begins with the last frame of the one before.
-    ``combine(figures)`` makes the clip's figure; the mean unless the metric says otherwise.
+    ``measure(view)`` gives one figure per frame, or per pair of neighbours where ``overlap`` is 1 (per three
+    where it is 2). With ``overlap = n`` a chunk begins with the last n frames of the one before.
+    ``begin(info)`` stands in place of ``measure`` for metrics that must see the whole clip.
     """
 
     name: str
+    """With its options where they are not the usual ones: ``psnr[y,crop=4]``."""
     version: int
     unit: str
     direction: Literal["higher", "lower"]
     convention: str
     source: str
-    measure: Callable[[Tensor, Tensor, Any], list[float]]
-    prepare: Callable[[Tensor], Any] = lambda truth: None
+    measure: Callable[[View], Figures | list[float]] | None = None
+    begin: Callable[[ClipInfo], Session] | None = None
     options: dict[str, Any] = field(default_factory=dict)
     overlap: int = 0
+    needs: frozenset[Need] = frozenset({"truth"})
+    combine: Callable[[Figures], float] = mean
+    """The clip's figure from those of its frames."""
+    check: Callable[[ClipInfo], None] = lambda info: None
+    """Raises InputError in words where a clip of this size cannot be measured, or a file is missing."""
+    values: str = ""
+    """The range of its figures in words: "0 to 1"."""
+    licence: str = "Apache-2.0 (ours)"
+    """Of the code, and of the parameters where there are any."""
 
     def facts(self) -> MetricFacts:
         """The convention as it is written beside every number."""
@@ -44,6 +145,19 @@ class Metric:
             options=self.options,
             convention=self.convention,
         )
+
+    @property
+    def signature(self) -> str:
+        """Name, version and options in one line: what a paper should quote beside the number."""
+        base = self.name.split("[", maxsplit=1)[0]
+        return "|".join([f"{base}@{self.version}", *(f"{k}={v}" for k, v in self.options.items())])
+
+
+def figures_of(metric: Metric, view: View) -> Figures:
+    """What ``metric.measure`` gives, in one form."""
+    assert metric.measure is not None  # noqa: S101 - sessions are fed elsewhere
+    found = metric.measure(view)
+    return found if isinstance(found, Figures) else Figures(found)
 
 
 def on_255(frames: Tensor) -> Tensor:
@@ -61,3 +175,15 @@ def on_255(frames: Tensor) -> Tensor:
     if frames.dtype == torch.uint16:
         return frames.double() * (255.0 / 65535.0)
     return frames.double() * 255.0
+
+
+def at_least(side: int, what: str) -> Callable[[ClipInfo], None]:
+    """A check that refuses frames with a side below ``side`` pixels."""
+
+    def check(info: ClipInfo) -> None:
+        if min(info.height, info.width) < side:
+            raise InputError(
+                f"{what} needs frames of at least {side} x {side} pixels, and these are {info.width} x {info.height}."
+            )
+
+    return check

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, NamedTuple
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from vbench.errors import InputError
-from vbench.metrics.spec import Metric, on_255
+from vbench.metrics.spec import Chunk, Figures, Metric, View, at_least, mean, on_255
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,78 +18,86 @@ if TYPE_CHECKING:
 
 SMALLEST_FRAME = 32
 """Below this side length (pixels) DIS has no level of its pyramid to work on."""
+Direction = Literal["forward", "backward", "first"]
 
 
 class PairFlow(NamedTuple):
-    """One pair of neighbours: where to sample frame t+1 for each pixel of t, and which pixels count."""
+    """A pair of frames: where to sample the other frame for each pixel of the one, and which pixels count."""
 
-    points: Tensor
-    """``(4, H*W)`` int64: the four neighbours of the sampling point, in a flattened plane."""
-    weight: Tensor
-    """``(4, H*W)`` float64: their bilinear weights."""
+    grid: Tensor
+    """``(1, H, W, 2)`` float64: sampling points as PyTorch's ``grid_sample`` takes them."""
     keep: Tensor
     """``(H, W)`` bool: True where the pixel is neither occluded nor on a motion boundary."""
 
 
-def sampling(flow: Tensor) -> tuple[Tensor, Tensor]:
-    """Indices and weights of bilinear sampling at ``p + flow(p)``, coordinates clamped to the frame.
+def sampling(flow: Tensor) -> Tensor:
+    """Points ``p + flow(p)`` for ``grid_sample``: ``(1, H, W, 2)`` float64, -1 and 1 at the outermost pixels.
 
-    ``flow`` is ``(H, W, 2)`` in pixels, channel 0 along x. Gives ``(4, H*W)`` int64 and float64.
+    ``flow`` is ``(H, W, 2)`` in pixels, channel 0 along x.
     """
     import torch
 
     height, width = flow.shape[:2]
-    y, x = torch.meshgrid(
-        torch.arange(height, dtype=torch.float64), torch.arange(width, dtype=torch.float64), indexing="ij"
+    grid = flow.double()
+    grid[..., 0] += torch.arange(width, dtype=torch.float64, device=flow.device)
+    grid[..., 1] += torch.arange(height, dtype=torch.float64, device=flow.device)[:, None]
+    grid *= torch.tensor([2.0 / max(width - 1, 1), 2.0 / max(height - 1, 1)], dtype=grid.dtype, device=grid.device)
+    return grid.sub_(1.0)[None]
+
+
+def warp(frame: Tensor, grid: Tensor) -> Tensor:
+    """``frame`` ``(C, H, W)`` sampled at the points of :func:`sampling`: bilinear, coordinates clamped to the frame.
+
+    Float64 throughout (single precision is off by 0.03 grey levels, OpenCV's fixed-point ``remap`` by 0.02).
+    """
+    import torch
+
+    out = torch.nn.functional.grid_sample(
+        frame.double()[None], grid, mode="bilinear", padding_mode="border", align_corners=True
     )
-    x = (x + flow[..., 0].double()).clamp_(0, width - 1).flatten()
-    y = (y + flow[..., 1].double()).clamp_(0, height - 1).flatten()
-    x0, y0 = x.floor(), y.floor()
-    fx, fy = x - x0, y - y0
-    x0, y0 = x0.long(), y0.long()
-    x1, y1 = (x0 + 1).clamp_(max=width - 1), (y0 + 1).clamp_(max=height - 1)
-    index = torch.stack([y0 * width + x0, y0 * width + x1, y1 * width + x0, y1 * width + x1])
-    weight = torch.stack([(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy])
-    return index, weight
+    return out[0]
 
 
-def warp(frame: Tensor, index: Tensor, weight: Tensor) -> Tensor:
-    """``frame`` ``(C, H, W)`` sampled at the points of :func:`sampling`; float64, same shape."""
-    planes = frame.double().reshape(len(frame), -1)
-    out = planes[:, index[0]] * weight[0]
-    for k in range(1, 4):
-        out += planes[:, index[k]] * weight[k]
-    return out.reshape(frame.shape)
-
-
-def occlusion(forward: Tensor, backward: Tensor) -> Tensor:
+def occlusion(forward: Tensor, backward: Tensor, grid: Tensor | None = None) -> Tensor:
     """Pixels of frame t that a pair leaves out, ``(H, W)`` bool, from the flows t to t+1 and back.
 
     Both flows ``(H, W, 2)`` in pixels. Left out: where the flow there and back does not return
     (``|b(p+f) + f|^2 > 0.01 (|b(p+f)|^2 + |f|^2) + 0.5``), and motion boundaries
     (``|grad u|^2 + |grad v|^2 > 0.01 |f|^2 + 0.002``).
 
+    Args:
+        grid: :func:`sampling` of ``forward``, where it is known.
+
     Source: the evaluation of Lai et al., "Learning Blind Video Temporal Consistency" (ECCV 2018).
     """
     import torch
 
-    f = forward.double()
-    back = warp(backward.permute(2, 0, 1), *sampling(forward)).permute(1, 2, 0)
-    ff = f.square().sum(-1)
-    inconsistent = (back + f).square().sum(-1) > 0.01 * (back.square().sum(-1) + ff) + 0.5
+    u, v = forward.double().unbind(-1)
+    bu, bv = warp(backward.permute(2, 0, 1), sampling(forward) if grid is None else grid)
+    ff = torch.addcmul(u * u, v, v)
+    limit = torch.addcmul(torch.addcmul(ff, bu, bu), bv, bv).mul_(0.01).add_(0.5)
+    off_u, off_v = bu.add_(u), bv.add_(v)
+    inconsistent = torch.addcmul(off_u * off_u, off_v, off_v) > limit
     gradient = torch.zeros_like(ff)
-    gradient[:, :-1] += (f[:, 1:] - f[:, :-1]).square().sum(-1)
-    gradient[:-1] += (f[1:] - f[:-1]).square().sum(-1)
-    result: Tensor = inconsistent | (gradient > 0.01 * ff + 0.002)
+    for part in (u, v):
+        right, down = part[:, 1:] - part[:, :-1], part[1:] - part[:-1]
+        gradient[:, :-1].addcmul_(right, right)
+        gradient[:-1].addcmul_(down, down)
+    result: Tensor = inconsistent | (gradient > ff.mul_(0.01).add_(0.002))
     return result
 
 
 def pair_flow(forward: Tensor, backward: Tensor) -> PairFlow:
-    """What :func:`warp_error` needs of one pair, from its two flows ``(H, W, 2)`` in pixels."""
-    return PairFlow(*sampling(forward), ~occlusion(forward, backward))
+    """What the errors need of one pair, from its two flows ``(H, W, 2)`` in pixels."""
+    grid = sampling(forward)
+    return PairFlow(grid, ~occlusion(forward, backward, grid))
 
 
-def _gray8(frame: Tensor) -> NDArray[np.uint8]:
+# --- flow of the ground truth ---------------------------------------------------------------------
+
+
+def gray8(frame: Tensor) -> NDArray[np.uint8]:
+    """A frame ``(C, H, W)`` as 8-bit gray ``(H, W)``, by OpenCV's RGB2GRAY."""
     import cv2
     import numpy as np
 
@@ -95,33 +106,85 @@ def _gray8(frame: Tensor) -> NDArray[np.uint8]:
     return np.ascontiguousarray(gray, dtype=np.uint8)
 
 
-def dis_flows(truth: Tensor) -> list[PairFlow]:
-    """Flow between neighbours of the ground truth ``(T, C, H, W)``, by OpenCV's DIS (medium preset)."""
+def dis(pairs: Sequence[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
+    """Flows there and back of pairs of frames ``(C, H, W)``, by OpenCV's DIS (medium preset)."""
     import cv2
     import torch
 
-    height, width = truth.shape[-2:]
+    estimator: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    gray: dict[int, NDArray[np.uint8]] = {}
+    out = []
+    for a, b in pairs:
+        first, second = (gray.setdefault(id(x), gray8(x)) for x in (a, b))
+        there, back = estimator.calc(first, second, None), estimator.calc(second, first, None)
+        out.append((torch.from_numpy(there).to(a.device), torch.from_numpy(back).to(a.device)))
+    return out
+
+
+def frame_pairs(scene: Chunk, direction: Direction) -> list[tuple[Tensor, Tensor]]:
+    """Which frames are compared: t and t+1, t and t-1, or t and the first of the clip."""
+    frames = list(scene.frames)
+    if direction == "first":
+        first = scene.first[0]
+        return [(frame, first) for frame in frames[1:]]
+    pairs = list(itertools.pairwise(frames))
+    return pairs if direction == "forward" else [(b, a) for a, b in pairs]
+
+
+def dis_flows(frames: Tensor | Chunk, direction: Direction = "forward") -> list[PairFlow]:
+    """Flow of each pair of a scene ``(T, C, H, W)`` by DIS, with the pixels that count.
+
+    Raises:
+        InputError: frames too small for DIS.
+    """
+    scene = frames if isinstance(frames, Chunk) else Chunk(frames)
+    height, width = scene.frames.shape[-2:]
     if min(height, width) < SMALLEST_FRAME:
         raise InputError(
             f"Warp error needs frames of at least {SMALLEST_FRAME} x {SMALLEST_FRAME} pixels for its "
             f"optical flow, and these are {width} x {height}."
         )
-    dis: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    gray = [_gray8(frame) for frame in truth]
-    flows = []
-    for a, b in itertools.pairwise(gray):
-        forward = torch.from_numpy(dis.calc(a, b, None))
-        backward = torch.from_numpy(dis.calc(b, a, None))
-        flows.append(pair_flow(forward, backward))
-    return flows
+    return [pair_flow(there, back) for there, back in dis(frame_pairs(scene, direction))]
 
 
-def warp_error(video: Tensor, flows: list[PairFlow]) -> list[float]:
+# --- errors ---------------------------------------------------------------------------------------
+
+
+class PairErrors(NamedTuple):
+    """The errors of one pair, of samples on [0, 1] that are neither occluded nor on a motion boundary."""
+
+    square: float
+    """Mean square; 0 where no sample counts."""
+    absolute: float
+    """Mean absolute value; 0 where no sample counts."""
+    absolute_sum: float
+    """Sum of absolute values over pixels and channels."""
+
+
+def pair_error(frame: Tensor, other: Tensor, flow: PairFlow, *, absolute: bool = False) -> PairErrors:
+    """``other`` pulled to ``frame`` by the flow, against it; both ``(C, H, W)``, any type.
+
+    Args:
+        absolute: compute the absolute values too (they are NaN otherwise).
+    """
+    difference = warp(on_255(other), flow.grid).sub_(on_255(frame)).mul_(flow.keep)
+    count = int(flow.keep.sum()) * len(frame)
+    if not count:
+        return PairErrors(0.0, 0.0, 0.0)
+    flat = difference.flatten()
+    square = float(flat @ flat) / (255.0**2 * count)
+    if not absolute:
+        return PairErrors(square, math.nan, math.nan)
+    total = float(flat.abs_().sum()) / 255.0
+    return PairErrors(square, total / count, total)
+
+
+def warp_error(video: Tensor, flows: Sequence[PairFlow]) -> list[float]:
     """Warping error of each pair of neighbours, on the scale of squared values in [0, 1].
 
     Args:
         video: ``(T, C, H, W)``, RGB or gray; uint8, uint16, or floating point in [0, 1].
-        flows: T - 1 entries, from the ground truth (the same for every model).
+        flows: T - 1 entries, forward, from the ground truth (the same for every model).
 
     Returns:
         T - 1 figures: frame t+1 pulled back to t by the flow (bilinear, clamped at the border), the mean
@@ -130,25 +193,122 @@ def warp_error(video: Tensor, flows: list[PairFlow]) -> list[float]:
     Source: Lai et al., "Learning Blind Video Temporal Consistency" (ECCV 2018), as their published
     evaluation computes it (a mean per sample; the paper's formula is per pixel, three times as large).
     """
-    frames = on_255(video) / 255.0
-    figures = []
-    for t, (index, weight, keep) in enumerate(flows):
-        error = (warp(frames[t + 1], index, weight) - frames[t]).square_()
-        count = int(keep.sum()) * len(error)
-        figures.append(float((error * keep).sum()) / count if count else 0.0)
-    return figures
+    return [pair_error(video[t], video[t + 1], flow).square for t, flow in enumerate(flows)]
 
 
-METRIC = Metric(
-    name="warp_error",
-    version=1,
-    unit="",
-    direction="lower",
-    convention="mean square of flow-warped differences between neighbours on [0, 1], unoccluded samples; "
-    "flow by OpenCV DIS (medium) from the ground truth",
-    source="Lai et al., ECCV 2018, evaluation code; flow estimator DIS (Kroeger et al., ECCV 2016)",
-    options={"flow": "dis-medium", "flow_from": "ground truth"},
-    overlap=1,
-    prepare=dis_flows,
-    measure=lambda restored, truth, prepared: warp_error(restored, prepared),
-)
+# --- the metrics ----------------------------------------------------------------------------------
+
+
+def _scene(view: View, source: str) -> Chunk:
+    if source == "input":
+        if view.degraded is None:
+            raise InputError("This metric estimates motion on the degraded clip, and there is none.")
+        return view.degraded
+    return view.reference()
+
+
+def flows_of(view: View, flow: str, source: str, direction: Direction) -> list[PairFlow]:
+    """The flows of a chunk, estimated once for all models."""
+    scene = _scene(view, source)
+    return scene.once(("flow", flow, direction), lambda: dis_flows(scene, direction))
+
+
+def errors_of(chunk: Chunk, flows: list[PairFlow], direction: Direction, kind: str) -> list[float]:
+    """Square or absolute errors, or sums, of a chunk's pairs."""
+    field = {"square": 0, "absolute": 1, "sum": 2}[kind]
+    pairs = zip(frame_pairs(chunk, direction), flows, strict=True)
+    return [pair_error(a, b, flow, absolute=field > 0)[field] for (a, b), flow in pairs]
+
+
+def _measure(flow: str, source: str, direction: Direction, kind: str, view: View) -> list[float]:
+    chunk = view.restored
+    flows = flows_of(view, flow, source, direction)
+    return chunk.once(("warp", flow, source, direction, kind), lambda: errors_of(chunk, flows, direction, kind))
+
+
+def _with_truth(flow: str, view: View) -> Figures:
+    """How many times the ground truth's own error each pair has, with both errors."""
+    truth = view.reference()
+    flows = flows_of(view, flow, "truth", "forward")
+    own = truth.once(("warp", flow, "truth", "forward", "square"), lambda: errors_of(truth, flows, "forward", "square"))
+    found = _measure(flow, "truth", "forward", "square", view)
+    times = [a / b if b else math.nan for a, b in zip(found, own, strict=True)]
+    return Figures(times, {"error": found, "truth": own})
+
+
+def ratio(figures: Figures) -> float:
+    """How many times more, or less, than the ground truth the clip flickers: 1 is best.
+
+    Example:
+        >>> ratio(Figures([], {"error": [2.0, 4.0], "truth": [3.0, 3.0]}))
+        1.0
+        >>> ratio(Figures([], {"error": [0.5], "truth": [1.0]}))
+        2.0
+    """
+    own, truth = (mean(Figures(figures.columns[key])) for key in ("error", "truth"))
+    if own == truth:
+        return 1.0
+    return math.inf if 0 in (own, truth) else max(own / truth, truth / own)
+
+
+def total(figures: Figures) -> float:
+    """The sum over pairs."""
+    return math.fsum(figures.values)
+
+
+_FLOWS = {"dis": "OpenCV DIS (medium)"}
+_ESTIMATOR = {"dis": "dis-medium"}
+_FROM = {"truth": "the ground truth", "input": "the degraded clip"}
+_OF = {
+    "forward": "frame t+1 pulled to t",
+    "backward": "frame t-1 pulled to t",
+    "first": "the clip's first frame pulled to t",
+}
+_KIND = {"square": "mean square", "absolute": "mean absolute value", "sum": "sum of absolute values"}
+
+
+def make(form: str = "short", flow: str = "dis", source: str = "truth", direction: str = "", kind: str = "") -> Metric:
+    """Warping error under one convention.
+
+    Args:
+        form: "short" (neighbours), "long" (against the first frame), "l_st" (the sum that the notes on RTN
+            quote) or "ratio" (to the ground truth's own).
+        flow: estimator: "dis".
+        source: the clip that motion is estimated on, "truth" or "input".
+        direction: "forward" or "backward"; by default as the form's source has it.
+        kind: "square" or "absolute".
+    """
+    way: Any = direction or {"short": "forward", "long": "first", "l_st": "backward", "ratio": "forward"}[form]
+    kind = kind or ("sum" if form == "l_st" else "square")
+    convention = (
+        f"{_KIND[kind]} of differences on [0, 1], {_OF[way]}, samples neither occluded nor on a motion boundary; "
+        f"flow by {_FLOWS[flow]} from {_FROM[source]}"
+    )
+    if form == "ratio":
+        convention += "; the clip's figure is the larger of result over ground truth and ground truth over result"
+    elif form == "l_st":
+        convention += "; summed over pixels, channels and pairs"
+    return Metric(
+        name={"short": "warp_error", "long": "warp_error_long", "l_st": "l_st", "ratio": "warp_error_ratio"}[form],
+        version=1,
+        unit="times" if form == "ratio" else "",
+        direction="lower",
+        convention=convention,
+        source={
+            "short": "Lai et al., ECCV 2018, evaluation code",
+            "long": "Lai et al., ECCV 2018 (masks), against the first frame as in later work",
+            "l_st": "short-term loss as quoted in notes on RTN (Wan et al., CVPR 2022)",
+            "ratio": "ours, of the warping error of Lai et al., ECCV 2018",
+        }[form]
+        + "; flow estimator DIS (Kroeger et al., ECCV 2016)",
+        options={"flow": _ESTIMATOR[flow], "flow_from": _FROM[source], "pairs": way, "error": kind},
+        overlap=1,
+        needs=frozenset({"truth"} if source == "truth" else {"degraded"}),
+        measure=partial(_with_truth, flow) if form == "ratio" else partial(_measure, flow, source, way, kind),
+        combine={"l_st": total, "ratio": ratio}.get(form, mean),
+        check=at_least(SMALLEST_FRAME, "Warp error"),
+        values="1 to infinity" if form == "ratio" else "0 to infinity" if form == "l_st" else "0 to 1",
+    )
+
+
+METRIC = make()

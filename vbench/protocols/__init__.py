@@ -40,7 +40,7 @@ def load(name: str = "default") -> Protocol:
 
     Example:
         >>> load().label
-        'default@1'
+        'default@2'
     """
     import yaml
 

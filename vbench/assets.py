@@ -1,0 +1,262 @@
+"""Parameter files of metrics: which there are, where they come from, whether they are here.
+
+The project carries none of them. Each is fetched once from where its authors publish it (``vbench assets fetch``), or
+brought by hand (``vbench assets import``), checked by the sha256 of its content, and kept in the folder that
+``VBENCH_ASSETS`` names. Nothing is downloaded unless the user says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from vbench import svm
+from vbench.errors import InputError, MissingAsset, RunError, nearest
+from vbench.provenance import file_sha256
+from vbench.weights import assets_folder
+from vbench.workspace import disk_error, partial_path
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One parameter file."""
+
+    name: str
+    file: str
+    """Its name in the store."""
+    what: str
+    metrics: tuple[str, ...]
+    """Which metrics need it."""
+    sha256: tuple[str, ...]
+    """Of the content, by ``digest``; the first is that of the file as published. Empty: of no file known here."""
+    source: str
+    """Where its authors publish it, in words: repository and path."""
+    url: str | None
+    """Its address, where it has one of its own."""
+    licence: str
+    sha256_prefix: str = ""
+    """What its authors tell of the sha256, where they do not tell all of it."""
+    digest: Callable[[Path], str] = file_sha256
+    """What is compared: the file's bytes, or of containers that differ from mirror to mirror the arrays within."""
+
+
+ASSETS: dict[str, Asset] = {
+    asset.name: asset
+    for asset in (
+        Asset(
+            name="niqe",
+            file="niqe_modelparameters.mat",
+            what="NIQE's pristine model: mean and covariance of 36 features",
+            metrics=("niqe",),
+            sha256=("fa2aa4d12dd9595c3fb6bf8b4e1a15c79d5d1469238d0901c88dead195be578d",),
+            source="+niqe/modelparameters.mat of the GitHub repository dsoellinger/blind_image_quality_toolbox",
+            url="https://raw.githubusercontent.com/dsoellinger/blind_image_quality_toolbox/"
+            "4d12c43c77bba538f684df0b62621e9350854c43/%2Bniqe/modelparameters.mat",
+            licence="LIVE, UT Austin: free with its notice",
+        ),
+        Asset(
+            name="brisque",
+            file="brisque_allmodel",
+            what="BRISQUE's support vector machine",
+            metrics=("brisque",),
+            sha256=("0674cf733e90795220c0f1a5a94b24a270c2ad2c0c904a1eb82ccfa0e657b1e0",),
+            source="+brisque/allmodel of the GitHub repository dsoellinger/blind_image_quality_toolbox",
+            url="https://raw.githubusercontent.com/dsoellinger/blind_image_quality_toolbox/"
+            "4d12c43c77bba538f684df0b62621e9350854c43/%2Bbrisque/allmodel",
+            licence="LIVE, UT Austin: free with its notice",
+            digest=svm.digest,
+        ),
+        Asset(
+            name="brisque-range",
+            file="brisque_allrange",
+            what="the ranges of BRISQUE's features",
+            metrics=("brisque",),
+            sha256=("e47d753d96b631e1aa2dbac8c4e51ade767f2def8ce678c7130b6b3f90ee915f",),
+            source="+brisque/allrange of the GitHub repository dsoellinger/blind_image_quality_toolbox",
+            url="https://raw.githubusercontent.com/dsoellinger/blind_image_quality_toolbox/"
+            "4d12c43c77bba538f684df0b62621e9350854c43/%2Bbrisque/allrange",
+            licence="LIVE, UT Austin: free with its notice",
+        ),
+        Asset(
+            name="alexnet",
+            file="alexnet-owt-7be5be79.pth",
+            what="AlexNet trained on ImageNet, the trunk of LPIPS",
+            metrics=("lpips", "tlp"),
+            sha256=(),
+            sha256_prefix="7be5be79",
+            source="torchvision's published weights",
+            url="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+            licence="BSD-3-Clause",
+        ),
+    )
+}
+
+
+def asset(name: str) -> Asset:
+    """What is known of a parameter file.
+
+    Raises:
+        InputError: no such file; the text names the nearest.
+    """
+    if name not in ASSETS:
+        raise InputError(f'There is no parameter file "{name}". {nearest(name, ASSETS)}')
+    return ASSETS[name]
+
+
+def folder() -> Path:
+    """Where parameter files lie."""
+    return assets_folder() / "metrics"
+
+
+def find(name: str) -> Path | None:
+    """The file, or None."""
+    path = folder() / asset(name).file
+    return path if path.is_file() else None
+
+
+def need(name: str) -> Path:
+    """The file, checked once per process.
+
+    Raises:
+        MissingAsset: it is not here; the text names the command that brings it.
+        InputError: it is not the published one.
+    """
+    path = find(name)
+    if path is None:
+        raise MissingAsset(missing_text(name))
+    stat = path.stat()
+    _checked(name, path, stat.st_mtime_ns, stat.st_size)
+    return path
+
+
+@lru_cache(maxsize=32)
+def _checked(name: str, path: Path, changed: int, size: int) -> None:
+    verify(asset(name), path)
+
+
+def missing_text(name: str) -> str:
+    """Why a metric cannot be measured without the file, and the command that helps."""
+    found = asset(name)
+    fetch = f"vbench assets fetch {name}" if found.url else f"vbench assets import {name} FILE"
+    return (
+        f"{found.what} is not on this machine ({found.licence}). Bring it with `{fetch}`"
+        + (f", or without a network `vbench assets import {name} FILE`" if found.url else "")
+        + f"; it is {found.source}."
+    )
+
+
+def verify(found: Asset, path: Path) -> str:
+    """The file's digest, if it is a published one.
+
+    Raises:
+        InputError: it is another file.
+    """
+    digest = found.digest(path)
+    if found.sha256 and digest not in found.sha256:
+        raise InputError(
+            f'"{path}" is not {found.what} as published: its sha256 begins with {digest[:16]}, and '
+            f"{found.sha256[0][:16]} was expected. Get it anew from {found.source}."
+        )
+    if found.sha256_prefix and not digest.startswith(found.sha256_prefix):
+        raise InputError(
+            f'"{path}" is not {found.what} as published: its sha256 begins with {digest[:16]}, and should begin with '
+            f"{found.sha256_prefix}. Get it anew from {found.source}."
+        )
+    return digest
+
+
+def import_file(name: str, path: Path) -> Path:
+    """Check a file and take it in.
+
+    Raises:
+        InputError: no such file, or not the published one.
+        RunError: it cannot be written.
+    """
+    found = asset(name)
+    if not path.is_file():
+        raise InputError(f'There is no file "{path}".')
+    target = folder() / found.file
+    temporary = partial_path(target)
+    try:
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
+        temporary.write_bytes(path.read_bytes())
+        try:
+            verify(found, temporary)
+        except InputError as error:
+            raise InputError(str(error).replace(str(temporary), str(path))) from error.__cause__
+        temporary.replace(target)
+    except OSError as error:
+        raise disk_error(temporary, error) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+    return target
+
+
+def fetch(name: str) -> Path:
+    """Download a file from its authors' address, check it and keep it; at once if it is here.
+
+    Raises:
+        InputError: it has no address of its own.
+        RunError: the network gave nothing, or another file.
+    """
+    found = asset(name)
+    path = find(name)
+    if path is not None:
+        verify(found, path)
+        return path
+    if found.url is None:
+        raise InputError(f"{found.what} has no address of its own. {missing_text(name)}")
+    import pooch
+
+    target = folder() / found.file
+    temporary = partial_path(target)
+    try:
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        pooch.retrieve(found.url, known_hash=None, fname=temporary.name, path=temporary.parent)
+        try:
+            verify(found, temporary)
+        except InputError as error:
+            raise RunError(f"{found.url} gave something else: {error}") from error
+        temporary.replace(target)
+    except OSError as error:  # of the network and of the disk alike
+        raise RunError(
+            f"{found.what} could not be fetched from {found.url} ({error}). Fetch it on another machine and bring it "
+            f"with `vbench assets import {name} FILE`."
+        ) from error
+    except ValueError as error:
+        raise RunError(f"{found.what} could not be fetched from {found.url} ({error}).") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+    return target
+
+
+@dataclass(frozen=True)
+class AssetStatus:
+    """Whether a parameter file is here."""
+
+    asset: Asset
+    path: Path | None
+    problem: str | None
+    """Why the file that is here cannot be used."""
+
+
+def status() -> list[AssetStatus]:
+    """Every parameter file, with what is here of it; checked anew."""
+    out = []
+    for found in ASSETS.values():
+        path = find(found.name)
+        problem = None
+        if path is not None:
+            try:
+                verify(found, path)
+            except InputError as error:
+                problem = str(error)
+        out.append(AssetStatus(found, path, problem))
+    return out

@@ -1,0 +1,265 @@
+"""What ``vbench score``, ``vbench metrics`` and ``vbench assets`` do, in words for the terminal."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vbench.commands import say
+from vbench.console import console, progress
+from vbench.errors import InputError, MissingAsset, RunError
+
+RAW_FIGURES = ("vmaf", "vmaf_neg", "psnr_y", "float_ssim", "float_ms_ssim")
+"""What is measured on raw YUV: figures of libvmaf on the planes as they are stored."""
+
+
+def score_command(
+    gt: Path | None,
+    pred: Path,
+    metrics: Sequence[str],
+    frames: str | None,
+    as_json: bool,
+    *,
+    degraded: Path | None = None,
+    mask: Path | None = None,
+    raw: str | None = None,
+    protocol: str | None = None,
+    device: str = "cpu",
+) -> None:
+    """``vbench score``."""
+    from vbench import metrics as metric_catalog
+    from vbench import protocols
+    from vbench.clip import parse_frames
+    from vbench.devices import pick
+    from vbench.provenance import versions
+    from vbench.score import score
+    from vbench.sources import open_clip
+
+    if raw is not None:
+        _score_raw(gt, pred, metrics, raw, as_json)
+        return
+    if metrics and protocol:
+        raise InputError("--metrics and --protocol both say what is to be measured: give one of them.")
+    everything = not metrics or list(metrics) == ["all"]
+    wanted = list(metrics) or list(protocols.load(protocol or "default").metrics)
+    start, stop = parse_frames(frames)
+    names = [m.name for m in metric_catalog.load_all(wanted)]
+    total = open_clip(pred, start=start, stop=stop).info.frames
+    with progress("measuring") as report:
+        report("measuring", 0, total)
+        result = score(
+            gt,
+            pred,
+            names,
+            degraded=degraded,
+            mask=mask,
+            start=start,
+            stop=stop,
+            done=lambda n: report("measuring", n, None),
+            device=pick(device),
+            skip=everything,
+        )
+    if as_json:
+        print(json.dumps({**_finite(result), "versions": versions()}, ensure_ascii=False, indent=1, allow_nan=False))
+        return
+    _say_scores(result, start)
+
+
+def _say_scores(result: dict[str, Any], start: int) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    from leaderboards.export import heading, number
+    from leaderboards.schema import MetricFacts
+    from vbench.provenance import versions
+
+    say(f"{result['frames']} frames of {result['width']} x {result['height']}")
+    for side in ("gt", "pred"):
+        if side in result:
+            say(f"  {side:<5}{result[side]['path']} ({result[side]['colour']})")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name, justify in (("metric", "left"), ("figure", "right"), ("worst", "right"), ("at frame", "right")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]  # one of rich's words
+    for name, facts in result["metrics"].items():
+        metric = MetricFacts(**{k: v for k, v in facts.items() if k in MetricFacts.model_fields})
+        figures = [x for x in facts["frames"] if not math.isnan(x)]
+        worst = (min if metric.direction == "higher" else max)(figures)
+        at = facts["frames"].index(worst) + start
+        row = (heading(metric), number(facts["value"], name), number(worst, name), str(at))
+        table.add_row(*(Text(cell) for cell in row))
+    out = console()
+    if out.width > 200:
+        out.width = 80
+    out.print(table)
+    reasons: dict[str, list[str]] = {}
+    for name, reason in result["skipped"].items():
+        reasons.setdefault(reason.removeprefix(f"{name} cannot be measured: "), []).append(name)
+    for reason, names in reasons.items():
+        say(f"not measured: {', '.join(names)}: {reason}")
+    say("Signatures, to be quoted with the figures:")
+    for facts in result["metrics"].values():
+        say(f"  {facts['signature']}")
+    say("  " + "|".join(f"{k}={v}" for k, v in versions().items()))
+
+
+def _finite(value: object) -> dict[str, object]:
+    from leaderboards.export import _clean
+
+    cleaned: dict[str, object] = _clean(value)
+    return cleaned
+
+
+def _score_raw(gt: Path | None, pred: Path, metrics: Sequence[str], raw: str, as_json: bool) -> None:
+    """Two raw YUV files on their planes as they are stored."""
+    import re
+
+    from vbench.errors import nearest
+    from vbench.ffmpeg_pipe import ffmpeg_version
+    from vbench.metrics.vmaf import RawVideo, of_raw
+
+    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5}):([a-z0-9]+)", raw)
+    if match is None:
+        raise InputError(
+            f'--raw takes WIDTHxHEIGHT:FORMAT, such as 576x324:yuv420p10le, and "{raw}" is not of that form.'
+        )
+    if gt is None:
+        raise InputError("--raw compares two raw videos: name the ground truth with --gt.")
+    names = [n for n in metrics if n != "all"] or list(RAW_FIGURES)
+    for name in names:
+        if name not in RAW_FIGURES:
+            raise InputError(
+                f'"{name}" is not measured on raw YUV, whose conversion to RGB is not known. {nearest(name, RAW_FIGURES)}'
+            )
+    for path in (gt, pred):
+        if not path.is_file():
+            raise InputError(f'There is no file "{path}".')
+    a, b = (RawVideo(path, int(match[1]), int(match[2]), match[3]) for path in (pred, gt))
+    found = of_raw(a, b, names)
+    signature = f"libvmaf|ffmpeg={ffmpeg_version()}|format={match[3]}"
+    if as_json:
+        out = {
+            name: {"value": sum(v) / len(v), "frames": v, "signature": f"{name}|{signature}"}
+            for name, v in found.items()
+        }
+        print(json.dumps({"gt": str(gt), "pred": str(pred), "metrics": out}, ensure_ascii=False, indent=1))
+        return
+    count = len(next(iter(found.values())))
+    say(f"{count} frames of {match[1]} x {match[2]}, {match[3]}, planes as they are stored")
+    for name, values in found.items():
+        say(
+            f"  {name:<15}{sum(values) / len(values):>12.6f}   lowest {min(values):.4f} at frame {values.index(min(values))}"
+        )
+    say(f"Signature, to be quoted with the figures: {signature}")
+
+
+# --- metrics -------------------------------------------------------------------------------------
+
+
+def metrics_list_command() -> None:
+    """``vbench metrics list``."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    from leaderboards.export import ARROWS
+    from vbench import metrics as metric_catalog
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("name", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("what")
+    table.add_column("needs")
+    table.add_column("here?", no_wrap=True)
+    missing = []
+    for name, entry in metric_catalog.CATALOG.items():
+        metric = metric_catalog.load(name)
+        lacking = _lacking(name)
+        missing += [lacking] if lacking else []
+        needs = {"truth": "ground truth", "degraded": "input", "mask": "mask"}
+        words = ", ".join(needs[n] for n in needs if n in metric.needs) or "nothing"
+        here = Text("no", "yellow") if lacking else Text("yes", "green")
+        table.add_row(name, ARROWS[metric.direction], entry.what, words, here)
+    out = console()
+    if out.width > 200:
+        out.width = 80
+    out.print(table)
+    for text in dict.fromkeys(missing):
+        say(text)
+    say("Options and definitions: vbench metrics show NAME. Further: pyiqa:NAME, torchmetrics:NAME.")
+
+
+def _lacking(name: str) -> str | None:
+    """Why a metric cannot be measured on this machine, whatever the clip."""
+    from vbench import assets
+
+    for found in assets.ASSETS.values():
+        if name in found.metrics:
+            try:
+                assets.need(found.name)
+            except InputError as error:
+                return str(error)
+    return None
+
+
+def metrics_show_command(name: str) -> None:
+    """``vbench metrics show``."""
+    from vbench import metrics as metric_catalog
+
+    metric = metric_catalog.load(name)
+    better = {"higher": "higher is better", "lower": "lower is better"}[metric.direction]
+    base = metric.name.split("[", maxsplit=1)[0]
+    say(f"{metric.name}, version {metric.version}: {better}")
+    say(f"  definition  {metric.convention}")
+    say(f"  range       {metric.values or 'as its library has it'}{f' [{metric.unit}]' if metric.unit else ''}")
+    say(f"  source      {metric.source}")
+    say(f"  licence     {metric.licence}")
+    say(f"  signature   {metric.signature}")
+    entry = metric_catalog.CATALOG.get(base)
+    if entry is not None and entry.options:
+        say("  options     " + "; ".join(metric_catalog.shown(key, values) for key, values in entry.options))
+    say(f"  runs here   {_lacking(base) or 'yes'}")
+
+
+# --- assets --------------------------------------------------------------------------------------
+
+
+def assets_list_command() -> None:
+    """``vbench assets list``."""
+    from vbench import assets
+
+    say(f"Parameter files live in {assets.folder()} (set VBENCH_ASSETS to move them).")
+    for entry in assets.status():
+        found = entry.asset
+        say(f"{found.name}: {found.what}, for {', '.join(found.metrics)}; {found.licence}")
+        if entry.path is None:
+            say(f"  not here. {assets.missing_text(found.name)}")
+        else:
+            say(f"  {entry.problem}" if entry.problem else "  here, as published")
+
+
+def assets_fetch_command(names: Sequence[str], offline: bool) -> None:
+    """``vbench assets fetch``."""
+    from vbench import assets
+
+    wanted = [assets.asset(n).name for n in names] or [a.name for a in assets.ASSETS.values()]
+    failures = []
+    for name in wanted:
+        if assets.find(name) is None and offline:
+            raise MissingAsset(f"--offline: nothing is fetched. {assets.missing_text(name)}")
+        try:
+            say(f"{name}: {assets.fetch(name)}")
+        except (RunError, InputError) as error:
+            failures.append(str(error))
+    if failures:
+        raise RunError(" ".join(failures))
+
+
+def assets_import_command(name: str, file: Path) -> None:
+    """``vbench assets import``."""
+    from vbench import assets
+
+    say(f"{name}: as published, now in {assets.import_file(name, file)}.")

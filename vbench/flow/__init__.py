@@ -1,0 +1,1 @@
+"""Optical flow: estimators and what is done with their results."""

@@ -1,0 +1,120 @@
+"""PSNR inside and outside the damage: did the model mend what was broken, and did it leave the rest alone?"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING
+
+from vbench.errors import InputError
+from vbench.metrics.spec import Chunk, Figures, Metric, View, mean, on_255
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+BROKEN = 0.5
+"""From this coverage on a pixel counts as damaged."""
+INTACT = 0.02
+"""Up to this coverage a pixel counts as intact: damage has soft edges, and those count neither way."""
+
+
+def masked_squares(difference: Tensor, chosen: Tensor) -> list[float]:
+    """Mean of squared differences ``(T, C, H, W)`` over chosen pixels ``(T, 1, H, W)``; NaN where there is none.
+
+    Example:
+        >>> import torch
+        >>> d = torch.tensor([[[[1.0, 3.0]]]])
+        >>> masked_squares(d, torch.tensor([[[[True, False]]]]))
+        [1.0]
+    """
+    count = chosen.flatten(1).sum(dim=1) * difference.shape[1]
+    total = (difference.square() * chosen).flatten(1).sum(dim=1)
+    return [float(t) / int(n) if n else math.nan for t, n in zip(total, count, strict=True)]
+
+
+def chosen_pixels(mask: Chunk, where: str) -> Tensor:
+    """Damaged or intact pixels of a mask, ``(T, 1, H, W)`` bool."""
+    coverage = mask.once("coverage", lambda: on_255(mask.frames) / 255.0)
+    found: Tensor = coverage >= BROKEN if where == "damaged" else coverage <= INTACT
+    return found
+
+
+def _mask(view: View) -> Chunk:
+    if view.mask is None:
+        raise InputError("There is no damage mask: this clip's damage has no place, or it was not synthesised here.")
+    return view.mask
+
+
+def _squares(chunk: Chunk, view: View, where: str) -> list[float]:
+    mask = _mask(view)
+    chosen = mask.once(("chosen", where), lambda: chosen_pixels(mask, where))
+    truth = view.reference()
+    exact = truth.once("on 255", lambda: on_255(truth.frames))
+
+    def difference() -> Tensor:
+        return on_255(chunk.frames) - exact
+
+    return masked_squares(chunk.once("difference", difference), chosen)
+
+
+def _psnr(where: str, view: View) -> Figures:
+    squares = _squares(view.restored, view, where)
+    return Figures([_decibels(e) for e in squares], {"mse": squares})
+
+
+def _decibels(mse: float) -> float:
+    return math.inf if mse == 0 else 10.0 * math.log10(255.0**2 / mse)
+
+
+def _left(view: View) -> Figures:
+    """Squared error inside the damage, of the result and of what the model was given."""
+    if view.degraded is None:
+        raise InputError("There is no degraded clip to compare the result with.")
+    own = _squares(view.restored, view, "damaged")
+    given = _squares(view.degraded, view, "damaged")
+    return Figures([_share(a, b) for a, b in zip(own, given, strict=True)], {"mse": own, "mse_degraded": given})
+
+
+def _share(own: float, given: float) -> float:
+    return math.nan if math.isnan(given) or given == 0 else own / given
+
+
+def pooled_share(figures: Figures) -> float:
+    """Squared error inside all damage of the clip, as a share of what it was; NaN where nothing was damaged."""
+    pairs = zip(figures.columns["mse"], figures.columns["mse_degraded"], strict=True)
+    there = [(a, b) for a, b in pairs if not math.isnan(b)]
+    given = math.fsum(b for _, b in there)
+    return math.fsum(a for a, _ in there) / given if given else math.nan
+
+
+def make(which: str) -> Metric:
+    """PSNR of the damaged or of the intact pixels, or the share of the damage that is left.
+
+    Args:
+        which: "damaged", "intact" or "left".
+    """
+    words = {
+        "damaged": f"PSNR over pixels whose damage mask is at least {BROKEN}, 8-bit RGB; frames without any are left out",
+        "intact": f"PSNR over pixels whose damage mask is at most {INTACT}, 8-bit RGB: what the model did to what needed "
+        "no mending (tone, grain and shake of the whole frame count)",
+        "left": f"squared error over pixels whose damage mask is at least {BROKEN}, as a share of the degraded clip's: "
+        "1 is nothing mended, 0 all",
+    }
+    return Metric(
+        name=f"psnr_{which}" if which != "left" else "damage_left",
+        version=1,
+        unit="dB" if which != "left" else "",
+        direction="higher" if which != "left" else "lower",
+        convention=words[which],
+        source="ours; masks as the damage was drawn",
+        options={"broken": BROKEN, "intact": INTACT},
+        needs=frozenset({"truth", "mask", "degraded"}) if which == "left" else frozenset({"truth", "mask"}),
+        measure=_left if which == "left" else partial(_psnr, which),
+        values="0 to infinity",
+        combine=pooled_share if which == "left" else mean,
+    )
+
+
+DAMAGED = make("damaged")
+INTACT_METRIC = make("intact")
+LEFT = make("left")

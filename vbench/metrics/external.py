@@ -1,0 +1,137 @@
+"""Metrics of other libraries as columns: ``pyiqa:<name>`` and ``torchmetrics:<name>``. Imported when asked for."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
+
+from vbench.errors import InputError, MissingAsset, nearest
+from vbench.metrics.spec import Metric, View, on_255
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vbench.clip import ClipInfo
+
+LIBRARIES = {
+    "pyiqa": ("pyiqa", "PolyForm Noncommercial 1.0.0 with parts under S-Lab License 1.0"),
+    "torchmetrics": ("torchmetrics", "Apache-2.0"),
+}
+TORCHMETRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "psnr": ("peak_signal_noise_ratio", "higher", {"data_range": 1.0}),
+    "ssim": ("structural_similarity_index_measure", "higher", {"data_range": 1.0}),
+    "ms_ssim": ("multiscale_structural_similarity_index_measure", "higher", {"data_range": 1.0}),
+    "uqi": ("universal_image_quality_index", "higher", {}),
+    "vif": ("visual_information_fidelity", "higher", {}),
+    "scc": ("spatial_correlation_coefficient", "higher", {}),
+    "sam": ("spectral_angle_mapper", "lower", {}),
+    "ergas": ("error_relative_global_dimensionless_synthesis", "lower", {}),
+    "rase": ("relative_average_spectral_error", "lower", {}),
+    "rmse_sw": ("root_mean_squared_error_using_sliding_window", "lower", {}),
+}
+"""Functions of torchmetrics that compare two pictures: name, direction, arguments."""
+
+
+def load(library: str, name: str) -> Metric:
+    """A metric of another library.
+
+    Raises:
+        MissingAsset: the library is not installed.
+        InputError: it has no metric of this name; the text names the nearest.
+    """
+    package, licence = LIBRARIES[library]
+    if importlib.util.find_spec(package) is None:
+        raise MissingAsset(
+            f"{library}:{name} needs the package {package} ({licence}), which is not installed: pip install {package}."
+        )
+    from importlib.metadata import version
+
+    return (_pyiqa if library == "pyiqa" else _torchmetrics)(name, licence, version(package))
+
+
+def _torchmetrics(name: str, licence: str, release: str) -> Metric:
+    if name not in TORCHMETRICS:
+        raise InputError(f'torchmetrics has no picture metric "{name}" here. {nearest(name, TORCHMETRICS)}')
+    function, direction, arguments = TORCHMETRICS[name]
+    return Metric(
+        name=f"torchmetrics:{name}",
+        version=1,
+        unit="",
+        direction="higher" if direction == "higher" else "lower",
+        convention=f"torchmetrics.functional.image.{function} of single frames, RGB in [0, 1], float32",
+        source=f"torchmetrics {release}",
+        options={"package": f"torchmetrics {release}", **arguments},
+        measure=partial(_measure_torchmetrics, function, arguments),
+        licence=licence,
+    )
+
+
+def _measure_torchmetrics(function: str, arguments: dict[str, Any], view: View) -> list[float]:
+    from torchmetrics.functional import image
+
+    measure = getattr(image, function)
+    pairs = zip(_floats(view.restored.frames), _floats(view.reference().frames), strict=True)
+    return [float(measure(a[None], b[None], **arguments)) for a, b in pairs]
+
+
+def _floats(frames: Tensor) -> Tensor:
+    return (on_255(frames) / 255.0).float()
+
+
+@lru_cache(maxsize=8)
+def _pyiqa_model(name: str, device: str) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pyiqa
+
+        try:
+            return pyiqa.create_metric(name, device=device)
+        except Exception as error:  # whatever its loaders raise: no network, no file
+            raise MissingAsset(
+                f"pyiqa:{name} cannot be made here ({type(error).__name__}: {str(error).splitlines()[0][:200]}). It "
+                "fetches its weights itself when there is a network; run it once there, or set TORCH_HOME to a folder "
+                "that holds them."
+            ) from error
+
+
+def _pyiqa(name: str, licence: str, release: str) -> Metric:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pyiqa.default_model_configs import DEFAULT_CONFIGS
+
+    if name not in DEFAULT_CONFIGS:
+        raise InputError(f'pyiqa has no metric "{name}". {nearest(name, DEFAULT_CONFIGS)}')
+    facts = DEFAULT_CONFIGS[name]
+    reference = facts["metric_mode"] == "FR"
+
+    def check(info: ClipInfo) -> None:
+        _pyiqa_model(name, "cpu")
+
+    return Metric(
+        name=f"pyiqa:{name}",
+        version=1,
+        unit="",
+        direction="lower" if facts.get("lower_better") else "higher",
+        convention=f"pyiqa's {name} of single frames, RGB in [0, 1], as pyiqa sets it up",
+        source=f"pyiqa {release}",
+        options={"package": f"pyiqa {release}"},
+        measure=partial(_measure_pyiqa, name, reference),
+        needs=frozenset({"truth"} if reference else set()),
+        check=check,
+        values=str(facts.get("score_range", "")).strip(),
+        licence=licence,
+    )
+
+
+def _measure_pyiqa(name: str, reference: bool, view: View) -> list[float]:
+    import torch
+
+    frames = _floats(view.restored.frames).expand(-1, 3, -1, -1)
+    model = _pyiqa_model(name, str(frames.device))
+    with torch.inference_mode():
+        if not reference:
+            return [float(model(a[None])) for a in frames]
+        truth = _floats(view.reference().frames).expand(-1, 3, -1, -1)
+        return [float(model(a[None], b[None])) for a, b in zip(frames, truth, strict=True)]

@@ -1,0 +1,201 @@
+"""NIQE: how far a frame's statistics are from those of pristine photographs. Needs no ground truth."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vbench import assets
+from vbench.errors import InputError
+from vbench.metrics.nss import asymmetric, grid, half, matlab_gray, moments, mscn
+from vbench.metrics.planes import y_limited
+from vbench.metrics.spec import Metric, View
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from vbench.clip import ClipInfo
+
+    Array = NDArray[np.float64]
+
+BLOCK = 96
+SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))
+
+
+@dataclass(frozen=True)
+class Pristine:
+    """What frames are compared with: mean ``(36,)`` and covariance ``(36, 36)`` of the features of good pictures."""
+
+    mean: Array
+    covariance: Array
+
+
+def load_parameters(path: Path) -> Pristine:
+    """The pristine model in the official ``modelparameters.mat``.
+
+    Raises:
+        InputError: the file holds no such model.
+    """
+    from scipy.io import loadmat
+
+    try:
+        stored = loadmat(path)
+        mean = np.asarray(stored["mu_prisparam"], dtype=np.float64).ravel()
+        covariance = np.asarray(stored["cov_prisparam"], dtype=np.float64)
+    except (OSError, ValueError, KeyError, NotImplementedError, TypeError) as error:
+        raise InputError(
+            f'"{path}" holds no NIQE model: a .mat with mu_prisparam and cov_prisparam was expected ({error}).'
+        ) from error
+    if mean.shape != (36,) or covariance.shape != (36, 36):
+        raise InputError(f'"{path}" holds a NIQE model of {mean.size} features; 36 were expected.')
+    return Pristine(mean, covariance)
+
+
+def check_size(height: int, width: int) -> None:
+    """Raise InputError unless two blocks of 96 pixels fit: of one block there is no covariance."""
+    if (height // BLOCK) * (width // BLOCK) < 2:
+        raise InputError(
+            f"NIQE needs frames in which two blocks of {BLOCK} x {BLOCK} pixels fit side by side or one above the "
+            f"other, and these are {width} x {height}."
+        )
+
+
+def features(gray: NDArray[Any]) -> Array:
+    """The 36 features of each block of a plane ``(H, W)`` on 0..255: ``(blocks, 36)``, row by row of blocks.
+
+    Raises:
+        InputError: fewer than two blocks fit.
+    """
+    check_size(*gray.shape)
+    rows, cols = (side // BLOCK for side in gray.shape)
+    crop = np.ascontiguousarray(gray[: rows * BLOCK, : cols * BLOCK])
+    scales = [_scale(crop, BLOCK), _scale(half(crop), BLOCK // 2)]
+    return np.concatenate(scales, axis=1)
+
+
+def _scale(image: NDArray[Any], side: int) -> Array:
+    n = mscn(image, "repeat")
+    rows, cols = (length // side for length in n.shape)
+    out = np.empty((rows * cols, 18))
+    for row in range(rows):
+        # One row of blocks at a time stays in the processor's cache.
+        strip = n[row * side : (row + 1) * side].reshape(side, cols, side).transpose(1, 0, 2)
+        out[row * cols : (row + 1) * cols] = _blocks(np.ascontiguousarray(strip))
+    return out
+
+
+def _blocks(blocks: Array) -> Array:
+    """Eighteen features of each block ``(N, side, side)``."""
+    table = grid()
+    count = len(blocks)
+    found = moments(blocks.reshape(count, -1))
+    shape = asymmetric(found)
+    scale = table.scale[shape]
+    columns = [table.alpha[shape], (found.negative + found.positive) / 2 * scale]
+    product = np.empty_like(blocks)
+    for down, right in SHIFTS:
+        # The shift goes around within the block.
+        np.multiply(blocks, np.roll(blocks, (down, right), axis=(1, 2)), out=product)
+        found = moments(product.reshape(count, -1))
+        shape = asymmetric(found)
+        left, to_right = found.negative * table.scale[shape], found.positive * table.scale[shape]
+        columns += [table.alpha[shape], (to_right - left) * table.spread[shape], left, to_right]
+    return np.stack(columns, axis=1)
+
+
+def distance(found: Array, pristine: Pristine) -> float:
+    """NIQE's distance of a frame's features ``(blocks, 36)`` from a pristine model."""
+    with np.errstate(invalid="ignore"):
+        mean = np.array(
+            [column[~np.isnan(column)].mean() if not np.isnan(column).all() else np.nan for column in found.T]
+        )
+    whole = found[~np.isnan(found).any(axis=1)]
+    if np.isnan(mean).any() or len(whole) < 2:
+        return math.nan
+    covariance = np.cov(whole, rowvar=False)
+    d = pristine.mean - mean
+    return float(np.sqrt(d @ np.linalg.pinv((pristine.covariance + covariance) / 2) @ d))
+
+
+def niqe(frames: Tensor, pristine: Pristine, form: str = "live") -> list[float]:
+    """NIQE of each frame; lower is better, not bounded above.
+
+    Args:
+        frames: ``(T, C, H, W)``, RGB or gray; uint8, uint16, or floating point in [0, 1].
+        form: "live" (the official release, on MATLAB's gray) or "basicsr-y" (on the rounded luma of BT.601,
+            limited range, as BasicSR's default has it: another picture in effect).
+
+    Returns:
+        One figure per frame; NaN where fewer than two blocks have any variation (a black frame).
+
+    Raises:
+        InputError: fewer than two blocks of 96 x 96 fit.
+
+    Source: Mittal, Soundararajan and Bovik, SPL 2013; the LIVE release. Flat windows, whose score the release leaves
+    to rounding noise, are snapped (`vbench.metrics.nss.FLAT`).
+    """
+    # BasicSR resizes in single precision; here all is double, which moves its figure by less than 0.01.
+    limited = form == "basicsr-y"
+    gray = y_limited(frames)[:, 0].cpu().numpy().round().astype(np.uint8) if limited else matlab_gray(frames)
+    return [distance(features(plane), pristine) for plane in gray]
+
+
+def fit(frames: list[Array]) -> Pristine:
+    """A pristine model of one's own: of the features of ground-truth frames, each ``(blocks, 36)``.
+
+    The release takes only sharp blocks of hand-picked photographs; here all blocks with variation count.
+
+    Raises:
+        InputError: fewer blocks than features.
+    """
+    stacked = np.concatenate(frames)
+    whole = stacked[~np.isnan(stacked).any(axis=1)]
+    if len(whole) <= stacked.shape[1]:
+        raise InputError(
+            f"NIQE's pristine model has {stacked.shape[1]} features and needs more blocks of {BLOCK} x {BLOCK} pixels "
+            f"than that; the ground truth has {len(whole)}."
+        )
+    return Pristine(whole.mean(axis=0), np.cov(whole, rowvar=False))
+
+
+@lru_cache(maxsize=1)
+def _parameters(path: Path) -> Pristine:
+    return load_parameters(path)
+
+
+def _measure(form: str, view: View) -> list[float]:
+    return niqe(view.restored.frames, _parameters(assets.need("niqe")), form)
+
+
+def _check(info: ClipInfo) -> None:
+    check_size(info.height, info.width)
+    assets.need("niqe")
+
+
+def make(form: str = "live") -> Metric:
+    """NIQE under one convention: "live" or "basicsr-y"."""
+    gray = "MATLAB's gray" if form == "live" else "the rounded luma of BT.601, limited range"
+    return Metric(
+        name="niqe",
+        version=1,
+        unit="",
+        direction="lower",
+        convention=f"on {gray}, whole blocks of 96 x 96, two scales, flat windows snapped to 0",
+        source="Mittal, Soundararajan and Bovik, SPL 2013; the LIVE release"
+        + ("" if form == "live" else " as BasicSR calculate_niqe feeds it"),
+        options={"form": form, "flat": "snapped"},
+        measure=partial(_measure, form),
+        needs=frozenset(),
+        check=_check,
+        values="0 to infinity",
+        licence="code Apache-2.0 (ours); parameters: LIVE, UT Austin, free with notice",
+    )
+
+
+METRIC = make()

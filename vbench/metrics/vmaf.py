@@ -1,0 +1,282 @@
+"""VMAF, by the libvmaf that is compiled into the bundled FFmpeg; nothing is downloaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from vbench.errors import InputError, RunError
+from vbench.ffmpeg_pipe import ffmpeg_exe
+from vbench.metrics.spec import Figures, Metric, Session, View, at_least, on_255
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vbench.clip import ClipInfo
+
+MODELS = {"vmaf": "vmaf_v0.6.1", "vmaf_neg": "vmaf_v0.6.1neg"}
+FEATURES = {
+    "psnr_y": "psnr",
+    "psnr_cb": "psnr",
+    "psnr_cr": "psnr",
+    "float_ssim": "float_ssim",
+    "float_ms_ssim": "float_ms_ssim",
+}
+"""Figures of libvmaf beside its own, and the feature extractor that gives each."""
+SMALLEST = 16
+
+
+def _command(
+    distorted: list[str], reference: list[str], chain: str, model: str, log: Path, features: Sequence[str]
+) -> list[str]:
+    wanted = "|".join(f"name={name}" for name in dict.fromkeys(features))
+    options = f"model=version={model}:log_fmt=json:log_path={log.name}:n_threads=1"
+    if wanted:
+        options += f":feature={wanted}"
+    graph = f"[0:v]{chain}[d];[1:v]{chain}[r];[d][r]libvmaf={options}"
+    quiet = ["-hide_banner", "-nostdin", "-loglevel", "error"]
+    return [ffmpeg_exe(), *quiet, *distorted, *reference, "-lavfi", graph, "-f", "null", "-"]
+
+
+def _read_log(path: Path, key: str) -> list[float]:
+    frames = json.loads(path.read_text("utf-8"))["frames"]
+    return [float(frame["metrics"][key]) for frame in frames]
+
+
+@dataclass(frozen=True)
+class RawVideo:
+    """Planar YUV as a file holds it, without a header: its size and pixel format must be known."""
+
+    path: Path
+    width: int
+    height: int
+    pix_fmt: str
+
+
+def of_raw(distorted: RawVideo, reference: RawVideo, figures: Sequence[str]) -> dict[str, list[float]]:
+    """VMAF and libvmaf's other figures of two raw YUV files, as they are stored: no conversion.
+
+    Args:
+        figures: "vmaf", "vmaf_neg" and names of :data:`FEATURES`.
+
+    Raises:
+        InputError: the two differ in size or format, or a file does not hold whole frames.
+        RunError: libvmaf failed.
+    """
+    if (distorted.width, distorted.height, distorted.pix_fmt) != (reference.width, reference.height, reference.pix_fmt):
+        raise InputError("The two raw videos must have one size and one pixel format.")
+    sizes = [Path(v.path).stat().st_size for v in (distorted, reference)]
+    if sizes[0] != sizes[1]:
+        raise InputError(
+            f'"{distorted.path}" has {sizes[0]} bytes and "{reference.path}" {sizes[1]}: they hold different numbers '
+            "of frames."
+        )
+    inputs = [
+        ["-f", "rawvideo", "-s", f"{v.width}x{v.height}", "-pix_fmt", v.pix_fmt, "-r", "25", "-protocol_whitelist",
+         "file", "-i", f"file:{v.path.resolve()}"]
+        for v in (distorted, reference)
+    ]  # fmt: skip
+    out: dict[str, list[float]] = {}
+    models = [name for name in figures if name in MODELS] or ["vmaf"]
+    features = [name for name in figures if name in FEATURES]
+    for i, name in enumerate(models):
+        with tempfile.TemporaryDirectory(prefix="vbench-vmaf-") as folder:
+            log = Path(folder) / "log.json"
+            wanted = [FEATURES[f] for f in features] if i == 0 else []
+            command = _command(inputs[0], inputs[1], "null", MODELS[name], log, wanted)
+            done = subprocess.run(command, capture_output=True, cwd=folder, check=False)
+            if done.returncode or not log.exists():
+                said = done.stderr.decode(errors="replace").strip() or "no message"
+                raise RunError(f"libvmaf failed (exit status {done.returncode}). FFmpeg says: {said}")
+            if name in figures:
+                out[name] = _read_log(log, "vmaf")
+            if i == 0:
+                out |= {feature: _read_log(log, feature) for feature in features}
+    return {name: out[name] for name in figures}
+
+
+class VmafSession:
+    """Feeds frames to FFmpeg as they come: two named pipes, so that no second copy of the clip is written.
+
+    RGB becomes YUV 4:4:4 of BT.709, limited range, in FFmpeg's scaler; VMAF looks at the luma only.
+    """
+
+    def __init__(self, model: str, info: ClipInfo) -> None:
+        if not hasattr(os, "mkfifo"):
+            raise InputError("VMAF is measured through named pipes, which this system does not have.")
+        self._folder = tempfile.TemporaryDirectory(prefix="vbench-vmaf-")
+        self._log = Path(self._folder.name) / "log.json"
+        self._frames = 0
+        self._failure: BaseException | None = None
+        pipes = [Path(self._folder.name) / name for name in ("distorted", "reference")]
+        for pipe in pipes:
+            os.mkfifo(pipe)
+        kind = "gray" if info.channels == 1 else "rgb24"
+        rate = str(Fraction(info.fps).limit_denominator(100_000)) if info.fps > 0 else "25"
+        inputs = [
+            ["-f", "rawvideo", "-s", f"{info.width}x{info.height}", "-pix_fmt", kind, "-r", rate, "-protocol_whitelist",
+             "file", "-i", f"file:{pipe.name}"]
+            for pipe in pipes
+        ]  # fmt: skip
+        scale = "scale=out_color_matrix=bt709:out_range=limited:flags=bicubic+accurate_rnd+full_chroma_int+bitexact"
+        command = _command(inputs[0], inputs[1], f"{scale},format=yuv444p", model, self._log, ())
+        self._process = subprocess.Popen(
+            command, cwd=self._folder.name, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        self._said: list[bytes] = []
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+        # Opening a named pipe waits for its reader; a reader that died is opened here too, so that none waits for ever.
+        self._writers = [_Writer(pipe, self._process) for pipe in pipes]
+
+    def _listen(self) -> None:
+        assert self._process.stderr is not None  # noqa: S101 - asked for above
+        self._said.append(self._process.stderr.read())
+
+    def feed(self, view: View) -> None:
+        """The next frames of both clips."""
+        frames = (view.restored.frames, view.reference().frames)
+        for pair in zip(*(_bytes(x) for x in frames), strict=True):
+            self._frames += 1
+            for writer, data in zip(self._writers, pair, strict=True):
+                writer.put(data)
+
+    def end(self) -> Figures:
+        """One figure per frame.
+
+        Raises:
+            RunError: libvmaf failed.
+        """
+        for writer in self._writers:
+            writer.finish()
+        status = self._process.wait()
+        self._listener.join()
+        said = b"".join(self._said).decode(errors="replace").strip()
+        figures = _read_log(self._log, "vmaf") if status == 0 and self._log.exists() else []
+        self.close()
+        if len(figures) != self._frames:
+            raise RunError(
+                f"libvmaf gave {len(figures)} figures for {self._frames} frames (exit status {status}). "
+                f"FFmpeg says: {said or 'no message'}"
+            )
+        return Figures(figures)
+
+    def close(self) -> None:
+        """Stop whatever is under way, and leave nothing behind."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        for writer in self._writers:
+            writer.finish()
+        self._listener.join(timeout=10)
+        if self._process.stderr is not None:
+            self._process.stderr.close()
+        self._folder.cleanup()
+
+
+class _Writer(threading.Thread):
+    """Writes one of the two pipes: FFmpeg reads them in an order of its own."""
+
+    def __init__(self, pipe: Path, process: subprocess.Popen[bytes]) -> None:
+        import queue
+
+        super().__init__(daemon=True)
+        self._pipe = pipe
+        self._process = process
+        self._waiting: queue.Queue[bytes | None] = queue.Queue(maxsize=8)
+        self._ended = False
+        self.start()
+
+    def put(self, data: bytes) -> None:
+        """Hand over a frame; waits while FFmpeg is behind, not for ever."""
+        import queue
+
+        while self.is_alive():
+            try:
+                self._waiting.put(data, timeout=0.5)
+                return
+            except queue.Full:
+                continue
+
+    def finish(self) -> None:
+        """Write what is waiting, close the pipe."""
+        import queue
+
+        while self.is_alive() and not self._ended:
+            try:
+                self._waiting.put(None, timeout=0.5)
+                self._ended = True
+            except queue.Full:
+                continue
+        self.join()
+
+    def _open(self) -> IO[bytes] | None:
+        import errno
+        import time
+
+        while self._process.poll() is None:
+            try:
+                descriptor = os.open(self._pipe, os.O_WRONLY | os.O_NONBLOCK)
+            except OSError as error:
+                if error.errno not in (errno.ENXIO, errno.ENOENT):
+                    raise
+                time.sleep(0.002)
+            else:
+                os.set_blocking(descriptor, True)
+                return os.fdopen(descriptor, "wb", buffering=0)
+        return None
+
+    def run(self) -> None:
+        file = self._open()
+        if file is None:
+            return
+        try:
+            while (data := self._waiting.get()) is not None:
+                view = memoryview(data)
+                while view:
+                    view = view[file.write(view) :]
+        except BrokenPipeError:
+            pass  # FFmpeg ended first; its exit status and messages say why
+        finally:
+            file.close()
+
+
+def _bytes(frames: Tensor) -> list[bytes]:
+    whole = (on_255(frames) + 0.5).floor().clamp_(0, 255).byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return [frame.tobytes() for frame in whole]
+
+
+def _begin(model: str, info: ClipInfo) -> Session:
+    return VmafSession(model, info)
+
+
+def make(name: str) -> Metric:
+    """VMAF ("vmaf"), or the version that does not reward enhancement ("vmaf_neg")."""
+    extra: dict[str, Any] = {"model": MODELS[name], "conversion": "bt709 limited yuv444p", "gain": name == "vmaf"}
+    return Metric(
+        name=name,
+        version=1,
+        unit="",
+        direction="higher",
+        convention=f"model {MODELS[name]} of libvmaf on the luma of BT.709, limited range, 8 bits, mean over frames"
+        + ("" if name == "vmaf" else "; gain by enhancement is not rewarded"),
+        source="Netflix VMAF (Li et al. 2016), libvmaf in the FFmpeg of imageio-ffmpeg",
+        options=extra,
+        begin=partial(_begin, MODELS[name]),
+        check=at_least(SMALLEST, "VMAF"),
+        values="0 to 100",
+        licence="libvmaf: BSD-2-Clause-Patent",
+    )
+
+
+VMAF = make("vmaf")
+VMAF_NEG = make("vmaf_neg")
