@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import pickle
 import re
 import warnings
@@ -84,7 +85,8 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     try:
         if is_safetensors(path):
             return strip_wrappers(read_safetensors(path))
-        with warnings.catch_warnings():
+        # Some authors keep the settings of the training beside the weights, in this class: names and values only.
+        with warnings.catch_warnings(), torch.serialization.safe_globals([argparse.Namespace]):
             warnings.simplefilter("ignore")  # remarks of PyTorch's on how the file was written
             document = torch.load(path, map_location="cpu", weights_only=True)
     except InputError:

@@ -20,11 +20,13 @@ app = typer.Typer(
     epilog="Begin with: vbench demo, or vbench synth --profile oldfilm",
 )
 report_app = typer.Typer(help="Show the results.", no_args_is_help=True)
+models_app = typer.Typer(help="Models: list them, show one, verify the networks.")
 metrics_app = typer.Typer(help="Metrics: list them, show one.", no_args_is_help=True)
 assets_app = typer.Typer(help="Parameter files of metrics: what is here, fetch or bring one.", no_args_is_help=True)
 weights_app = typer.Typer(help="Weights of the networks: what is here, bring in a file.", no_args_is_help=True)
 profiles_app = typer.Typer(help="Profiles of damage: list them, show one.", no_args_is_help=True)
 app.add_typer(report_app, name="report")
+app.add_typer(models_app, name="models")
 app.add_typer(metrics_app, name="metrics")
 app.add_typer(assets_app, name="assets")
 app.add_typer(weights_app, name="weights")
@@ -237,12 +239,55 @@ def doctor(root: Root = DEFAULT_ROOT) -> None:
     doctor_command(root)
 
 
-@app.command()
-def models() -> None:
+@models_app.callback(invoke_without_command=True)
+def models(context: typer.Context) -> None:
     """List the models: what they are for, where they come from, whether they can run here."""
-    from vbench.commands import models_command
+    if context.invoked_subcommand is None:
+        models_list()
+
+
+@models_app.command("list")
+def models_list() -> None:
+    """All models: what they are for, whether they can run here."""
+    from vbench.commands_models import models_command
 
     models_command()
+
+
+@models_app.command("show")
+def models_show(name: Annotated[str, typer.Argument(help="A model.")]) -> None:
+    """One model: source, licence, settings, weights."""
+    from vbench.commands_models import models_show_command
+
+    models_show_command(name)
+
+
+@models_app.command("verify")
+def models_verify(
+    names: Annotated[list[str] | None, typer.Argument(help="Networks: dncnn, fastdvdnet, ...")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every network.")] = False,
+    fixture: Annotated[
+        Path | None, typer.Option("--fixture", help="A case: inputs and official outputs, .npz.")
+    ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option("--manifest", help="Its manifest. Default: the one beside the case.")
+    ] = None,
+    fixtures: Annotated[
+        Path | None, typer.Option("--fixtures", help="Folder with a folder of cases for each network.")
+    ] = None,
+    dtype: Annotated[str, typer.Option("--dtype", help="float64, or float32 (at 1e-4).")] = "float64",
+    tolerance: Annotated[
+        float | None, typer.Option("--tolerance", help="Relative to the largest value, in place of the fixture's.")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, ...")] = "cpu",
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Every output, not only those that are over.")
+    ] = False,
+) -> None:
+    """Is our network the official one? Its names, shapes and outputs against what the official code computed."""
+    from vbench.commands_models import verify_command
+
+    verify_command(names or [], fixture, manifest, fixtures, dtype, tolerance, device, everything, verbose)
 
 
 @report_app.command("html")
@@ -271,7 +316,7 @@ def report_table(
 @weights_app.command("list")
 def weights_list() -> None:
     """Which networks have their weights on this machine."""
-    from vbench.commands import weights_list_command
+    from vbench.commands_models import weights_list_command
 
     weights_list_command()
 
@@ -284,7 +329,7 @@ def weights_import(
     ] = None,
 ) -> None:
     """Check a checkpoint against its network and take it in."""
-    from vbench.commands import weights_import_command
+    from vbench.commands_models import weights_import_command
 
     weights_import_command(file, model)
 

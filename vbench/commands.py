@@ -17,6 +17,7 @@ from vbench.workspace import Workspace
 if TYPE_CHECKING:
     from leaderboards.schema import Cell
     from leaderboards.table import Board
+    from vbench.models.spec import ModelSpec
     from vbench.run import RunResult
     from vbench.synth import Source, SynthResult
 
@@ -174,12 +175,37 @@ def run_models(
         return run(plan, command=shlex.join(["vbench", *sys.argv[1:]]), workers=count, progress=report)
 
 
+def grouped(missing: Sequence[ModelSpec]) -> list[str]:
+    """What models need, those of one file together."""
+    files: dict[str, list[ModelSpec]] = {}
+    for spec in missing:
+        assert spec.weights is not None  # noqa: S101 - that is why it is missing
+        files.setdefault(spec.weights.published.rsplit(" from ", 1)[-1] + spec.weights.licence, []).append(spec)
+    out = []
+    for specs in files.values():
+        first = specs[0].weights
+        assert first is not None  # noqa: S101 - as above
+        if len(specs) == 1:
+            out.append(specs[0].missing_text())
+            continue
+        names = ", ".join(spec.name for spec in specs)
+        what = first.published.rsplit(" from ", 1)[-1]
+        parts = dict.fromkeys(s.weights.published.rsplit(" from ", 1)[0] for s in specs if s.weights)
+        out.append(
+            f"{names} need weights ({first.licence}). Get {', '.join(parts)} from {what}, then: "
+            f"vbench weights import FILE --model {specs[0].name}, and so on"
+        )
+    return out
+
+
 def _say_run(result: RunResult, root: Path, seconds: float) -> None:
     parts = [f"{result.restored} clips restored, {result.cells} results measured"]
     if result.kept:
         parts.append(f"{result.kept} were there already")
     say(f"{', '.join(parts)} ({took(seconds)}).")
-    for text in result.skipped.values():
+    from vbench import models
+
+    for text in grouped([models.spec(name) for name in result.skipped]):
         say(f"  not run: {text}")
     why: dict[str, list[str]] = {}
     for metric, reasons in result.unmeasured.items():
@@ -335,55 +361,6 @@ def demo_command(root: Path, workers: int | None) -> None:
 
 
 # --- lists ---------------------------------------------------------------------------------------
-
-
-def models_command() -> None:
-    """``vbench models``."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    from vbench import models, weights
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("name", no_wrap=True)
-    table.add_column("for", no_wrap=True)
-    table.add_column("what")
-    table.add_column("runs here?")
-    missing = []
-    for name in models.names():
-        spec = models.spec(name)
-        ready = spec.weights is None or weights.find(spec) is not None
-        if not ready:
-            missing.append(spec)
-        table.add_row(name, spec.task, spec.title, Text("yes", "green") if ready else Text("needs weights", "yellow"))
-    out = console()
-    if out.width > 200:
-        out.width = 80
-    out.print(table)
-    if missing:
-        say("What needs weights:")
-        for spec in missing:
-            say(f"  {spec.missing_text()}")
-
-
-def weights_list_command() -> None:
-    """``vbench weights list``."""
-    from vbench import weights
-
-    say(f"Weights live in {weights.weights_folder()} (set VBENCH_ASSETS to move them).")
-    for entry in weights.status():
-        say(f"  {entry.text}")
-
-
-def weights_import_command(file: Path, model: str | None) -> None:
-    """``vbench weights import``."""
-    from vbench.weights import import_file
-
-    taken = import_file(file, model)
-    origin = "the published file" if taken.known else "fits the network, but is not the published file"
-    say(f"{taken.model}: {origin} (sha256 {taken.sha256[:16]}...), now in {taken.path}.")
-    say(f"Next: vbench run --models {taken.model}")
 
 
 def profiles_list_command() -> None:

@@ -121,7 +121,7 @@ def _score_raw(gt: Path | None, pred: Path, metrics: Sequence[str], raw: str, as
     from vbench.ffmpeg_pipe import ffmpeg_version
     from vbench.metrics.vmaf import RawVideo, of_raw
 
-    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5}):([a-z0-9]+)", raw)
+    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5}):([a-z0-9_]+)", raw)
     if match is None:
         raise InputError(
             f'--raw takes WIDTHxHEIGHT:FORMAT, such as 576x324:yuv420p10le, and "{raw}" is not of that form.'

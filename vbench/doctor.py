@@ -38,6 +38,7 @@ def _checks(root: Path) -> list[tuple[str, Callable[[], Iterator[Finding]]]]:
         ("ffmpeg", _ffmpeg),
         ("video decoding", _decoding),
         ("weights", _weights),
+        ("parameter files", _assets),
         ("disk", lambda: _disk(root)),
         ("work", lambda: _work(root)),
     ]
@@ -118,6 +119,19 @@ def _weights() -> Iterator[Finding]:
             yield Finding(name, "ok", f"weights at {path}")
         else:
             yield Finding(name, "missing", spec.missing_text().removeprefix(f"{name} "))
+
+
+def _assets() -> Iterator[Finding]:
+    from vbench import assets
+
+    for entry in assets.status():
+        found = entry.asset
+        if entry.problem is not None:
+            yield Finding(found.name, "missing", entry.problem)
+        elif entry.path is not None:
+            yield Finding(found.name, "ok", f"{found.what}, at {entry.path}")
+        else:
+            yield Finding(found.name, "note", f"for {', '.join(found.metrics)}: {assets.missing_text(found.name)}")
 
 
 def _disk(root: Path) -> Iterator[Finding]:

@@ -42,7 +42,7 @@ def load_model(path: Path) -> SupportVectors:
         head, body = path.read_text("ascii").split("\nSV\n", maxsplit=1)
         for line in head.splitlines():
             key, _, value = line.partition(" ")
-            header[key] = value
+            header[key] = value.strip()
         if header["svm_type"] != "epsilon_svr" or header["kernel_type"] != "rbf":
             raise ValueError(f"it is a {header['svm_type']} with kernel {header['kernel_type']}")
         rows = [line.split() for line in body.splitlines() if line.strip()]

@@ -170,10 +170,11 @@ def status() -> list[WeightsStatus]:
             continue
         path = find(spec)
         digest = file_sha256(path) if path else None
-        same = digest == spec.weights.sha256 if digest else None
+        same = digest == spec.weights.sha256 if digest and spec.weights.sha256 else None
         text = spec.missing_text()
         if digest:
-            origin = "as published" if same else "not the published file"
+            known = {True: "as published", False: "not the published file", None: "the hash as published is not known"}
+            origin = known[same]
             text = f"{spec.name}: here, {origin}, sha256 {digest[:16]}..., licence {spec.weights.licence}"
         out.append(WeightsStatus(spec.name, path, digest, same, spec.weights.licence, text))
     return out

@@ -196,5 +196,5 @@ def test_folding_keeps_the_network(network: DnCNN) -> None:
 
 @pytest.mark.parametrize("name", [n for n in models.names() if n not in PLAIN])
 def test_without_weights_a_network_never_runs(name: str) -> None:
-    with pytest.raises(MissingWeights, match=rf"SaoYan/DnCNN-PyTorch.*vbench weights import FILE --model {name}$"):
+    with pytest.raises(MissingWeights, match=rf"GitHub repository .*vbench weights import FILE --model {name}$"):
         models.spec(name).load(CPU, None)

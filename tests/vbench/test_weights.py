@@ -11,6 +11,7 @@ import struct
 import sys
 from collections import OrderedDict
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,7 @@ def test_a_later_import_takes_the_place_of_an_earlier(
 
 @pytest.mark.shared
 def test_published_files_are_known_by_their_hash(shared: Path) -> None:
-    assert [s.path for s in weights.status()] == [None] * 4
+    assert {s.path for s in weights.status()} == {None}
     folder = shared / "data" / "weights"
     for name in ("dncnn-s15", "dncnn-s25", "dncnn-s50", "dncnn-b"):
         taken = weights.import_file(folder / f"{name.replace('-', '_')}.pth")
@@ -166,16 +167,20 @@ def test_published_files_are_known_by_their_hash(shared: Path) -> None:
     assert weights.import_file(folder / "rfr_dncnn_25.pth").model == "dncnn-s25"  # the same bytes elsewhere
     with pytest.raises(InputError, match=r"is the published file of dncnn-s25, not of dncnn-s50\. Leave --model out"):
         weights.import_file(folder / "dncnn_s25.pth", "dncnn-s50")
-    assert all(s.as_published and "as published" in s.text for s in weights.status())
+    for sigma in (15, 25, 40, 50):  # these hold the settings of the training beside the tensors
+        assert weights.import_file(folder / f"vnlnet_gray_{sigma}.pth").model == f"vnlnet-gray-s{sigma}"
+    found = [s for s in weights.status() if not s.model.startswith("fastdvdnet")]
+    assert len(found) == 8
+    assert all(s.as_published and "as published" in s.text for s in found)
     x = torch.rand(1, 3, 16, 16)
-    for status in weights.status():
+    for status in [s for s in found if s.model.startswith("dncnn")]:
         assert run_array(models.spec(status.model).load(CPU, status.path), x).shape == x.shape
 
 
 def test_status_says_what_is_here_and_what_to_do(tmp_path: Path, state: dict[str, Tensor]) -> None:
     weights.import_file(save(tmp_path / "net.pth", state), "dncnn-s50")
     found = {s.model: s for s in weights.status()}
-    assert list(found) == ["dncnn-s15", "dncnn-s25", "dncnn-s50", "dncnn-b"]
+    assert list(found)[:4] == ["dncnn-s15", "dncnn-s25", "dncnn-s50", "dncnn-b"]
     here, away = found["dncnn-s50"], found["dncnn-b"]
     assert here.as_published is False
     assert "not the published file" in here.text
@@ -245,9 +250,14 @@ def test_a_file_that_wants_to_run_code_is_refused(
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:FutureWarning")
 def test_what_a_file_would_have_run_is_named(tmp_path: Path, own_assets: Path, state: dict[str, Tensor]) -> None:
-    path = save(tmp_path / "net.pth", {"params": state, "args": argparse.Namespace(sigma=25)})
+    path = save(tmp_path / "net.pth", {"params": state, "args": Fraction(1, 3)})
     said = refused(path, "dncnn-s25", own_assets)
-    assert "is refused: loading it would run what the file says (it calls argparse.Namespace)" in said
+    assert "is refused: loading it would run what the file says (it calls fractions.Fraction)" in said
+    # Settings of a training, names and values only, may lie beside the tensors.
+    settings = save(tmp_path / "settings.pth", {"params": state, "args": argparse.Namespace(sigma=25)})
+    assert weights.import_file(settings, "dncnn-s25").model == "dncnn-s25"
+    weights.find(models.spec("dncnn-s25")).unlink()  # type: ignore[union-attr]
+    (own_assets / "weights" / "dncnn-s25.json").unlink()
     torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), str(path))  # type: ignore[no-untyped-call]
     assert "a TorchScript archive, which is a program" in refused(path, "dncnn-s25", own_assets)
 

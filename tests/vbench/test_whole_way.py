@@ -16,6 +16,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from typer.testing import CliRunner
 
 from leaderboards.store import TEMPORARY, iter_cells
+from vbench import models
 from vbench.cli import app
 from vbench.datasets import find_datasets
 from vbench.errors import InputError, RunError, VbenchError
@@ -165,8 +166,8 @@ def _figures(data: bytes) -> Any:
 def test_models_without_weights_are_listed_and_never_run(root: Path, sources: Path) -> None:
     noise25(sources / "odd", root)
     out = vbench("run", "--models", "all", "--metrics", METRICS, "--root", root, "--workers", 1)
-    assert out.count("needs its weights") == 4
-    assert "vbench weights import FILE --model dncnn-s25" in out
+    assert "dncnn-s15, dncnn-s25, dncnn-s50, dncnn-b need weights (GPL-3.0)" in out
+    assert "vbench weights import FILE --model dncnn-s15" in out
     assert not [c for c in iter_cells(root) if c.model.startswith("dncnn")]
     with pytest.raises(VbenchError, match="dncnn-s25 needs its weights"):
         vbench("run", "--models", "dncnn-s25", "--metrics", METRICS, "--root", root)
@@ -325,7 +326,10 @@ def test_lists_and_doctor(root: Path) -> None:
     lines = vbench("doctor", "--root", root).splitlines()
     assert {"ok", "note", "missing"} >= {line.split()[0] for line in lines}
     assert any("libx264" in line for line in lines)
-    assert sum("vbench weights import" in line for line in lines) == 4
+    needing = [n for n in models.names() if models.spec(n).weights is not None]
+    assert len(needing) > 4
+    assert sum("vbench weights import" in line for line in lines) == len(needing)
+    assert any("vbench assets fetch niqe" in line for line in lines)
 
 
 def test_temporal_median_gains_where_nothing_moves(

@@ -48,9 +48,10 @@ def load_parameters(path: Path) -> Pristine:
         stored = loadmat(path)
         mean = np.asarray(stored["mu_prisparam"], dtype=np.float64).ravel()
         covariance = np.asarray(stored["cov_prisparam"], dtype=np.float64)
-    except (OSError, ValueError, KeyError, NotImplementedError, TypeError) as error:
+    except Exception as error:  # a file of bytes that are anything makes scipy's reader fail in any way
         raise InputError(
-            f'"{path}" holds no NIQE model: a .mat with mu_prisparam and cov_prisparam was expected ({error}).'
+            f'"{path}" holds no NIQE model: a .mat with mu_prisparam and cov_prisparam was expected '
+            f"({type(error).__name__}: {error})."
         ) from error
     if mean.shape != (36,) or covariance.shape != (36, 36):
         raise InputError(f'"{path}" holds a NIQE model of {mean.size} features; 36 were expected.')

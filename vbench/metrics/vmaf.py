@@ -49,6 +49,8 @@ def _command(
 
 def _read_log(path: Path, key: str) -> list[float]:
     frames = json.loads(path.read_text("utf-8"))["frames"]
+    if not frames or any(key not in frame["metrics"] for frame in frames):
+        raise RunError(f"libvmaf gave no {key} for these frames; they may be too small for it.")
     return [float(frame["metrics"][key]) for frame in frames]
 
 
@@ -60,6 +62,25 @@ class RawVideo:
     width: int
     height: int
     pix_fmt: str
+
+
+def frame_bytes(video: RawVideo) -> int:
+    """Bytes of one frame.
+
+    Raises:
+        InputError: no such pixel format, or none of planar YUV.
+    """
+    import av
+
+    try:
+        form = av.VideoFormat(video.pix_fmt, video.width, video.height)
+    except ValueError as error:
+        raise InputError(
+            f'There is no pixel format "{video.pix_fmt}"; yuv420p, yuv422p, yuv444p and these with 10le are usual.'
+        ) from error
+    if not video.pix_fmt.startswith("yuv") or not form.is_planar:
+        raise InputError(f'Raw video is measured as planar YUV, and "{video.pix_fmt}" is not that.')
+    return sum(part.width * part.height * ((part.bits + 7) // 8) for part in form.components)
 
 
 def of_raw(distorted: RawVideo, reference: RawVideo, figures: Sequence[str]) -> dict[str, list[float]]:
@@ -75,6 +96,13 @@ def of_raw(distorted: RawVideo, reference: RawVideo, figures: Sequence[str]) -> 
     if (distorted.width, distorted.height, distorted.pix_fmt) != (reference.width, reference.height, reference.pix_fmt):
         raise InputError("The two raw videos must have one size and one pixel format.")
     sizes = [Path(v.path).stat().st_size for v in (distorted, reference)]
+    frame = frame_bytes(reference)
+    for video, size in zip((distorted, reference), sizes, strict=True):
+        if size % frame or not size:
+            raise InputError(
+                f'"{video.path}" has {size} bytes, which are no whole frames of {video.width} x {video.height} in '
+                f"{video.pix_fmt} ({frame} bytes each)."
+            )
     if sizes[0] != sizes[1]:
         raise InputError(
             f'"{distorted.path}" has {sizes[0]} bytes and "{reference.path}" {sizes[1]}: they hold different numbers '

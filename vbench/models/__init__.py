@@ -19,6 +19,9 @@ CATALOG: dict[str, str] = {
     "dncnn-s25": "vbench.models.dncnn:S25",
     "dncnn-s50": "vbench.models.dncnn:S50",
     "dncnn-b": "vbench.models.dncnn:BLIND",
+    **{f"fastdvdnet-s{sigma}": f"vbench.models.fastdvdnet:S{sigma}" for sigma in (15, 25, 50)},
+    **{f"fastdvdnet-clipped-s{sigma}": f"vbench.models.fastdvdnet:CLIPPED_S{sigma}" for sigma in (15, 25, 50)},
+    **{f"vnlnet-gray-s{sigma}": f"vbench.models.vnlnet:GRAY_{sigma}" for sigma in (15, 25, 40, 50)},
 }
 
 

@@ -48,78 +48,14 @@ _ALL = (
         "vbench.models.fastdvdnet.parity",
     ),
     NetworkSpec(
-        "vnlnet", "VNLnet", "Davy et al., ICIP 2019", "axeldavy/vnlnet (AGPL-3.0)", "vbench.models.vnlnet.parity"
+        "vnlnet", "VNLnet", "Davy et al., ICIP 2019", "axeldavy/vnlnet (GPL-3.0)", "vbench.models.vnlnet.parity"
     ),
     NetworkSpec(
         "vnl_search",
         "non-local patch search of VNLnet",
         "Davy et al., ICIP 2019",
-        "axeldavy/vnlnet (AGPL-3.0)",
+        "axeldavy/vnlnet (GPL-3.0)",
         "vbench.models.vnlnet.search_parity",
-    ),
-    NetworkSpec(
-        "bimnet",
-        "BIMNet (a LiteFlowNet)",
-        "Son et al., TOG 2021",
-        "codeslake/PVDNet (AGPL-3.0)",
-        "vbench.flow.bimnet.parity",
-    ),
-    NetworkSpec(
-        "pixel_volume",
-        "pixel volume of PVDNet",
-        "Son et al., TOG 2021",
-        "codeslake/PVDNet (AGPL-3.0)",
-        "vbench.models.pvdnet.pixel_volume_parity",
-    ),
-    NetworkSpec(
-        "pvdnet", "PVDNet", "Son et al., TOG 2021", "codeslake/PVDNet (AGPL-3.0)", "vbench.models.pvdnet.parity"
-    ),
-    NetworkSpec(
-        "pvdnet_large",
-        "PVDNet, large",
-        "Son et al., TOG 2021",
-        "codeslake/PVDNet (AGPL-3.0)",
-        "vbench.models.pvdnet.parity",
-    ),
-    NetworkSpec(
-        "pwcnet",
-        "PWC-Net",
-        "Sun et al., CVPR 2018",
-        "csbhr/CDVD-TSP (MIT), after sniklaus/pytorch-pwc",
-        "vbench.flow.pwcnet.parity",
-    ),
-    NetworkSpec(
-        "recons_video",
-        "reconstruction network of CDVD-TSP",
-        "Pan et al., CVPR 2020",
-        "csbhr/CDVD-TSP (MIT)",
-        "vbench.models.cdvd_tsp.recons_parity",
-    ),
-    NetworkSpec(
-        "cdvd_tsp", "CDVD-TSP", "Pan et al., CVPR 2020", "csbhr/CDVD-TSP (MIT)", "vbench.models.cdvd_tsp.parity"
-    ),
-    NetworkSpec(
-        "raft", "RAFT", "Teed and Deng, ECCV 2020", "princeton-vl/RAFT (BSD-3-Clause)", "vbench.flow.raft.parity"
-    ),
-    NetworkSpec(
-        "rtn",
-        "RTN",
-        "Wan et al., CVPR 2022",
-        "raywzy/Bringing-Old-Films-Back-to-Life (academic research only)",
-        "vbench.models.rtn.parity",
-    ),
-    NetworkSpec(
-        "edvr", "EDVR", "Wang et al., CVPRW 2019", "XPixelGroup/BasicSR (Apache-2.0)", "vbench.models.edvr.parity"
-    ),
-    NetworkSpec(
-        "votes_bin",
-        "BIN and degradation feature map of VOTES",
-        "Luo et al., ACM MM 2022",
-        "luohongming/VOTES (CC BY-NC-SA 4.0)",
-        "vbench.models.votes.bin_parity",
-    ),
-    NetworkSpec(
-        "votes", "VOTES", "Luo et al., ACM MM 2022", "luohongming/VOTES (CC BY-NC-SA 4.0)", "vbench.models.votes.parity"
     ),
 )
 

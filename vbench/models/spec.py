@@ -19,7 +19,8 @@ class WeightsSpec:
 
     file: str
     """Its name in the store of weights."""
-    sha256: str
+    sha256: str | None
+    """Of the file as published, where it is known."""
     published: str
     """Where its authors publish it, in words: repository and path."""
     licence: str

@@ -1,0 +1,111 @@
+"""Metric names with options: what they mean, what is refused."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from vbench import metrics
+from vbench.errors import InputError, MissingAsset
+from vbench.metrics.spec import Chunk, Figures, View, figures_of, mean
+
+
+@pytest.mark.parametrize(
+    ("given", "canonical"),
+    [
+        ("psnr", "psnr"),
+        ("psnr[]", "psnr"),
+        ("psnr[rgb]", "psnr"),
+        ("psnr[crop=4,y]", "psnr[y,crop=4]"),
+        ("psnr[colour=y,pooled]", "psnr[y,pooled]"),
+        ("psnr_aligned[crop=0]", "psnr_aligned[crop=0]"),
+        ("psnr_aligned[crop=16]", "psnr_aligned"),
+        ("ssim[uniform7, y]", "ssim[y,uniform7]"),
+        ("warp_error[input]", "warp_error[input]"),
+        ("warp_error_long[absolute]", "warp_error_long[absolute]"),
+        ("niqe[basicsr-y]", "niqe[basicsr-y]"),
+    ],
+)
+def test_names_are_brought_to_one_form(given: str, canonical: str) -> None:
+    found = metrics.load(given)
+    assert found.name == canonical
+    assert metrics.load(found.name).facts() == found.facts()
+
+
+@pytest.mark.parametrize("name", metrics.names())
+def test_every_metric_says_what_it_is(name: str) -> None:
+    found = metrics.load(name)
+    assert found.name == name
+    assert (found.measure is None) != (found.begin is None)
+    assert all((found.convention, found.source, found.values, found.licence, found.options))
+    assert found.signature.startswith(f"{name}@{found.version}|")
+
+
+def test_conventions_of_one_metric_differ_in_their_options() -> None:
+    """Cells of different conventions are kept apart by their options: no two names share them."""
+    names = ["psnr", "psnr[y]", "psnr[crop=4]", "psnr[pooled]", "psnr[basicsr-pt]", "psnr[y,crop=4]"]
+    assert len({str(metrics.load(n).options) for n in names}) == len(names)
+    names = ["warp_error", "warp_error[input]", "warp_error[backward]", "warp_error[absolute]"]
+    assert len({str(metrics.load(n).options) for n in names}) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("psnr[z]", r'"psnr" has no option "z"\. It takes: rgb \| y \| luma'),
+        ("psnr[crop=-1]", "has no option"),
+        ("psnr[crop=x]", "has no option"),
+        ("lpips[vgg]", r'"lpips" has no option "vgg"\. It takes: none'),
+        ("psnr[y", "There is no metric"),
+        ("torchvision:ssim", 'no library "torchvision" for "torchvision:ssim"'),
+    ],
+)
+def test_what_is_not_there_is_refused(name: str, text: str) -> None:
+    with pytest.raises(InputError, match=text):
+        metrics.load(name)
+
+
+def test_metrics_of_other_libraries_are_columns() -> None:
+    pytest.importorskip("torchmetrics")
+    found = metrics.load("torchmetrics:psnr")
+    assert found.licence == "Apache-2.0"
+    a = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    b = (a.int() + 3).clamp(0, 255).byte()
+    view = View(Chunk(b), Chunk(a))
+    assert figures_of(found, view).values == pytest.approx(figures_of(metrics.load("psnr"), view).values, abs=1e-4)
+    with pytest.raises(InputError, match='no picture metric "psrn" here'):
+        metrics.load("torchmetrics:psrn")
+
+
+def test_a_library_that_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    from vbench.metrics import external
+
+    monkeypatch.setitem(external.LIBRARIES, "pyiqa", ("no_such_package", "some licence"))
+    with pytest.raises(MissingAsset, match="needs the package no_such_package .some licence., which is not installed"):
+        metrics.load("pyiqa:niqe")
+
+
+@pytest.mark.slow
+def test_pyiqa_is_a_column_and_agrees() -> None:
+    """Its SSIM on the luma, whose weights are a little others than ours."""
+    pytest.importorskip("pyiqa")
+    a = torch.rand((1, 3, 64, 72), generator=torch.Generator().manual_seed(0))
+    view = View(Chunk(a * 0.8 + 0.1), Chunk(a))
+    found = figures_of(metrics.load("pyiqa:psnr"), view).values
+    assert found == pytest.approx(figures_of(metrics.load("psnr"), view).values, abs=0.01)
+    with pytest.raises(InputError, match='pyiqa has no metric "no_such"'):
+        metrics.load("pyiqa:no_such")
+
+
+def test_a_mean_without_figures_is_none() -> None:
+    assert mean(Figures([float("nan")])) != mean(Figures([float("nan")]))
+
+
+def test_what_a_chunk_keeps_is_made_once() -> None:
+    chunk = Chunk(torch.zeros(4, 1, 8, 8), start=3)
+    calls: list[int] = []
+    assert chunk.once("x", lambda: calls.append(1) or 7) == chunk.once("x", lambda: calls.append(1) or 8) == 7
+    assert len(calls) == 1
+    assert chunk.tail(1) is chunk.tail(1)
+    assert (chunk.tail(1).start, len(chunk.tail(1))) == (4, 3)
+    assert chunk.tail(0) is chunk

@@ -1,0 +1,195 @@
+"""One pass over clips, all metrics: what it needs, what it refuses, what it leaves out and says."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from typer.testing import CliRunner
+
+from vbench import score as scoring
+from vbench.cli import app
+from vbench.errors import InputError
+from vbench.metrics.spec import Figures
+from vbench.score import Scene, measure_clips, reason_against, score
+from vbench.sources import open_clip
+
+MakeClip = Callable[..., Path]
+
+
+def noisy(frames: NDArray[np.uint8], sigma: float = 8) -> NDArray[np.uint8]:
+    noise = np.random.default_rng(0).normal(0, sigma, frames.shape)
+    return np.clip(frames + noise + 0.5, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def pair(moving: NDArray[np.uint8], clip_folder: MakeClip) -> tuple[Path, Path]:
+    return clip_folder(moving, "truth"), clip_folder(noisy(moving), "result")
+
+
+EVERY = ("psnr", "ssim", "psnr_aligned", "warp_error", "warp_error_long", "warp_error_ratio", "tof", "flicker", "l_st")
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 5, 64])
+def test_the_size_of_chunks_changes_nothing(
+    pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    whole = score(*pair, EVERY)["metrics"]
+    monkeypatch.setattr(scoring, "CHUNK", chunk)
+    parts = score(*pair, EVERY)["metrics"]
+    for name in EVERY:
+        assert parts[name]["frames"] == pytest.approx(whole[name]["frames"], rel=1e-12, abs=1e-15), name
+        assert parts[name]["value"] == pytest.approx(whole[name]["value"], rel=1e-12), name
+        if "columns" in whole[name]:
+            assert parts[name]["columns"] == whole[name]["columns"]
+    assert len(whole["psnr"]["frames"]) == 6
+    assert len(whole["warp_error"]["frames"]) == len(whole["warp_error_long"]["frames"]) == 5
+    assert len(whole["flicker"]["frames"]) == 4
+
+
+def test_several_clips_at_once_give_what_each_gives(
+    pair: tuple[Path, Path], moving: NDArray[np.uint8], clip_folder: MakeClip
+) -> None:
+    other = clip_folder(noisy(moving, 20), "other")
+    scene = Scene(truth=open_clip(pair[0]))
+    clips = {"a": open_clip(pair[1]), "b": open_clip(other)}
+    together = measure_clips(scene, clips, {"a": EVERY, "b": EVERY[:4]})
+    alone = measure_clips(scene, {"b": clips["b"]}, {"b": EVERY[:4]})
+    assert {k: v.values for k, v in together.items() if k[0] == "b"} == {k: v.values for k, v in alone.items()}
+    assert ("b", "tof") not in together
+
+
+def test_the_ground_truth_against_itself(pair: tuple[Path, Path]) -> None:
+    found = score(pair[0], pair[0], EVERY)["metrics"]
+    assert found["psnr"]["value"] == found["psnr_aligned"]["value"] == float("inf")
+    assert found["ssim"]["value"] == pytest.approx(1, abs=1e-12)
+    assert found["warp_error_ratio"]["value"] == 1.0
+    assert found["tof"]["value"] == 0.0
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are needed")
+def test_vmaf_through_pipes_is_that_of_files(
+    pair: tuple[Path, Path], moving: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    """Frames written as YUV by the same conversion, and read by libvmaf from files."""
+    import subprocess
+
+    from vbench.ffmpeg_pipe import ffmpeg_exe
+    from vbench.metrics.vmaf import RawVideo, of_raw
+
+    scale = "scale=out_color_matrix=bt709:out_range=limited:flags=bicubic+accurate_rnd+full_chroma_int+bitexact"
+    raw = []
+    for folder in pair:
+        target = tmp_path / f"{folder.name}.yuv"
+        command = [ffmpeg_exe(), "-loglevel", "error", "-i", str(folder / "%05d.png"), "-vf",
+                   f"format=rgb24,{scale},format=yuv444p", "-f", "rawvideo", str(target)]  # fmt: skip
+        subprocess.run(command, check=True)
+        raw.append(RawVideo(target, 80, 64, "yuv444p"))
+    own = score(*pair, ["vmaf", "vmaf_neg"])["metrics"]
+    wanted = of_raw(raw[1], raw[0], ["vmaf", "vmaf_neg"])
+    for name in ("vmaf", "vmaf_neg"):
+        assert own[name]["frames"] == pytest.approx(wanted[name], abs=1e-4)
+    assert own["vmaf_neg"]["value"] <= own["vmaf"]["value"]
+
+
+def test_vmaf_leaves_nothing_behind_when_the_pass_fails(
+    pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import tempfile
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def broken(*_: object) -> Figures:
+        raise InputError("broken on purpose")
+
+    monkeypatch.setattr(scoring, "figures_of", broken)
+    with pytest.raises(InputError, match="broken on purpose"):
+        score(*pair, ["vmaf", "psnr"])
+    assert [p for p in tmp_path.iterdir() if "vmaf" in p.name] == []
+
+
+def test_damage_is_measured_apart(moving: NDArray[np.uint8], clip_folder: MakeClip) -> None:
+    mask = np.zeros((*moving.shape[:3], 1), np.uint8)
+    mask[2:, 10:20, 10:30] = 255
+    lq = np.where(mask > 0, 255 - moving, moving)
+    half = np.where(mask > 0, (moving.astype(int) + lq) // 2, moving).astype(np.uint8)
+    folders = {"gt": moving, "in": lq, "out": half, "mask": mask}
+    paths = {name: clip_folder(frames, name) for name, frames in folders.items()}
+    names = ["psnr_damaged", "psnr_intact", "damage_left"]
+    found = score(paths["gt"], paths["out"], names, degraded=paths["in"], mask=paths["mask"])["metrics"]
+    assert found["psnr_intact"]["value"] == float("inf")
+    difference = (half.astype(float) - moving)[2:, 10:20, 10:30]
+    wanted = 10 * np.log10(255**2 / np.square(difference).mean(axis=(1, 2, 3)))
+    assert found["psnr_damaged"]["frames"][2:] == pytest.approx(wanted.tolist(), abs=1e-9)
+    assert np.isnan(found["psnr_damaged"]["frames"][:2]).all()  # nothing is damaged there
+    assert found["psnr_damaged"]["value"] == pytest.approx(wanted.mean(), abs=1e-9)
+    assert found["damage_left"]["value"] == pytest.approx(0.25, abs=0.01)
+    nothing = score(paths["gt"], paths["in"], names, degraded=paths["in"], mask=paths["mask"])["metrics"]
+    assert nothing["damage_left"]["value"] == 1.0
+
+
+def test_what_is_missing_is_said(pair: tuple[Path, Path]) -> None:
+    with pytest.raises(InputError, match="psnr cannot be measured: it compares with a ground truth"):
+        score(None, pair[1], ["psnr"])
+    with pytest.raises(InputError, match="psnr_damaged cannot be measured: there is no damage mask"):
+        score(*pair, ["psnr_damaged"])
+    found = score(None, pair[1], ["psnr", "flicker"], skip=True)
+    assert list(found["metrics"]) == ["flicker"]
+    assert "ground truth" in found["skipped"]["psnr"]
+
+
+def test_a_reason_is_known_without_opening_a_clip(pair: tuple[Path, Path]) -> None:
+    info = open_clip(pair[0]).info
+    rooms = frozenset({"truth"})
+    assert reason_against("psnr", info, rooms) is None
+    assert "at least 176 x 176 pixels" in (reason_against("ms_ssim", info, rooms) or "")
+    assert "vbench assets fetch alexnet" in (reason_against("lpips", info, rooms) or "")
+    assert "there is no damage mask" in (reason_against("psnr_intact", info, rooms) or "")
+
+
+def test_the_command_prints_signatures_and_reasons(pair: tuple[Path, Path]) -> None:
+    out = CliRunner().invoke(app, ["score", "--gt", str(pair[0]), "--pred", str(pair[1])]).output
+    assert "psnr@1|colour=rgb|crop_border=0" in out
+    assert "not measured: psnr_damaged, psnr_intact: there is no damage mask" in out
+    assert max(len(line) for line in out.split("not measured")[0].splitlines() if "/" not in line) <= 80
+    result = CliRunner().invoke(
+        app, ["score", "--gt", str(pair[0]), "--pred", str(pair[1]), "--metrics", "psnr[y,crop=4],ssim", "--json"]
+    )
+    document = json.loads(result.output)
+    assert set(document["metrics"]) == {"psnr[y,crop=4]", "ssim"}
+    assert document["metrics"]["ssim"]["signature"] == "ssim@1|colour=rgb|crop_border=0|window=gaussian11"
+    both = CliRunner().invoke(app, ["score", "--pred", str(pair[1]), "--metrics", "psnr", "--protocol", "default"])
+    assert isinstance(both.exception, InputError)
+
+
+@pytest.mark.shared
+def test_the_netflix_pair_gives_the_published_figures(shared: Path) -> None:
+    data = shared / "data" / "metrics" / "vmaf"
+    names = [str(data / f"src01_hrc0{i}_576x324.yuv420p10le.yuv") for i in (0, 1)]
+    command = ["score", "--gt", names[0], "--pred", names[1], "--raw", "576x324:yuv420p10le", "--json"]
+    found = json.loads(CliRunner().invoke(app, command).output)["metrics"]
+    assert found["vmaf"]["value"] == pytest.approx(82.56422466666668, abs=1e-3)
+    assert found["psnr_y"]["value"] == pytest.approx(32.57145231892744, abs=1e-6)
+    assert found["float_ssim"]["value"] == pytest.approx(0.8978630000000001, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("576x324", "takes WIDTHxHEIGHT:FORMAT"),
+        ("64x64:no_such_format", 'There is no pixel format "no_such_format"'),
+        ("64x64:gray", 'planar YUV, and "gray" is not that'),
+        ("64x64:yuv420p", "4101 bytes, which are no whole frames of 64 x 64 in yuv420p (6144 bytes each)"),
+    ],
+)
+def test_raw_video_that_cannot_be_read_is_said(tmp_path: Path, raw: str, text: str) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(bytes(64 * 64 + 5))
+    command = ["score", "--gt", str(tmp_path / "a"), "--pred", str(tmp_path / "b"), "--raw", raw]
+    result = CliRunner().invoke(app, command)
+    assert text in str(result.exception)
