@@ -1,4 +1,4 @@
-"""Sessions: tests, lint, types, bench, demo.
+"""Sessions: tests, lint, types, parity, bench, docs, demo.
 
 They run in the environment from which nox is called, and install the project there first: PyTorch is several
 gigabytes, and one copy of it is enough. ``nox --force-venv-backend venv`` gives each an environment of its own.
@@ -54,6 +54,21 @@ def bench(session: nox.Session) -> None:
         *session.posargs,
         external=True,
     )
+
+
+@nox.session
+def parity(session: nox.Session) -> None:
+    """Metrics and networks against the official code: two tables (part of the tests where the fixtures are)."""
+    _install(session)
+    session.run("python", "-m", "tests.parity.metric_cases", *(session.posargs or ["../shared"]), external=True)
+    session.run("vbench", "models", "verify", "--all", external=True)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The pages of docs/ that are written from the code and the fixtures."""
+    _install(session)
+    session.run("python", "docs/pages.py", external=True)
 
 
 @nox.session

@@ -227,11 +227,11 @@ def _measured_clips(cells: Sequence[Cell], metric: str, clips: Sequence[str], no
         if cell.metric.name == metric:
             found[cell.clip].append(cell)
     models = {c.model for c in cells}
-    left_out = {}
+    left_out: dict[str, str] = {}
     for clip, own in found.items():
         errors = {c.error for c in own}
         if len({c.model for c in own}) == len(models) and len(errors) == 1 and all(c.status == "failed" for c in own):
-            left_out[clip] = next(iter(errors))
+            left_out[clip] = (next(iter(errors)) or "no figure").removeprefix(f"{metric} cannot be measured: ")
     if left_out:
         clip, error = next(iter(left_out.items()))
         if len(left_out) == len(clips) and len(set(left_out.values())) == 1:

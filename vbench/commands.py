@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from vbench.errors import InputError, RunError
 from vbench.workspace import Workspace
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from leaderboards.schema import Cell
     from leaderboards.table import Board
     from vbench.models.spec import ModelSpec
@@ -280,50 +283,97 @@ def in_order(boards: list[Board], root: Path) -> list[Board]:
 
 
 def print_board(board: Board) -> None:
-    """One board as a table of at most 80 columns."""
+    """One board as tables of at most the terminal's width: the rank's metric first, further ones below."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    from leaderboards.export import heading, number, signed
-
-    table = Table(title=board.dataset, box=SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
-    table.add_column("#", justify="right")
-    table.add_column("model", overflow="fold")
-    for metric in board.metrics:
-        table.add_column(Text(heading(metric)), justify="right")
-    table.add_column("gain", justify="right")
-    table.add_column("s/frame", justify="right")
-    for row in board.rows:
-        texts = []
-        for name, entry in row.entries.items():
-            style = "bold" if entry.best else "underline" if entry.second else "dim" if entry.hole else ""
-            texts.append(Text("hole" if entry.hole else number(entry.mean, name), style=style))
-        first = row.entries[board.primary.name]
-        gain = Text(
-            signed(first.gain, board.primary.name),
-            style="red" if first.harm else "green" if first.better else "dim",
-        )
-        cost = "–" if row.seconds_per_frame is None else f"{row.seconds_per_frame:.3f}"
-        table.add_row(str(row.rank or "–"), row.model.name, *texts, gain, cost)
     out = console()
     if out.width > 200:
         out.width = 80
-    out.print(table)
-    first_metric = board.primary
+    columns = [*_metric_columns(board), *_gain_columns(board)]
+    names = [Column("#", [Text(str(row.rank or "–")) for row in board.rows])]
+    names.append(Column("model", [Text(row.model.name) for row in board.rows]))
+    for i, part in enumerate(_fitting(columns, out.width - sum(c.width for c in names))):
+        title = board.dataset if i == 0 else None
+        table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+        for column in (*names, *part):
+            justify = "left" if column.head == "model" else "right"
+            table.add_column(Text(column.head), justify=justify, no_wrap=True)  # type: ignore[arg-type]  # rich's words
+        for cells in zip(*(column.cells for column in (*names, *part)), strict=True):
+            table.add_row(*cells)
+        out.print(table)
     out.print(
-        f"{len(board.clips)} clips, {board.frames} frames, protocol {board.protocol}. gain: {first_metric.name} over identity; "
-        "below 0 the model did harm.",
+        f"{len(board.clips)} clips, {board.frames} frames, protocol {board.protocol}. gain: {board.primary.name} over "
+        "identity; below 0 the model did harm.",
         style="dim",
-        soft_wrap=False,
     )
     for text in [*board.notes, *([board.reason] if board.reason else [])]:
-        out.print(text, style="dim")
+        out.print(text, style="dim", markup=False)
     for row in board.rows:
         holes = sorted({e.hole for e in row.entries.values() if e.hole})
         for hole in holes:
             out.print(f"hole: {row.model.name}: {hole}", style="dim", markup=False)
     out.print()
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table in the terminal."""
+
+    head: str
+    cells: list[Text]
+
+    @property
+    def width(self) -> int:
+        """What it takes, with the space beside it."""
+        return max(len(line) for line in (*self.head.splitlines(), *(cell.plain for cell in self.cells))) + 3
+
+
+def _metric_columns(board: Board) -> list[Column]:
+    from rich.text import Text
+
+    from leaderboards.export import ARROWS, number
+
+    out = []
+    for metric in board.metrics:
+        cells = []
+        for row in board.rows:
+            entry = row.entries[metric.name]
+            style = "bold" if entry.best else "underline" if entry.second else "dim" if entry.hole else ""
+            cells.append(Text("hole" if entry.hole else number(entry.mean, metric.name), style=style))
+        unit = f"[{metric.unit}] " if metric.unit else ""
+        out.append(Column(f"{metric.name}\n{unit}{ARROWS[metric.direction]}", cells))
+    return out
+
+
+def _gain_columns(board: Board) -> list[Column]:
+    from rich.text import Text
+
+    from leaderboards.export import signed
+
+    name = board.primary.name
+    gains, costs = [], []
+    for row in board.rows:
+        first = row.entries[name]
+        style = "red" if first.harm else "green" if first.better else "dim"
+        gains.append(Text(signed(first.gain, name), style=style))
+        costs.append(Text("–" if row.seconds_per_frame is None else f"{row.seconds_per_frame:.3f}"))
+    return [Column("gain", gains), Column("s/frame", costs)]
+
+
+def _fitting(columns: list[Column], width: int) -> list[list[Column]]:
+    """Columns in groups that fit side by side; gain and cost, the last two, stand in the first group."""
+    groups: list[list[Column]] = [[]]
+    room = width - sum(column.width for column in columns[-2:])
+    for column in columns[:-2]:
+        if groups[-1] and room < column.width:
+            groups.append([])
+            room = width
+        groups[-1].append(column)
+        room -= column.width
+    groups[0] += columns[-2:]
+    return groups
 
 
 # --- demo ----------------------------------------------------------------------------------------

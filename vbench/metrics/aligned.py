@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from vbench.errors import InputError
 from vbench.metrics.spec import Figures, Metric, View, on_255
-from vbench.metrics.ssim import ssim
+from vbench.metrics.ssim import ssim_of_planes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,8 +53,9 @@ class Aligned(NamedTuple):
 class TruthSide(NamedTuple):
     """What depends on the ground truth alone, of one frame."""
 
-    planes: NDArray[np.float64]
-    """``(C, H, W)`` on 0..255, cropped."""
+    planes: NDArray[Any]
+    """``(C, H, W)`` on 0..255, cropped; 8-bit frames as they are."""
+    luma: NDArray[np.float64]
     shape: NDArray[np.float64]
     """Mean of the channels, less its own mean over the frame."""
     spectrum: Tensor
@@ -67,18 +68,31 @@ def prepare(frame: Tensor, crop: int = CROP) -> TruthSide:
 
     planes = _cropped(frame, crop)
     shape = _shape(planes)
-    return TruthSide(planes, shape, torch.fft.rfft2(torch.from_numpy(shape).float()))
+    return TruthSide(planes, _luma(planes), shape, torch.fft.rfft2(torch.from_numpy(shape).float()))
 
 
-def _shape(planes: NDArray[np.float64]) -> NDArray[np.float64]:
+def _shape(planes: NDArray[Any]) -> NDArray[np.float64]:
     """What is registered. The official code leaves the mean in: around the edges it adds the same to the
     correlation at every shift, and only rounding is lost with it."""
-    mean = planes.mean(axis=0) if len(planes) > 1 else planes[0].copy()
+    total = planes.sum(axis=0, dtype=np.uint16 if planes.dtype == np.uint8 else np.float64)
+    mean = np.divide(total, float(len(planes)))
     mean -= mean.mean()
     return np.asarray(mean)
 
 
-def _cropped(frame: Tensor, crop: int) -> NDArray[np.float64]:
+def _luma(planes: NDArray[Any], scale: float = 1.0) -> NDArray[np.float64]:
+    weights = (0.299, 0.587, 0.114) if len(planes) == 3 else (1.0,)
+    out = np.multiply(planes[0], weights[0] * scale, dtype=np.float64)
+    more = np.empty_like(out)
+    for plane, weight in zip(planes[1:], weights[1:], strict=True):
+        np.multiply(plane, weight * scale, out=more)
+        out += more
+    return np.asarray(out)
+
+
+def _cropped(frame: Tensor, crop: int) -> NDArray[Any]:
+    import torch
+
     height, width = frame.shape[-2:]
     if min(height, width) < 2 * crop + SMALLEST:
         raise InputError(
@@ -86,10 +100,23 @@ def _cropped(frame: Tensor, crop: int) -> NDArray[np.float64]:
             f"(a border of {crop} at each side, and SSIM's window), and these are {width} x {height}."
         )
     inner = frame[:, crop : height - crop, crop : width - crop]
-    return np.ascontiguousarray(on_255(inner).cpu().numpy())
+    return np.ascontiguousarray((inner if inner.dtype == torch.uint8 else on_255(inner)).cpu().numpy())
 
 
-def align(result: NDArray[np.float64], truth: TruthSide) -> Alignment:
+def _products(result: NDArray[Any], truth: NDArray[Any]) -> tuple[float, float]:
+    """Sums over all samples of result x truth, and of result x result."""
+    if result.dtype == truth.dtype == np.uint8:
+        import cv2
+
+        # In whole numbers, exactly: x z = (x x + z z - (x - z)(x - z)) / 2.
+        z, x = (v.reshape(1, -1) for v in (result, truth))
+        own = cv2.norm(z, cv2.NORM_L2SQR)
+        return (own + cv2.norm(x, cv2.NORM_L2SQR) - cv2.norm(z, x, cv2.NORM_L2SQR)) / 2.0, own
+    z, x = (v.astype(np.float64, copy=False) for v in (result, truth))
+    return float(np.vdot(x, z)), float(np.vdot(z, z))
+
+
+def align(result: NDArray[Any], truth: TruthSide) -> Alignment:
     """Brightness and shift of a frame ``(C, H, W)`` on 0..255 against its ground truth, both cropped.
 
     The scale is ``sum(x z) / sum(z z)`` over the frames as they lie, not aligned. The shift is the peak of the
@@ -97,9 +124,9 @@ def align(result: NDArray[np.float64], truth: TruthSide) -> Alignment:
     column by column. On frames with a strong gradient of brightness and a large shift that peak is not the
     true one; the official code takes it likewise.
     """
-    energy = float(np.vdot(result, result))
+    common, energy = _products(result, truth.planes)
     # A black frame stays black by any factor.
-    scale = float(np.vdot(truth.planes, result)) / energy if energy else 1.0
+    scale = common / energy if energy else 1.0
     height, width = truth.shape.shape
     row, col = _peak(_shape(result), truth)
     # Zero-based peaks from half the side on stand for negative shifts.
@@ -157,11 +184,12 @@ def aligned(result: Tensor, truth: TruthSide, crop: int = CROP) -> Aligned:
     """
     z = _cropped(result, crop)
     found = align(z, truth)
-    moved, reference = _overlaid(z, truth.planes, found)
-    lz, lx = _luma(moved) * found.scale, _luma(reference)
-    mse = float(np.square(lx - lz).mean())
+    # Luma, brightness and shift change places: one plane is moved in place of three.
+    moved, reference = _overlaid(_luma(z, found.scale), truth.luma, found)
+    difference = reference - moved
+    mse = float(np.vdot(difference, difference)) / difference.size
     figure = math.inf if mse == 0 else 10 * math.log10(255.0**2 / mse)
-    return Aligned(figure, _ssim(lz, lx), found)
+    return Aligned(figure, ssim_of_planes(moved, reference), found)
 
 
 def _overlaid(
@@ -170,26 +198,13 @@ def _overlaid(
     """The moved result, and the ground truth where the result covers it; 0 in both elsewhere."""
     if found.rows == found.cols == 0:
         return result, truth
-    height, width = result.shape[1:]
-    to = [slice(max(d, 0), n + min(d, 0)) for d, n in ((found.rows, height), (found.cols, width))]
-    of = [slice(max(-d, 0), n + min(-d, 0)) for d, n in ((found.rows, height), (found.cols, width))]
+    height, width = result.shape
+    to = tuple(slice(max(d, 0), n + min(d, 0)) for d, n in ((found.rows, height), (found.cols, width)))
+    of = tuple(slice(max(-d, 0), n + min(-d, 0)) for d, n in ((found.rows, height), (found.cols, width)))
     moved, covered = np.zeros_like(result), np.zeros_like(truth)
-    moved[:, to[0], to[1]] = result[:, of[0], of[1]]
-    covered[:, to[0], to[1]] = truth[:, to[0], to[1]]
+    moved[to] = result[of]
+    covered[to] = truth[to]
     return moved, covered
-
-
-def _luma(planes: NDArray[np.float64]) -> NDArray[np.float64]:
-    if len(planes) == 1:
-        return np.asarray(planes[0])
-    return np.asarray(0.299 * planes[0] + 0.587 * planes[1] + 0.114 * planes[2])
-
-
-def _ssim(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    import torch
-
-    x, y = (torch.from_numpy(p / 255.0)[None, None] for p in (a, b))
-    return ssim(x, y)[0]
 
 
 def measure(view: View, crop: int) -> list[Aligned]:

@@ -187,6 +187,11 @@ def ssim(
     return [sum(channels) / len(channels) for channels in frames]
 
 
+def ssim_of_planes(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """SSIM (Gaussian window, L = 255) of two planes ``(H, W)`` on 0..255."""
+    return _plane_similarity(x, [y], "gaussian11", C1, C2)
+
+
 def _check_size(x: Tensor, window: str) -> None:
     side = WINDOWS[window]
     if min(x.shape[-2:]) < side:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SMALLEST_FRAME = 32
 """Below this side length (pixels) DIS has no level of its pyramid to work on."""
+ROWS_OF = 2**16
+"""Pixels of a frame that are compared at a time."""
 Direction = Literal["forward", "backward", "first"]
 
 
@@ -38,11 +40,12 @@ def sampling(flow: Tensor) -> Tensor:
     import torch
 
     height, width = flow.shape[:2]
-    grid = flow.double()
-    grid[..., 0] += torch.arange(width, dtype=torch.float64, device=flow.device)
-    grid[..., 1] += torch.arange(height, dtype=torch.float64, device=flow.device)[:, None]
-    grid *= torch.tensor([2.0 / max(width - 1, 1), 2.0 / max(height - 1, 1)], dtype=grid.dtype, device=grid.device)
-    return grid.sub_(1.0)[None]
+    grid = torch.empty((height, width, 2), dtype=torch.float64, device=flow.device)
+    for axis, side in enumerate((width, height)):
+        step = 2.0 / max(side - 1, 1)
+        own = torch.arange(side, dtype=torch.float64, device=flow.device).mul_(step).sub_(1.0)
+        torch.add(own if axis == 0 else own[:, None], flow[..., axis], alpha=step, out=grid[..., axis])
+    return grid[None]
 
 
 def warp(frame: Tensor, grid: Tensor) -> Tensor:
@@ -72,19 +75,40 @@ def occlusion(forward: Tensor, backward: Tensor, grid: Tensor | None = None) -> 
     """
     import torch
 
-    u, v = forward.double().unbind(-1)
-    bu, bv = warp(backward.permute(2, 0, 1), sampling(forward) if grid is None else grid)
+    height, width = forward.shape[:2]
+    grid = sampling(forward) if grid is None else grid
+    source = backward.permute(2, 0, 1).to(torch.float64, memory_format=torch.contiguous_format)
+    out = torch.empty((height, width), dtype=torch.bool, device=forward.device)
+    for rows in strips(height, width, forward.device.type):
+        # With the row below, for the difference to it; the last row of the frame has none.
+        planes = forward[rows.start : rows.stop + 1].permute(2, 0, 1)
+        _occluded(planes.to(torch.float64, memory_format=torch.contiguous_format), source, grid[:, rows], out[rows])
+    return out
+
+
+def strips(height: int, width: int, device: str) -> list[slice]:
+    """Rows of a frame that are computed at a time: so many on the CPU that all of it stays in the cache."""
+    step = max(1, ROWS_OF // width) if device == "cpu" else height
+    return [slice(begin, min(begin + step, height)) for begin in range(0, height, step)]
+
+
+def _occluded(flow: Tensor, backward: Tensor, grid: Tensor, out: Tensor) -> None:
+    """:func:`occlusion` of some rows, ``flow`` ``(2, rows, W)`` with one row more where there is one."""
+    import torch
+
+    count = len(out)
+    u, v = flow[:, :count]
+    bu, bv = warp(backward, grid)
     ff = torch.addcmul(u * u, v, v)
     limit = torch.addcmul(torch.addcmul(ff, bu, bu), bv, bv).mul_(0.01).add_(0.5)
     off_u, off_v = bu.add_(u), bv.add_(v)
     inconsistent = torch.addcmul(off_u * off_u, off_v, off_v) > limit
     gradient = torch.zeros_like(ff)
-    for part in (u, v):
-        right, down = part[:, 1:] - part[:, :-1], part[1:] - part[:-1]
+    for part in flow:
+        right, down = part[:count, 1:] - part[:count, :-1], part[1:] - part[:-1]
         gradient[:, :-1].addcmul_(right, right)
-        gradient[:-1].addcmul_(down, down)
-    result: Tensor = inconsistent | (gradient > ff.mul_(0.01).add_(0.002))
-    return result
+        gradient[: len(down)].addcmul_(down, down)
+    torch.logical_or(inconsistent, gradient > ff.mul_(0.01).add_(0.002), out=out)
 
 
 def pair_flow(forward: Tensor, backward: Tensor) -> PairFlow:
@@ -167,16 +191,21 @@ def pair_error(frame: Tensor, other: Tensor, flow: PairFlow, *, absolute: bool =
     Args:
         absolute: compute the absolute values too (they are NaN otherwise).
     """
-    difference = warp(on_255(other), flow.grid).sub_(on_255(frame)).mul_(flow.keep)
     count = int(flow.keep.sum()) * len(frame)
     if not count:
         return PairErrors(0.0, 0.0, 0.0)
-    flat = difference.flatten()
-    square = float(flat @ flat) / (255.0**2 * count)
+    source = on_255(other)
+    squares, total = [], []
+    for part in strips(frame.shape[1], frame.shape[2], frame.device.type):
+        difference = warp(source, flow.grid[:, part]).sub_(on_255(frame[:, part])).mul_(flow.keep[part])
+        flat = difference.flatten()
+        squares.append(float(flat @ flat))
+        if absolute:
+            total.append(float(flat.abs_().sum()) / 255.0)
+    square = math.fsum(squares) / (255.0**2 * count)
     if not absolute:
         return PairErrors(square, math.nan, math.nan)
-    total = float(flat.abs_().sum()) / 255.0
-    return PairErrors(square, total / count, total)
+    return PairErrors(square, math.fsum(total) / count, math.fsum(total))
 
 
 def warp_error(video: Tensor, flows: Sequence[PairFlow]) -> list[float]:

@@ -1,0 +1,131 @@
+"""Writes docs/metrics.md and docs/networks.md from what the code says of itself and from measured fixtures.
+
+Run by ``nox -s docs``; the tables of differences need the fixtures beside the project.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+SPEEDS = """\
+| what, one thread of an AMD EPYC, one frame of 1280 x 720 | ours | instead | times |
+| --- | ---: | ---: | ---: |
+| SSIM (double precision, exact to 1e-8) | 48 ms | scikit-image 245 ms | 5.1 |
+| | | piq, float32, 478 ms | 9.9 |
+| | | pytorch-msssim, float32, 352 ms | 7.3 |
+| aligned PSNR and SSIM | 36 ms | the official steps in NumPy 858 ms | 23 |
+| NIQE | 36 ms | pyiqa 610 ms | 17 |
+| BRISQUE | 33 ms | pyiqa 143 ms | 4.3 |
+| warp error of a pair, flow given | 37 ms | the official steps in NumPy 260 ms | 7.1 |
+| PSNR, SSIM, NIQE, BRISQUE and warp error of two frames in one pass | 562 ms | one by one 570 ms | 1.0 |
+"""
+"""Medians of ``nox -s bench`` on the machine named; run it for yours."""
+
+
+def metrics_page(shared: Path | None) -> str:
+    """Definitions from the code, differences from the fixtures."""
+    from leaderboards.export import ARROWS
+    from vbench import metrics
+
+    lines = [
+        "# Metrics",
+        "",
+        "Written by `nox -s docs`. A name may carry options in brackets: `psnr[y,crop=4]`. Each figure has a signature",
+        "(`vbench score` prints it): name, version and options. Quote it with the number.",
+        "",
+        "| name | better | range | definition | source | needs | licence |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    words = {"truth": "ground truth", "degraded": "the input", "mask": "damage mask", "pristine": "the data set"}
+    for name in metrics.names():
+        m = metrics.load(name)
+        unit = f" [{m.unit}]" if m.unit else ""
+        needs = ", ".join(words[need] for need in words if need in m.needs) or "nothing"
+        lines.append(
+            f"| `{name}` | {ARROWS[m.direction]} | {m.values}{unit} | {m.convention} | {m.source} | {needs} | {m.licence} |"
+        )
+    lines += ["", "## Options", ""]
+    for name, entry in metrics.CATALOG.items():
+        if entry.options:
+            options = "; ".join(metrics.shown(key, values) for key, values in entry.options)
+            lines.append(f"- `{name}`: {options}")
+    lines += [
+        "",
+        "`pyiqa:<name>` and `torchmetrics:<name>` are metrics of those libraries, where they are installed.",
+        "",
+        "## Parameter files",
+        "",
+        "`vbench assets list` says what is here, `vbench assets fetch` brings them from their authors, `vbench assets import`",
+        "takes a file from elsewhere. Nothing is downloaded unless asked for. A metric without its file is left out, and said so.",
+        "",
+        "## Speed",
+        "",
+        SPEEDS,
+        "## Worth knowing",
+        "",
+        "- MS-SSIM equals pytorch-msssim and torchmetrics' definition; the table that pyiqa publishes as MATLAB's differs from",
+        "  all of these by up to 0.005, for reasons that its page does not tell.",
+        "- FFmpeg's `psnr` and `ssim` on yuv444p and yuv420p depend on the scaler of a build and are not among ours.",
+        "- Aligned PSNR takes the official registration as it is: on frames with a strong gradient of brightness and a large",
+        "  shift it finds a wrong shift, and so do we.",
+        "- Flat windows: NIQE and BRISQUE of the release are not determined there; ours are (snapped to 0).",
+    ]
+    if shared is not None:
+        from tests.parity.metric_cases import table
+
+        lines += ["", "## Against the official code", "", table(shared)]
+    return "\n".join(lines) + "\n"
+
+
+def networks_page(shared: Path) -> str:
+    """Every network with its fixture: cases, largest difference, tolerance."""
+    import torch
+
+    from vbench.commands_models import find_cases
+    from vbench.models.networks import NETWORKS
+    from vbench.models.recipe import read_manifest
+    from vbench.models.verify import build, manifest_of, read_case, verify
+
+    lines = [
+        "# Networks",
+        "",
+        "Written by `nox -s docs`. Each network is our own code with the official parameter names, and computes what the",
+        "official code computed (weights by recipe, float64). `vbench models verify NAME` repeats it, on these fixtures or on",
+        "any other of the same format.",
+        "",
+        "| network | paper | official code | parameters | cases | outputs | largest relative difference | over |",
+        "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, network in NETWORKS.items():
+        cases = find_cases(name, [shared / "parity"])
+        found = [d for case in cases for d in verify(name, case)]
+        first = read_case(cases[0])
+        document = read_manifest(manifest_of(first))
+        parameters = "none"
+        if "tensors" in document:
+            with torch.device("cpu"):
+                parameters = f"{sum(p.numel() for p in build(name, manifest_of(first), first.meta).parameters()):,}"
+        worst = max(d.relative for d in found)
+        over = sum(not d.within for d in found)
+        lines.append(
+            f"| {network.title} (`{name}`) | {network.paper} | {network.official} | {parameters} | {len(cases)} | "
+            f"{len(found)} | {worst:.1e} | {over} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Write both pages."""
+    shared = HERE.parent.parent / "shared"
+    if not (shared / "parity").is_dir():
+        raise SystemExit("The fixtures beside the project (../shared) are not there; the pages are left as they are.")
+    (HERE / "metrics.md").write_text(metrics_page(shared), "utf-8")
+    (HERE / "networks.md").write_text(networks_page(shared), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

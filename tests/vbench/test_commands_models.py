@@ -1,0 +1,72 @@
+"""``vbench models``: verify, show, list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from vbench.cli import app
+from vbench.errors import InputError
+
+FIXTURES = Path(__file__).resolve().parents[1] / "parity"
+
+
+def invoke(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["models", *arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.output
+
+
+def test_a_network_is_verified_on_all_its_cases() -> None:
+    code, said = invoke("verify", "dncnn", "--fixtures", str(FIXTURES))
+    assert code == 0
+    assert said.count("ok   dncnn case_") == 2
+    assert "allowed 1e-08" in said
+    code, said = invoke("verify", "dncnn", "--fixtures", str(FIXTURES), "--dtype", "float32", "-v")
+    assert code == 0
+    assert "allowed 1e-04" in said
+    assert "denoised_clamped" in said
+
+
+def test_a_case_and_a_manifest_of_ones_own(tmp_path: Path) -> None:
+    """The case is wrong in one output: it is named, and the exit status is 1."""
+    with np.load(FIXTURES / "dncnn" / "case_17.npz") as stored:
+        data = {k: stored[k] for k in stored.files}
+    data["out/residual"] = data["out/residual"] * 1.001
+    np.savez(tmp_path / "mine.npz", **data)
+    manifest = str(FIXTURES / "dncnn" / "manifest.json")
+    code, said = invoke("verify", "dncnn", "--fixture", str(tmp_path / "mine.npz"), "--manifest", manifest)
+    assert code == 1
+    assert "OVER residual: largest relative difference 1.0e-03, allowed 1e-08" in said
+    assert "1 output(s) over their tolerance." in said
+    code, _ = invoke(
+        "verify", "dncnn", "--fixture", str(tmp_path / "mine.npz"), "--manifest", manifest, "--tolerance", "0.01"
+    )
+    assert code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["verify"], "Name a network, or --all"),
+        (["verify", "dncn"], 'no network "dncn" to verify. Did you mean "dncnn"'),
+        (["verify", "dncnn", "--dtype", "float16"], "takes float64 or float32"),
+        (["verify", "dncnn", "--fixtures", "nowhere"], 'no fixture of "dncnn"'),
+        (["verify", "--all", "--fixture", "a.npz"], "name that one"),
+        (["show", "nothing"], 'There is no model "nothing"'),
+    ],
+)
+def test_what_cannot_be_is_said(arguments: list[str], text: str) -> None:
+    with pytest.raises(InputError, match=text):
+        invoke(*arguments)
+
+
+def test_a_model_is_shown() -> None:
+    said = invoke("show", "vnlnet-gray-s25")[1]
+    assert "503,584" in said
+    assert "vbench weights import FILE --model vnlnet-gray-s25" in said
+    assert invoke()[1] == invoke("list")[1]
