@@ -55,7 +55,8 @@ def metrics_page(shared: Path | None) -> str:
             lines.append(f"- `{name}`: {options}")
     lines += [
         "",
-        "`pyiqa:<name>` and `torchmetrics:<name>` are metrics of those libraries, where they are installed.",
+        "`pyiqa:<name>`, `torchmetrics:<name>` and `piq:<name>` (`piq:dists`; `piq:brisque`, which papers on old film report)",
+        "are metrics of those libraries, where they are installed.",
         "",
         "## Parameter files",
         "",

@@ -307,13 +307,14 @@ def print_board(board: Board) -> None:
         f"{len(board.clips)} clips, {board.frames} frames, protocol {board.protocol}. gain: {board.primary.name} over "
         "identity; below 0 the model did harm.",
         style="dim",
+        soft_wrap=False,
     )
     for text in [*board.notes, *([board.reason] if board.reason else [])]:
-        out.print(text, style="dim", markup=False)
+        out.print(text, style="dim", markup=False, soft_wrap=False)
     for row in board.rows:
         holes = sorted({e.hole for e in row.entries.values() if e.hole})
         for hole in holes:
-            out.print(f"hole: {row.model.name}: {hole}", style="dim", markup=False)
+            out.print(f"hole: {row.model.name}: {hole}", style="dim", markup=False, soft_wrap=False)
     out.print()
 
 

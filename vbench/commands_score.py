@@ -189,7 +189,7 @@ def metrics_list_command() -> None:
     out.print(table)
     for text in dict.fromkeys(missing):
         say(text)
-    say("Options and definitions: vbench metrics show NAME. Further: pyiqa:NAME, torchmetrics:NAME.")
+    say("Options and definitions: vbench metrics show NAME. Further: pyiqa:NAME, torchmetrics:NAME, piq:NAME.")
 
 
 def _lacking(name: str) -> str | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vbench.clip import Clip, ClipInfo
@@ -84,8 +87,13 @@ class Pair:
 
     @property
     def rooms(self) -> frozenset[str]:
-        """What there is beside a restored clip: "truth", "degraded", "pristine", and "mask" where damage has a place."""
-        return frozenset({"truth", "degraded", "pristine"} | ({"mask"} if self.facts.mask else set()))
+        """What there is beside a restored clip: "truth", "degraded", "pristine", "mask" where damage has a
+        place, "flow" where it is known exactly."""
+        return frozenset(
+            {"truth", "degraded", "pristine"}
+            | ({"mask"} if self.facts.mask else set())
+            | ({"flow"} if self.facts.flow else set())
+        )
 
     def clip_info(self) -> ClipInfo:
         """What is known of the clip without opening it."""
@@ -113,6 +121,19 @@ class Pair:
     def degraded(self) -> Clip:
         """What a model gets to see."""
         return self._open("lq")
+
+    def flow(self) -> Callable[[int], dict[str, NDArray[Any]]] | None:
+        """Exact optical flow of neighbours of the ground truth, by the first one's index; None where it is not known."""
+        if not self.facts.flow:
+            return None
+        folder = self.folder / "flow" / self.name
+
+        def read(t: int) -> dict[str, NDArray[Any]]:
+            from vbench.builtin.clips import load_flow
+
+            return load_flow(folder / f"{t:08d}.npz")
+
+        return read
 
     def mask(self) -> Clip | None:
         """Where the damage is, 8-bit gray; None where it has no place."""

@@ -170,6 +170,7 @@ def score_pair(workspace: Workspace, pair: Pair, jobs: tuple[ScoreJob, ...], pro
         truth=pair.truth(),
         degraded=pair.degraded() if "degraded" in needs else None,
         mask=pair.mask() if "mask" in needs else None,
+        flow=pair.flow() if "flow" in needs else None,
         pristine=pristine,
     )
     found = measure_clips(scene, clips, wanted, expected=hashes, impossible=impossible, done=advance)
@@ -303,7 +304,11 @@ def run(
 
     run_tasks(score_tasks, workers=workers, progress=lambda n: say("measuring", n, None), done=scored)
     expected = len(pairs) * len(ready) * len(plan.metrics)
-    result.kept = expected - sum(len(m) for m in missing_cells.values())
+    standing = _standing(plan, pairs)
+    for (metric, reason), where in standing.items():
+        result.unmeasured.setdefault(metric, {})[reason] = len(where)
+    told = sum(len(where) for where in standing.values()) * len(ready)
+    result.kept = max(0, expected - sum(len(m) for m in missing_cells.values()) - told)
     _write_summary(plan, command, started, ready, skipped, failed)
     return result
 
@@ -325,6 +330,19 @@ def _missing_metrics(plan: RunPlan, pair: Pair, model: Ready, fresh: set[tuple[s
             # What failed is tried again, unless the reason still stands: frames too small, a file that is missing.
             out.append(metric)
     return tuple(out)
+
+
+def _standing(plan: RunPlan, pairs: Sequence[Pair]) -> dict[tuple[str, str], list[Pair]]:
+    """Metrics that cannot be measured on clips as they are, with the reason: known without opening them."""
+    from vbench.score import reason_against
+
+    out: dict[tuple[str, str], list[Pair]] = {}
+    for pair in pairs:
+        for metric in plan.metrics:
+            reason = reason_against(metric, pair.clip_info(), pair.rooms)
+            if reason is not None:
+                out.setdefault((metric, reason), []).append(pair)
+    return out
 
 
 def _note(unmeasured: dict[str, dict[str, int]], metric: str, reason: str) -> None:

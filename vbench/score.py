@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from vbench import metrics as metric_catalog
 from vbench.clip import Clip, ClipInfo
 from vbench.errors import InputError, RunError
-from vbench.metrics.spec import Chunk, Figures, Metric, View, figures_of
+from vbench.metrics.spec import Chunk, Figures, FlowOf, Metric, View, figures_of
 from vbench.sources import open_clip
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class Scene:
     mask: Clip | None = None
     pristine: Any = None
     """Statistics of the data set's ground truth, for ``niqe_gt``."""
+    flow: FlowOf | None = None
+    """The ground truth's exact flow, where it was rendered."""
 
     def has(self, need: str) -> bool:
         """Whether there is what a metric asks for."""
@@ -43,6 +45,7 @@ _LACKING = {
     "degraded": "it needs the degraded clip that the model was given, and there is none",
     "mask": "there is no damage mask: this damage has no place, or was not synthesised here",
     "pristine": "it needs statistics of the ground truth, and there are none",
+    "flow": "it needs the exact optical flow, which is known of embedded clips only",
 }
 
 
@@ -126,7 +129,10 @@ def measure_clips(
                     session = sessions.get((name, m))
                     skip = fresh if session is not None else fresh - min(fresh, metric.overlap)
                     view = View(
-                        candidate.tail(skip), **{k: c.tail(skip) for k, c in known.items()}, pristine=scene.pristine
+                        candidate.tail(skip),
+                        **{k: c.tail(skip) for k, c in known.items()},
+                        pristine=scene.pristine,
+                        flow=scene.flow,
                     )
                     if session is not None:
                         session.feed(view)
@@ -278,7 +284,7 @@ def score(
         if other is not None:
             check_match(clip, other, key, channels=key != "mask")
     metrics = metric_catalog.load_all(names)
-    scene = Scene(**opened)
+    scene = Scene(opened["truth"], opened["degraded"], opened["mask"])
     reasons: dict[str, str] = {}
     if scene.truth is not None and any("pristine" in m.needs for m in metrics):
         try:

@@ -1,4 +1,4 @@
-"""Metrics of other libraries as columns: ``pyiqa:<name>`` and ``torchmetrics:<name>``. Imported when asked for."""
+"""Metrics of other libraries as columns: ``pyiqa:<name>``, ``torchmetrics:<name>``, ``piq:<name>``. Imported when asked for."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LIBRARIES = {
     "pyiqa": ("pyiqa", "PolyForm Noncommercial 1.0.0 with parts under S-Lab License 1.0"),
     "torchmetrics": ("torchmetrics", "Apache-2.0"),
+    "piq": ("piq", "Apache-2.0"),
 }
 TORCHMETRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "psnr": ("peak_signal_noise_ratio", "higher", {"data_range": 1.0}),
@@ -48,7 +49,83 @@ def load(library: str, name: str) -> Metric:
         )
     from importlib.metadata import version
 
-    return (_pyiqa if library == "pyiqa" else _torchmetrics)(name, licence, version(package))
+    return {"pyiqa": _pyiqa, "torchmetrics": _torchmetrics, "piq": _piq}[library](name, licence, version(package))
+
+
+PIQ: dict[str, tuple[str, str, bool, dict[str, Any]]] = {
+    "ssim": ("ssim", "higher", True, {"downsample": False}),
+    "ms_ssim": ("multi_scale_ssim", "higher", True, {}),
+    "vif_p": ("vif_p", "higher", True, {}),
+    "fsim": ("fsim", "higher", True, {}),
+    "gmsd": ("gmsd", "lower", True, {}),
+    "mdsi": ("mdsi", "lower", True, {}),
+    "vsi": ("vsi", "higher", True, {}),
+    "haarpsi": ("haarpsi", "higher", True, {}),
+    "srsim": ("srsim", "higher", True, {}),
+    "dists": ("DISTS", "lower", True, {}),
+    "brisque": ("brisque", "lower", False, {}),
+}
+"""Functions of piq, and DISTS, a class: name, direction, whether it compares, arguments. "brisque" is what RTN reports."""
+
+
+def _piq(name: str, licence: str, release: str) -> Metric:
+    if name not in PIQ:
+        raise InputError(f'piq has no metric "{name}" here. {nearest(name, PIQ)}')
+    function, direction, compares, arguments = PIQ[name]
+
+    def check(info: ClipInfo) -> None:
+        if name in ("dists", "brisque"):
+            _piq_function(name)
+
+    return Metric(
+        name=f"piq:{name}",
+        version=1,
+        unit="",
+        direction="higher" if direction == "higher" else "lower",
+        convention=f"piq's {function} of single frames, RGB in [0, 1], float32",
+        source=f"piq {release}",
+        options={"package": f"piq {release}", **arguments},
+        measure=partial(_measure_piq, name),
+        needs=frozenset({"truth"} if compares else set()),
+        check=check,
+        values="as piq has it",
+        licence=licence,
+    )
+
+
+@lru_cache(maxsize=8)
+def _piq_function(name: str) -> Any:
+    """The function; of those with weights, tried once."""
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import piq
+
+        function, _, _, arguments = PIQ[name]
+        try:
+            if function == "DISTS":
+                return piq.DISTS()
+            if name == "brisque":
+                piq.brisque(torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
+            return partial(getattr(piq, function), **arguments)
+        except Exception as error:  # whatever its loaders raise: no network, no file
+            raise MissingAsset(
+                f"piq:{name} cannot be made here ({type(error).__name__}). It fetches its weights itself when there is "
+                "a network; run it once there, or set TORCH_HOME to a folder that holds them."
+            ) from error
+
+
+def _measure_piq(name: str, view: View) -> list[float]:
+    import torch
+
+    function = _piq_function(name)
+    frames = _floats(view.restored.frames).expand(-1, 3, -1, -1)
+    with torch.inference_mode():
+        if not PIQ[name][2]:
+            return [float(function(a[None])) for a in frames]
+        truth = _floats(view.reference().frames).expand(-1, 3, -1, -1)
+        return [float(function(a[None], b[None])) for a, b in zip(frames, truth, strict=True)]
 
 
 def _torchmetrics(name: str, licence: str, release: str) -> Metric:

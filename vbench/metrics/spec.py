@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from vbench.clip import ClipInfo
 
 Kept = TypeVar("Kept")
-Need = Literal["truth", "degraded", "mask", "pristine"]
+Need = Literal["truth", "degraded", "mask", "pristine", "flow"]
+FlowOf = Callable[[int], Mapping[str, Any]]
+"""Exact flow of the pair of frames t and t + 1: ``forward`` and ``backward`` ``(H, W, 2)`` in pixels, ``occluded_*``
+``(H, W)`` bool, as NumPy arrays."""
 
 
 class Chunk:
@@ -64,6 +67,8 @@ class View:
     """Where damage was put: ``(T, 1, H, W)``, from 0 (none) to 1 or 255."""
     pristine: Any = None
     """Statistics of the ground truth of the whole data set (`vbench.metrics.niqe.Pristine`)."""
+    flow: FlowOf | None = None
+    """The ground truth's exact flow, where it was rendered."""
 
     def reference(self) -> Chunk:
         """The ground truth.

@@ -171,6 +171,26 @@ def dis_flows(frames: Tensor | Chunk, direction: Direction = "forward") -> list[
     return [pair_flow(there, back) for there, back in dis(frame_pairs(scene, direction))]
 
 
+def exact_flows(view: View, scene: Chunk, direction: Direction) -> list[PairFlow]:
+    """The flow that a rendered clip is known to have; what is hidden in the other frame does not count either.
+
+    Raises:
+        InputError: it is not known.
+    """
+    import torch
+
+    if view.flow is None or direction == "first":
+        raise InputError("The exact optical flow is known of neighbouring frames of embedded clips only.")
+    out = []
+    there, back = ("forward", "backward") if direction == "forward" else ("backward", "forward")
+    for t in range(scene.start, scene.start + len(scene) - 1):
+        known = view.flow(t)
+        pair = pair_flow(*(torch.from_numpy(known[name]).to(scene.frames.device) for name in (there, back)))
+        hidden = torch.from_numpy(known[f"occluded_{there}"]).to(scene.frames.device)
+        out.append(pair._replace(keep=pair.keep & ~hidden))
+    return out
+
+
 # --- errors ---------------------------------------------------------------------------------------
 
 
@@ -239,6 +259,8 @@ def _scene(view: View, source: str) -> Chunk:
 def flows_of(view: View, flow: str, source: str, direction: Direction) -> list[PairFlow]:
     """The flows of a chunk, estimated once for all models."""
     scene = _scene(view, source)
+    if flow == "exact":
+        return scene.once(("flow", flow, direction), lambda: exact_flows(view, scene, direction))
     return scene.once(("flow", flow, direction), lambda: dis_flows(scene, direction))
 
 
@@ -285,8 +307,8 @@ def total(figures: Figures) -> float:
     return math.fsum(figures.values)
 
 
-_FLOWS = {"dis": "OpenCV DIS (medium)"}
-_ESTIMATOR = {"dis": "dis-medium"}
+_FLOWS = {"dis": "OpenCV DIS (medium)", "exact": "the renderer, exactly,"}
+_ESTIMATOR = {"dis": "dis-medium", "exact": "exact"}
 _FROM = {"truth": "the ground truth", "input": "the degraded clip"}
 _OF = {
     "forward": "frame t+1 pulled to t",
@@ -302,7 +324,7 @@ def make(form: str = "short", flow: str = "dis", source: str = "truth", directio
     Args:
         form: "short" (neighbours), "long" (against the first frame), "l_st" (the sum that the notes on RTN
             quote) or "ratio" (to the ground truth's own).
-        flow: estimator: "dis".
+        flow: "dis", or "exact" (of embedded clips).
         source: the clip that motion is estimated on, "truth" or "input".
         direction: "forward" or "backward"; by default as the form's source has it.
         kind: "square" or "absolute".
@@ -329,10 +351,10 @@ def make(form: str = "short", flow: str = "dis", source: str = "truth", directio
             "l_st": "short-term loss as quoted in notes on RTN (Wan et al., CVPR 2022)",
             "ratio": "ours, of the warping error of Lai et al., ECCV 2018",
         }[form]
-        + "; flow estimator DIS (Kroeger et al., ECCV 2016)",
+        + ("; flow estimator DIS (Kroeger et al., ECCV 2016)" if flow == "dis" else "; flow as it was rendered"),
         options={"flow": _ESTIMATOR[flow], "flow_from": _FROM[source], "pairs": way, "error": kind},
         overlap=1,
-        needs=frozenset({"truth"} if source == "truth" else {"degraded"}),
+        needs=frozenset({"truth", "flow"} if flow == "exact" else {"truth"} if source == "truth" else {"degraded"}),
         measure=partial(_with_truth, flow) if form == "ratio" else partial(_measure, flow, source, way, kind),
         combine={"l_st": total, "ratio": ratio}.get(form, mean),
         check=at_least(SMALLEST_FRAME, "Warp error"),
