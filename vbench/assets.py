@@ -91,6 +91,16 @@ ASSETS: dict[str, Asset] = {
             url="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
             licence="BSD-3-Clause",
         ),
+        Asset(
+            name="raft",
+            file="raft-sintel.pth",
+            what="RAFT trained for Sintel",
+            metrics=("warp_error[raft]",),
+            sha256=(),
+            source="raft-sintel.pth in the models.zip that the GitHub repository princeton-vl/RAFT links to",
+            url=None,
+            licence="BSD-3-Clause",
+        ),
     )
 }
 

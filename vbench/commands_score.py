@@ -194,14 +194,14 @@ def metrics_list_command() -> None:
 
 def _lacking(name: str) -> str | None:
     """Why a metric cannot be measured on this machine, whatever the clip."""
-    from vbench import assets
+    from vbench import metrics as metric_catalog
+    from vbench.clip import ClipInfo
 
-    for found in assets.ASSETS.values():
-        if name in found.metrics:
-            try:
-                assets.need(found.name)
-            except InputError as error:
-                return str(error)
+    large = ClipInfo("a clip", 100, 1080, 1920, 3, 24.0, 8, "", "")
+    try:
+        metric_catalog.load(name).check(large)
+    except InputError as error:
+        return str(error)
     return None
 
 
@@ -221,7 +221,7 @@ def metrics_show_command(name: str) -> None:
     entry = metric_catalog.CATALOG.get(base)
     if entry is not None and entry.options:
         say("  options     " + "; ".join(metric_catalog.shown(key, values) for key, values in entry.options))
-    say(f"  runs here   {_lacking(base) or 'yes'}")
+    say(f"  runs here   {_lacking(metric.name) or 'yes'}")
 
 
 # --- assets --------------------------------------------------------------------------------------

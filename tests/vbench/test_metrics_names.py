@@ -163,3 +163,23 @@ def test_exact_flow_is_that_of_the_renderer(tmp_path: Path) -> None:
     assert exact != estimated
     with pytest.raises(InputError, match="is known of embedded clips only"):
         measure_clips(Scene(truth=clip), {"a": clip}, {"a": names})
+
+
+def test_raft_estimates_the_flow_where_its_weights_are(tmp_path: Path) -> None:
+    """With numbers by recipe, which are no good flow: what is measured is that it is RAFT's."""
+    from vbench import assets
+    from vbench.flow.raft.net import RAFT
+    from vbench.models.recipe import read_manifest, state_dict
+
+    metric = metrics.load("warp_error[raft]")
+    frames = torch.randint(0, 256, (3, 3, 128, 130), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(MissingAsset, match="vbench assets import raft FILE"):
+        figures_of(metric, View(Chunk(frames), Chunk(frames)))
+    network = RAFT()
+    manifest = Path(__file__).resolve().parents[1] / "parity" / "raft" / "manifest.json"
+    torch.save(network.state_dict() | state_dict(read_manifest(manifest)), tmp_path / "raft.pth")
+    assets.import_file("raft", tmp_path / "raft.pth")
+    found = figures_of(metric, View(Chunk(frames), Chunk(frames)))
+    assert len(found.values) == 2
+    assert found.values != figures_of(metrics.load("warp_error"), View(Chunk(frames), Chunk(frames))).values
+    assert metric.options["flow"] == "raft-sintel"

@@ -31,7 +31,7 @@ class Entry:
 
 
 _COLOURS = ("rgb", "y", "luma", "pil-l", "tecogan")
-_FLOW = ("flow", ("dis", "exact"))
+_FLOW = ("flow", ("dis", "raft", "exact"))
 _SOURCE = ("source", ("truth", "input"))
 
 CATALOG: dict[str, Entry] = {
@@ -74,7 +74,7 @@ CATALOG: dict[str, Entry] = {
     "warp_error_long": Entry(
         "vbench.metrics.warp_error:make",
         "drift along motion, against the first frame",
-        (_SOURCE, ("kind", ("square", "absolute"))),
+        (("flow", ("dis", "raft")), _SOURCE, ("kind", ("square", "absolute"))),
         ("long",),
     ),
     "warp_error_ratio": Entry(

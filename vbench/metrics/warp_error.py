@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from vbench import assets
 from vbench.errors import InputError
 from vbench.metrics.spec import Chunk, Figures, Metric, View, at_least, mean, on_255
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
+
+    from vbench.clip import ClipInfo
+
 
 SMALLEST_FRAME = 32
 """Below this side length (pixels) DIS has no level of its pyramid to work on."""
@@ -171,6 +175,18 @@ def dis_flows(frames: Tensor | Chunk, direction: Direction = "forward") -> list[
     return [pair_flow(there, back) for there, back in dis(frame_pairs(scene, direction))]
 
 
+def raft_flows(scene: Chunk, direction: Direction) -> list[PairFlow]:
+    """Flow of each pair of a scene by RAFT, 24 iterations, with the pixels that count."""
+    from vbench.flow.raft.estimator import estimate, load
+
+    network = load(assets.need("raft"), str(scene.frames.device))
+    out = []
+    for pair in frame_pairs(scene, direction):
+        a, b = (on_255(frame)[None].float().expand(-1, 3, -1, -1) for frame in pair)
+        out.append(pair_flow(estimate(network, a, b)[0], estimate(network, b, a)[0]))
+    return out
+
+
 def exact_flows(view: View, scene: Chunk, direction: Direction) -> list[PairFlow]:
     """The flow that a rendered clip is known to have; what is hidden in the other frame does not count either.
 
@@ -261,6 +277,8 @@ def flows_of(view: View, flow: str, source: str, direction: Direction) -> list[P
     scene = _scene(view, source)
     if flow == "exact":
         return scene.once(("flow", flow, direction), lambda: exact_flows(view, scene, direction))
+    if flow == "raft":
+        return scene.once(("flow", flow, direction), lambda: raft_flows(scene, direction))
     return scene.once(("flow", flow, direction), lambda: dis_flows(scene, direction))
 
 
@@ -307,8 +325,17 @@ def total(figures: Figures) -> float:
     return math.fsum(figures.values)
 
 
-_FLOWS = {"dis": "OpenCV DIS (medium)", "exact": "the renderer, exactly,"}
-_ESTIMATOR = {"dis": "dis-medium", "exact": "exact"}
+_FLOWS = {
+    "dis": "OpenCV DIS (medium)",
+    "raft": "RAFT (Sintel weights, 24 iterations)",
+    "exact": "the renderer, exactly,",
+}
+_ESTIMATOR = {"dis": "dis-medium", "raft": "raft-sintel", "exact": "exact"}
+_BY = {
+    "dis": "flow estimator DIS (Kroeger et al., ECCV 2016)",
+    "raft": "flow estimator RAFT (Teed and Deng, ECCV 2020)",
+    "exact": "flow as it was rendered",
+}
 _FROM = {"truth": "the ground truth", "input": "the degraded clip"}
 _OF = {
     "forward": "frame t+1 pulled to t",
@@ -318,13 +345,18 @@ _OF = {
 _KIND = {"square": "mean square", "absolute": "mean absolute value", "sum": "sum of absolute values"}
 
 
+def _raft_check(info: ClipInfo) -> None:
+    at_least(121, "Warp error by RAFT")(info)
+    assets.need("raft")
+
+
 def make(form: str = "short", flow: str = "dis", source: str = "truth", direction: str = "", kind: str = "") -> Metric:
     """Warping error under one convention.
 
     Args:
         form: "short" (neighbours), "long" (against the first frame), "l_st" (the sum that the notes on RTN
             quote) or "ratio" (to the ground truth's own).
-        flow: "dis", or "exact" (of embedded clips).
+        flow: "dis", "raft", or "exact" (of embedded clips).
         source: the clip that motion is estimated on, "truth" or "input".
         direction: "forward" or "backward"; by default as the form's source has it.
         kind: "square" or "absolute".
@@ -351,13 +383,13 @@ def make(form: str = "short", flow: str = "dis", source: str = "truth", directio
             "l_st": "short-term loss as quoted in notes on RTN (Wan et al., CVPR 2022)",
             "ratio": "ours, of the warping error of Lai et al., ECCV 2018",
         }[form]
-        + ("; flow estimator DIS (Kroeger et al., ECCV 2016)" if flow == "dis" else "; flow as it was rendered"),
+        + f"; {_BY[flow]}",
         options={"flow": _ESTIMATOR[flow], "flow_from": _FROM[source], "pairs": way, "error": kind},
         overlap=1,
         needs=frozenset({"truth", "flow"} if flow == "exact" else {"truth"} if source == "truth" else {"degraded"}),
         measure=partial(_with_truth, flow) if form == "ratio" else partial(_measure, flow, source, way, kind),
         combine={"l_st": total, "ratio": ratio}.get(form, mean),
-        check=at_least(SMALLEST_FRAME, "Warp error"),
+        check=_raft_check if flow == "raft" else at_least(SMALLEST_FRAME, "Warp error"),
         values="1 to infinity" if form == "ratio" else "0 to infinity" if form == "l_st" else "0 to 1",
     )
 

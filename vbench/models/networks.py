@@ -57,6 +57,13 @@ _ALL = (
         "axeldavy/vnlnet (GPL-3.0)",
         "vbench.models.vnlnet.search_parity",
     ),
+    NetworkSpec(
+        "raft",
+        "RAFT",
+        "Teed and Deng, ECCV 2020",
+        "princeton-vl/RAFT (BSD-3-Clause)",
+        "vbench.flow.raft.parity",
+    ),
 )
 
 NETWORKS: dict[str, NetworkSpec] = {network.name: network for network in _ALL}
