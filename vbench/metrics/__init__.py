@@ -61,7 +61,9 @@ CATALOG: dict[str, Entry] = {
     "vmaf": Entry("vbench.metrics.vmaf:make", "video quality as viewers judged it", (), ("vmaf",)),
     "vmaf_neg": Entry("vbench.metrics.vmaf:make", "VMAF that does not reward enhancement", (), ("vmaf_neg",)),
     "niqe": Entry(
-        "vbench.metrics.niqe:make", "distance from pristine photographs' statistics", (("form", ("live", "basicsr-y")),)
+        "vbench.metrics.niqe:make",
+        "distance from pristine photographs' statistics",
+        (("form", ("live", "basicsr-y", "skvideo")),),
     ),
     "brisque": Entry("vbench.metrics.brisque:METRIC", "damage as viewers judged it, from statistics"),
     "niqe_gt": Entry("vbench.metrics.niqe_gt:METRIC", "distance from the ground truth's own statistics"),

