@@ -22,6 +22,9 @@ CATALOG: dict[str, str] = {
     **{f"fastdvdnet-s{sigma}": f"vbench.models.fastdvdnet:S{sigma}" for sigma in (15, 25, 50)},
     **{f"fastdvdnet-clipped-s{sigma}": f"vbench.models.fastdvdnet:CLIPPED_S{sigma}" for sigma in (15, 25, 50)},
     **{f"vnlnet-gray-s{sigma}": f"vbench.models.vnlnet:GRAY_{sigma}" for sigma in (15, 25, 40, 50)},
+    "pvdnet-dvd": "vbench.models.pvdnet:DVD",
+    "pvdnet-gopro": "vbench.models.pvdnet:GOPRO",
+    "pvdnet-large-gopro": "vbench.models.pvdnet:LARGE_GOPRO",
 }
 
 

@@ -64,6 +64,63 @@ _ALL = (
         "princeton-vl/RAFT (BSD-3-Clause)",
         "vbench.flow.raft.parity",
     ),
+    NetworkSpec(
+        "bimnet",
+        "BIMNet",
+        "Son et al., TOG 2021",
+        "codeslake/PVDNet (AGPL-3.0)",
+        "vbench.flow.bimnet.parity",
+    ),
+    NetworkSpec(
+        "pixel_volume",
+        "pixel volume of PVDNet",
+        "Son et al., TOG 2021",
+        "codeslake/PVDNet (AGPL-3.0)",
+        "vbench.models.pvdnet.pixel_volume_parity",
+    ),
+    NetworkSpec(
+        "pvdnet", "PVDNet", "Son et al., TOG 2021", "codeslake/PVDNet (AGPL-3.0)", "vbench.models.pvdnet.parity"
+    ),
+    NetworkSpec(
+        "pvdnet_large",
+        "PVDNet, large",
+        "Son et al., TOG 2021",
+        "codeslake/PVDNet (AGPL-3.0)",
+        "vbench.models.pvdnet.parity",
+    ),
+    NetworkSpec(
+        "pwcnet",
+        "PWC-Net",
+        "Sun et al., CVPR 2018",
+        "csbhr/CDVD-TSP (MIT)",
+        "vbench.flow.pwcnet.parity",
+    ),
+    NetworkSpec(
+        "recons_video",
+        "reconstruction network of CDVD-TSP",
+        "Pan et al., CVPR 2020",
+        "csbhr/CDVD-TSP (MIT)",
+        "vbench.models.cdvd_tsp.recons_parity",
+    ),
+    NetworkSpec(
+        "cdvd_tsp", "CDVD-TSP", "Pan et al., CVPR 2020", "csbhr/CDVD-TSP (MIT)", "vbench.models.cdvd_tsp.parity"
+    ),
+    NetworkSpec(
+        "rtn",
+        "RTN",
+        "Wan et al., CVPR 2022",
+        "raywzy/Bringing-Old-Films-Back-to-Life",
+        "vbench.models.rtn.parity",
+    ),
+    NetworkSpec("edvr", "EDVR", "Wang et al., CVPRW 2019", "XPixelGroup/BasicSR (Apache-2.0)", "vbench.models.edvr.parity"),
+    NetworkSpec(
+        "votes_bin",
+        "degradation feature map of VOTES",
+        "VOTES",
+        "VOTES",
+        "vbench.models.votes.bin_parity",
+    ),
+    NetworkSpec("votes", "VOTES", "VOTES", "VOTES", "vbench.models.votes.parity"),
 )
 
 NETWORKS: dict[str, NetworkSpec] = {network.name: network for network in _ALL}

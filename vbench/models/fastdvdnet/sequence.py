@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from vbench.errors import RunError
+from vbench.models.cascade import Cascade
 from vbench.models.fastdvdnet.net import FRAMES, MULTIPLE, FastDVDnet
 from vbench.restore import reflect
 
@@ -55,50 +54,24 @@ def pad(frames: Tensor) -> Tensor:
     return functional.pad(frames, (0, right, 0, bottom), mode="reflect") if bottom or right else frames
 
 
-class Sequence:
-    """The frames of one clip, in the order of time, to the network's outputs on the padded size, not clamped.
+class Sequence(Cascade[Tensor, Tensor]):
+    """The frames of one clip, padded ``(1, 3, H, W)``, in the order of time, to the network's outputs on the padded
+    size, not clamped.
 
-    What stage 1 makes of a frame and its neighbours serves three windows and is computed once: two denoising blocks
-    for each frame in place of four. At the ends, where the reflection turns the neighbours around, it is computed as
-    the windows there ask for it. Five frames are held, and three of stage 1.
+    Two denoising blocks are run for each frame in place of four: see :class:`Cascade`.
     """
 
     def __init__(self, network: FastDVDnet, noise_map: Tensor, count: int) -> None:
         """``noise_map``: ``(1, 1, H, W)`` on the padded size; ``count``: frames of the clip."""
-        self._network = network
-        self._map = noise_map
-        self._windows = windows(count)
-        self._frames: dict[int, Tensor] = {}
-        self._inner: dict[tuple[int, ...], Tensor] = {}
-        self._done = 0
 
-    def feed(self, frame: Tensor) -> Iterator[Tensor]:
-        """The next frame, padded ``(1, 3, H, W)``; gives every output whose window is now complete."""
-        newest = max(self._frames, default=-1) + 1
-        self._frames[newest] = frame
-        while self._done < len(self._windows) and max(self._windows[self._done]) <= newest:
-            yield self._one(self._windows[self._done])
-            self._done += 1
-            self._forget()
+        def inner(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+            found: Tensor = network.temp1(a, b, c, noise_map)
+            return found
 
-    def _one(self, window: tuple[int, ...]) -> Tensor:
-        triples = (window[:3], window[1:4], window[2:])
-        for a, b, c in triples:
-            if (a, b, c) not in self._inner:
-                three = (self._frames[i] for i in (a, b, c))
-                self._inner[a, b, c] = self._network.temp1(*three, self._map)
-        first, second, third = (self._inner[triple] for triple in triples)
-        return self._network.second((first, second, third), self._map)
+        def outer(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+            return network.second((a, b, c), noise_map)
 
-    def _forget(self) -> None:
-        # No frame is in the windows of frames further away than two, reflected or not.
-        coming = self._windows[self._done : self._done + FRAMES]
-        wanted = {i for window in coming for i in window}
-        for i in [i for i in self._frames if i not in wanted and i != max(self._frames)]:
-            del self._frames[i]
-        triples = {window[i : i + 3] for window in coming for i in range(3)}
-        for triple in [triple for triple in self._inner if triple not in triples]:
-            del self._inner[triple]
+        super().__init__(windows(count), inner, outer)
 
 
 def restore_all(network: FastDVDnet, noisy: Tensor, noise: float) -> tuple[Tensor, Tensor]:

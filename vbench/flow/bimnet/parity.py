@@ -1,0 +1,78 @@
+"""How the cases of BIMNet's parity fixture go through the network: a pair, whole frames, or one operation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from vbench.errors import InputError
+from vbench.flow.bimnet.net import REACH, BIMNet, crop, whole_flow
+from vbench.flow.ops import correlation, warp
+
+FEATURES_KEPT = (2, 4, 8, 16, 128, 192)
+"""Channels that are stored of each level of the feature pyramid."""
+
+
+def build(manifest: dict[str, Any], meta: dict[str, Any]) -> BIMNet:
+    """The network; it has no options."""
+    return BIMNet()
+
+
+def outputs(network: BIMNet, inputs: dict[str, NDArray[Any]], meta: dict[str, Any]) -> dict[str, Tensor]:
+    """By what the case gives: ``tensorFirst`` and ``tensorSecond`` (all stages), ``current`` and ``previous`` (frames
+    of any size), ``input`` and ``flow`` (warp), ``first`` and ``second`` (correlation).
+
+    Raises:
+        InputError: it gives something else.
+    """
+    weight = next(network.parameters())
+    given = {name: _tensor(value, weight) for name, value in inputs.items()}
+    match sorted(given):
+        case ["tensorFirst", "tensorSecond"]:
+            return _stages(network, given["tensorFirst"], given["tensorSecond"])
+        case ["current", "previous"]:
+            current, previous = given["current"], given["previous"]
+            low = network(crop(current), crop(previous))
+            return {"flow_low": low, "flow": whole_flow(low, *current.shape[2:])}
+        case ["flow", "input"]:
+            return {"warped": warp(given["input"], given["flow"])}
+        case ["first", "second"]:
+            return {f"stride{s}": correlation(given["first"], given["second"], REACH, s) for s in (1, 2)}
+        case names:
+            raise InputError(f"The case gives {', '.join(names)}; no case of BIMNet is known that does.")
+
+
+def _tensor(values: NDArray[Any], like: Tensor) -> Tensor:
+    """Frames of 8 bits in [0, 1]; other values as they are."""
+    tensor = torch.from_numpy(values).to(like)
+    return tensor / 255 if values.dtype == np.uint8 else tensor
+
+
+def _stages(network: BIMNet, first: Tensor, second: Tensor) -> dict[str, Tensor]:
+    seen: dict[str, Tensor] = {}
+    parts = {
+        "matching": network.moduleMatching,
+        "subpixel": network.moduleSubpixel,
+        "regularization": network.moduleRegularization,
+        "correlation": [stage.get_submodule("correlation") for stage in network.moduleMatching],
+    }
+    hooks = [_watch(stage, f"level{i + 2}_{name}", seen) for name, part in parts.items() for i, stage in enumerate(part)]
+    seen["flow"] = network(first, second)
+    for hook in hooks:
+        hook.remove()
+    for level in (2, 3):
+        seen[f"level{level}_correlation"] = seen[f"level{level}_correlation"][:, ::6]
+    features = network.pyramid(first).features
+    kept = zip(features, FEATURES_KEPT, strict=True)
+    return seen | {f"first_features_level{i}": level[:, :n] for i, (level, n) in enumerate(kept, 1)}
+
+
+def _watch(stage: nn.Module, name: str, seen: dict[str, Tensor]) -> torch.utils.hooks.RemovableHandle:
+    def keep(module: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
+        seen[name] = out
+
+    return stage.register_forward_hook(keep)

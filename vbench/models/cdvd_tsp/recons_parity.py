@@ -1,0 +1,42 @@
+"""How the case of the reconstruction network's parity fixture goes through it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from vbench.models.cdvd_tsp.recons import ReconsVideo
+
+
+def build(manifest: dict[str, Any], meta: dict[str, Any]) -> ReconsVideo:
+    """The network with the fixture's numbers of frames, channels and blocks."""
+    given = (meta.get("options") or manifest.get("options") or {}).get("arguments", {})
+    return ReconsVideo(**{name: int(value) for name, value in given.items() if name != "feat_in"})
+
+
+def outputs(network: ReconsVideo, inputs: dict[str, NDArray[Any]], meta: dict[str, Any]) -> dict[str, Tensor]:
+    """The restored frame, and the first channels of each part's output.
+
+    Args:
+        inputs: ``frames``, uint8 ``(B, 3, H, W, 3)``; ``prior``, ``(B, 1, H, W)``.
+    """
+    weight = next(network.parameters())
+    frames = torch.from_numpy(inputs["frames"]).to(weight).permute(0, 1, 4, 2, 3).flatten(1, 2) / 255
+    seen: dict[str, Tensor] = {}
+    hooks = [_watch(part, name, seen) for name, part in network.named_children()]
+    seen["output"] = network(torch.cat([frames, torch.from_numpy(inputs["prior"]).to(weight)], dim=1))
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
+def _watch(part: nn.Module, name: str, seen: dict[str, Tensor]) -> torch.utils.hooks.RemovableHandle:
+    """Keep what a part gives: its first 4, 8, 16 and 32 channels."""
+
+    def keep(module: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
+        seen.update({f"{name}_ch0to{n - 1}": out[:, :n] for n in (4, 8, 16, 32) if n <= out.shape[1]})
+
+    return part.register_forward_hook(keep)

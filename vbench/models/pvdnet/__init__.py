@@ -1,0 +1,52 @@
+"""PVDNet (Son et al., TOG 2021): recurrent deblurring with a flow that blur does not change, and pixel volumes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vbench.models.spec import ModelSpec, WeightsSpec
+
+if TYPE_CHECKING:
+    import torch
+
+    from vbench.restore import Restorer
+
+
+def _spec(data: str, file: str, large: bool = False) -> ModelSpec:
+    name = f"pvdnet-{'large-' if large else ''}{data.lower()}"
+
+    def load(device: torch.device, weights: Path | None) -> Restorer:
+        from vbench.models.pvdnet.restorer import load_restorer
+
+        return load_restorer(device, weights, large, SPECS[name])
+
+    return ModelSpec(
+        name=name,
+        version=1,
+        title=f"PVDNet{', large,' if large else ''} trained on {data}",
+        task="deblurring",
+        source='Son et al., "Recurrent Video Deblurring" (TOG 2021); conventions of codeslake/PVDNet',
+        licence="network: Apache-2.0 (ours); weights: AGPL-3.0",
+        load=load,
+        settings={
+            "state": "the previous restored frame, neither clamped nor rounded; the blurred frame at the start",
+            "ends": "the end frame is its own neighbour",
+            "size": "last row and column repeated up to multiples of 4, at least 64 (officially cropped)",
+            "gray": "shown in three equal channels, their mean given",
+        },
+        weights=WeightsSpec(
+            file=f"{name}.pth",
+            sha256=None,
+            published=f"{file} from the folder that the README of the GitHub repository codeslake/PVDNet links",
+            licence="AGPL-3.0",
+        ),
+        network=f"vbench.models.pvdnet.net:build{'_large' if large else ''}",
+        parameters=23_361_780 if large else 10_514_548,
+    )
+
+
+DVD = _spec("DVD", "PVDNet_DVD.pytorch")
+GOPRO = _spec("GoPro", "PVDNet_nah.pytorch")
+LARGE_GOPRO = _spec("GoPro", "PVDNet_large_nah.pytorch", large=True)
+SPECS = {spec.name: spec for spec in (DVD, GOPRO, LARGE_GOPRO)}
