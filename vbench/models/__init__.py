@@ -25,6 +25,8 @@ CATALOG: dict[str, str] = {
     "pvdnet-dvd": "vbench.models.pvdnet:DVD",
     "pvdnet-gopro": "vbench.models.pvdnet:GOPRO",
     "pvdnet-large-gopro": "vbench.models.pvdnet:LARGE_GOPRO",
+    "cdvd-tsp-dvd": "vbench.models.cdvd_tsp:DVD",
+    "cdvd-tsp-gopro": "vbench.models.cdvd_tsp:GOPRO",
 }
 
 

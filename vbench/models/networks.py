@@ -7,7 +7,8 @@ A network's parity module has two functions:
 - ``outputs(network, inputs, meta)``: what the fixture stores, by name, computed by the network.
 
 And it may have a third, ``allowed(output, peak, meta)``: the largest absolute difference of one output, or None
-where the fixture's general tolerance holds.
+where the fixture's general tolerance holds; and a set LEVELS of outputs that are rounded to whole levels, which
+in float32 may be one level off.
 """
 
 from __future__ import annotations

@@ -183,7 +183,8 @@ def _allowed(
 ) -> float:
     peak = _peak(official)
     if relative is not None:
-        return relative * peak
+        # A value on the limit between two levels may fall to the other side, whatever the tolerance.
+        return max(relative * peak, 1.0 if output in getattr(module, "LEVELS", ()) else 0.0)
     own = getattr(module, "allowed", None)
     special = None if own is None else own(output, peak, meta)
     return _stated(meta["tolerance"], peak) if special is None else float(special)

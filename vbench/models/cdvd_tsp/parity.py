@@ -21,6 +21,8 @@ SHAVED = 4
 FIGURES_TOLERANCE = 1e-6
 """Absolute, of the figures of a sequence, as the fixture states it in words."""
 
+LEVELS = frozenset({"restored_uint8"})
+
 
 def build(manifest: dict[str, Any], meta: dict[str, Any]) -> CDVDTSP:
     """The network with the fixture's numbers of blocks and channels."""

@@ -15,6 +15,8 @@ from vbench.models.fastdvdnet.sequence import restore_all, windows
 
 Result = Tensor | NDArray[Any]
 
+LEVELS = frozenset({"saved_uint8_rgb"})
+
 
 def build(manifest: dict[str, Any], meta: dict[str, Any]) -> FastDVDnet:
     """The network; it has no options.

@@ -33,6 +33,8 @@ STAGES = {
 SSIM_TOLERANCE = 1e-6
 """As the fixture states it for its SSIM, in words."""
 
+LEVELS = frozenset({"png"})
+
 
 def build(manifest: dict[str, Any], meta: dict[str, Any]) -> PVDNet:
     """The network with the fixture's number of blocks and channels."""
@@ -46,7 +48,7 @@ def outputs(network: PVDNet, inputs: dict[str, NDArray[Any]], meta: dict[str, An
     weight = next(network.parameters())
     if "frames" not in inputs:
         return _one(network, {name: _tensor(value, weight) for name, value in inputs.items()})
-    clip = _tensor(_crop(inputs["frames"]).transpose(0, 3, 1, 2), weight)
+    clip = frames_of(inputs["frames"], weight.dtype).to(weight.device)
     found = list(steps(network, clip.split(1)))
     restored = torch.cat([step.restored for step in found])
     out: dict[str, Result] = {"frames": restored, "flow_low": torch.cat([step.low for step in found])}
@@ -56,6 +58,11 @@ def outputs(network: PVDNet, inputs: dict[str, NDArray[Any]], meta: dict[str, An
 def allowed(output: str, peak: float, meta: dict[str, Any]) -> float | None:
     """SSIM has a tolerance of its own; 8-bit frames are equal or they are not."""
     return {"ssim": SSIM_TOLERANCE, "png": 0.0}.get(output)
+
+
+def frames_of(stored: NDArray[np.uint8], dtype: torch.dtype) -> Tensor:
+    """A clip ``(T, H, W, 3)``, 8 bits, as the evaluation reads it: cropped, ``(T, 3, h, w)`` in [-1, 1]."""
+    return torch.from_numpy(_crop(stored).transpose(0, 3, 1, 2) / 255 * 2 - 1).to(dtype)
 
 
 def _crop(frames: NDArray[Any]) -> NDArray[Any]:
