@@ -1,0 +1,67 @@
+"""How the cases of the parity fixture of BIN and the degradation feature map go through them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from vbench.models.edvr.parity import frames_of
+from vbench.models.votes.bin import BIN, degradation_map
+
+EXACT = frozenset({"dfm", "center_gray", "blur_gray", "diff"})
+"""Outputs that are rounded: they are equal or they are not."""
+
+
+def build(manifest: dict[str, Any], meta: dict[str, Any]) -> BIN:
+    """The network with the fixture's options."""
+    return BIN(**(meta.get("options") or manifest.get("constructor") or {}))
+
+
+def outputs(network: BIN, inputs: dict[str, NDArray[Any]], meta: dict[str, Any]) -> dict[str, Tensor]:
+    """The predictions and the map, and what the first interpolation gives on the way.
+
+    Args:
+        inputs: ``frames``, ``(T, H, W, 3)`` or ``(B, T, H, W, 3)``.
+    """
+    x = frames_of(inputs["frames"], next(network.parameters()))
+    seen: dict[str, Tensor] = {}
+    model = network.model["model1_1"]
+    blocks = model.get_submodule("RDBs")
+    assert isinstance(blocks, nn.ModuleList)  # noqa: S101 - as the constructor makes it
+    hooks = [_watch(model.get_submodule("SFENet1"), "sfe1_a", len(x), seen)]
+    hooks += [_watch(block, f"rdb{i}_a", len(x), seen) for i, block in enumerate(blocks)]
+    hooks.append(_watch(model.get_submodule("GFF"), "gff_a", len(x), seen))
+    before, behind, centre = network(x)
+    for hook in hooks:
+        hook.remove()
+    stages = torch.stack([before, behind], dim=1)
+    return seen | {"i2": before, "i4": behind, "out1": stages, "out1_prime": centre} | map_outputs(x[:, 2], centre)
+
+
+def map_outputs(centre: Tensor, predicted: Tensor) -> dict[str, Tensor]:
+    """The map and its parts, by the names of the fixtures."""
+    found = degradation_map(centre, predicted)
+    return {
+        "dfm": found.map,
+        "center_gray": found.centre,
+        "blur_gray": found.predicted,
+        "diff": found.centre - found.predicted,
+        "log_max": found.largest[None],
+    }
+
+
+def allowed(output: str, peak: float, meta: dict[str, Any]) -> float | None:
+    """What is rounded must match exactly."""
+    return 0.0 if output in EXACT else None
+
+
+def _watch(stage: nn.Module, name: str, count: int, seen: dict[str, Tensor]) -> torch.utils.hooks.RemovableHandle:
+    """Keep the first four channels, of the first of the two interpolations that run as one batch."""
+
+    def keep(module: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
+        seen[name] = out[:count, :4]
+
+    return stage.register_forward_hook(keep)
