@@ -23,8 +23,9 @@ METHODS = {"rfr"}
 BRANCHING: dict[tuple[str, str], str] = {
     ("pvdnet", "case_clip5"): "positions are truncated to pixels: see test_pvdnet.py",
     ("pvdnet_large", "case_clip5"): "positions are truncated to pixels: see test_pvdnet.py",
+    ("votes_bin", "case_main"): "greys are rounded to levels: see test_edvr.py",
 }
-"""Cases in which a rounding error of float32 decides between two pixels; each is tested in a file of its own."""
+"""Cases in which a rounding error of float32 decides between two whole numbers; each is tested in a file of its own."""
 
 
 def over(found: list[Difference]) -> list[Difference]:

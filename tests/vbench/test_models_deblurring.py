@@ -47,9 +47,7 @@ def test_the_entry_says_what_the_network_has(model: str) -> None:
 
 @pytest.mark.shared
 @pytest.mark.parametrize("chunk", [1, 3, 8])
-def test_pvdnet_restores_a_clip_as_the_official_loop(
-    shared: Path, restorers: dict[str, Restorer], chunk: int
-) -> None:
+def test_pvdnet_restores_a_clip_as_the_official_loop(shared: Path, restorers: dict[str, Restorer], chunk: int) -> None:
     with np.load(shared / "parity" / "pvdnet" / "case_clip7.npz") as stored:
         frames, official = stored["in/frames"], (stored["out/frames"] + 1) / 2
     blurred = torch.from_numpy(frames.transpose(0, 3, 1, 2)).float() / 255

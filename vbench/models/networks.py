@@ -113,7 +113,9 @@ _ALL = (
         "raywzy/Bringing-Old-Films-Back-to-Life",
         "vbench.models.rtn.parity",
     ),
-    NetworkSpec("edvr", "EDVR", "Wang et al., CVPRW 2019", "XPixelGroup/BasicSR (Apache-2.0)", "vbench.models.edvr.parity"),
+    NetworkSpec(
+        "edvr", "EDVR", "Wang et al., CVPRW 2019", "XPixelGroup/BasicSR (Apache-2.0)", "vbench.models.edvr.parity"
+    ),
     NetworkSpec(
         "votes_bin",
         "degradation feature map of VOTES",

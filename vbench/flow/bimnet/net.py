@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -241,7 +242,7 @@ class Regularization(nn.Module):
         given = 1 + 2 + (128 if fine else level.features)
         sizes = (given, 128, 128, 64, 64, 32, 32)
         self.moduleMain = nn.Sequential(
-            *(module for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True) for module in _layer(inputs, outputs, 3))
+            *(module for inputs, outputs in pairwise(sizes) for module in _layer(inputs, outputs, 3))
         )
         if fine:
             down = nn.Conv2d(32, count, (side, 1), padding=(side // 2, 0))
@@ -324,7 +325,5 @@ def whole_flow(low: Tensor, height: int, width: int) -> Tensor:
         >>> whole_flow(torch.ones(1, 2, 32, 32), 70, 66).sum().item()
         8192.0
     """
-    inner = functional.interpolate(
-        low, size=(2 * low.shape[2], 2 * low.shape[3]), mode="bilinear", align_corners=False
-    )
+    inner = functional.interpolate(low, size=(2 * low.shape[2], 2 * low.shape[3]), mode="bilinear", align_corners=False)
     return functional.pad(inner, (0, width - inner.shape[3], 0, height - inner.shape[2]))

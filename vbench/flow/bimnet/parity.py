@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -54,13 +55,15 @@ def _tensor(values: NDArray[Any], like: Tensor) -> Tensor:
 
 def _stages(network: BIMNet, first: Tensor, second: Tensor) -> dict[str, Tensor]:
     seen: dict[str, Tensor] = {}
-    parts = {
+    parts: dict[str, Iterable[nn.Module]] = {
         "matching": network.moduleMatching,
         "subpixel": network.moduleSubpixel,
         "regularization": network.moduleRegularization,
         "correlation": [stage.get_submodule("correlation") for stage in network.moduleMatching],
     }
-    hooks = [_watch(stage, f"level{i + 2}_{name}", seen) for name, part in parts.items() for i, stage in enumerate(part)]
+    hooks = [
+        _watch(stage, f"level{i + 2}_{name}", seen) for name, part in parts.items() for i, stage in enumerate(part)
+    ]
     seen["flow"] = network(first, second)
     for hook in hooks:
         hook.remove()

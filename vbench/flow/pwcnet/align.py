@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vbench.errors import InputError
-from vbench.flow.pwcnet.net import MULTIPLE, RANGE, VALID, Pyramid, PWCNet
+from vbench.flow.pwcnet.net import MULTIPLE, RANGE, VALID, PWCNet, Pyramid
 
 
 class Aligned(NamedTuple):

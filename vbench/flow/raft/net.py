@@ -205,8 +205,19 @@ class RAFT(nn.Module):
     def refine(self, first: Tensor, second: Tensor, iterations: int) -> Iterator[State]:
         """The state after each iteration."""
         _check(first, second)
-        correlation = Correlation(*self.features(first, second))
-        hidden, context = self.start(first)
+        yield from self.between(*self.features(first, second), *self.start(first), iterations)
+
+    def between(
+        self, first: Tensor, second: Tensor, hidden: Tensor, context: Tensor, iterations: int
+    ) -> Iterator[State]:
+        """The state after each iteration, from what is known of the frames: those of a clip serve several pairs.
+
+        Args:
+            first, second: features of both frames, as :meth:`features` gives them.
+            hidden, context: of the first, as :meth:`start` gives them.
+            iterations: how many.
+        """
+        correlation = Correlation(first, second)
         batch, _, height, width = hidden.shape
         x = torch.arange(width, dtype=hidden.dtype, device=hidden.device).expand(height, width)
         y = torch.arange(height, dtype=hidden.dtype, device=hidden.device)[:, None].expand(height, width)

@@ -66,9 +66,8 @@ class DeformableConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
         nn.init.kaiming_uniform_(self.weight, a=5**0.5)
         self.conv_offset = conv(channels, 3 * TAPS * groups)
-        # Before training nothing is moved.
-        nn.init.zeros_(self.conv_offset.weight)
-        nn.init.zeros_(self.conv_offset.bias)
+        for parameter in self.conv_offset.parameters():
+            nn.init.zeros_(parameter)  # before training nothing is moved
         self.offsets = 2 * TAPS * groups
 
     def forward(self, x: Tensor, guide: Tensor) -> Tensor:
@@ -80,7 +79,7 @@ class DeformableConv(nn.Module):
         offset, mask = said[:, : self.offsets], said[:, self.offsets :].sigmoid()
         weight, bias = self.weight.to(kind), self.bias.to(kind)
         with torch.autocast(x.device.type, enabled=False):
-            out = deform_conv2d(x.to(kind), offset, weight, bias, padding=1, mask=mask)
+            out: Tensor = deform_conv2d(x.to(kind), offset, weight, bias, padding=1, mask=mask)
         return out.to(x.dtype)
 
 
@@ -124,6 +123,7 @@ class PCDAlignment(nn.Module):
             if found is not None:
                 aligned = self.feat_conv[level](torch.cat([aligned, twice(act(found))], dim=1))
             guide, found = said, aligned
+        assert found is not None  # noqa: S101 - there are three levels
         said = act(self.cas_offset_conv1(torch.cat([found, reference.l1], dim=1)))
         said = act(self.cas_offset_conv2(said))
         return act(self.cas_dcnpack(found, said))

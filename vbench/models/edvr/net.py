@@ -85,7 +85,9 @@ class Backbone(nn.Module):
         for start in range(0, count, step):
             own = Features(*(level[:, start : start + step] for level in features))
             shown = own.l1.shape[1]
-            reference = [level[:, centre : centre + 1].expand(-1, shown, -1, -1, -1).flatten(0, 1) for level in features]
+            reference = [
+                level[:, centre : centre + 1].expand(-1, shown, -1, -1, -1).flatten(0, 1) for level in features
+            ]
             found = self.pcd_align(Features(*(level.flatten(0, 1) for level in own)), Features(*reference))
             parts.append(found.unflatten(0, (batch, shown)))
         return torch.cat(parts, dim=1)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from vbench.models.edvr.align import act
+from vbench.models.edvr.align import DeformableConv, act
 from vbench.models.edvr.fusion import TSAFusion
 from vbench.models.edvr.net import EDVR, Backbone
 
 OFFSETS = [126, 127, 142, 143]
 MASKS = [63, 71]
 """Channels that are stored of offsets and masks below the coarsest level: the last group's first and last tap."""
+FUSION = {
+    "tsa_feat": ("feat_fusion", 2, True),
+    "tsa_attn1": ("spatial_attn2", 4, True),
+    "tsa_level": ("spatial_attn_l3", 4, True),
+    "tsa_attn": ("spatial_attn5", 2, False),
+    "tsa_add": ("spatial_attn_add2", 2, False),
+    "fusion_in": ("feat_fusion", 2, True),
+    "mod_first": ("mask_modulation_first", 2, False),
+}
+"""Part of the fusion, stored channels, and whether behind the activation, for each stage."""
+
+Choice = Callable[[Tensor], Tensor]
 
 
 def build(manifest: dict[str, Any], meta: dict[str, Any]) -> EDVR:
@@ -32,9 +43,12 @@ def outputs(network: EDVR, inputs: dict[str, NDArray[np.uint8]], meta: dict[str,
         inputs: ``frames``, ``(T, H, W, 3)`` or ``(B, T, H, W, 3)``.
     """
     x = frames_of(inputs["frames"], next(network.parameters()))
-    with watched(network, len(x), network.frames, network.centre) as seen:
-        seen["out"] = network(x)
-        _watch_fusion(network, seen)
+    watch = Watch(network, len(x), network.frames, network.centre)
+    out = network(x)
+    watch.close()
+    seen = watch.seen | {"out": out}
+    if isinstance(network.fusion, TSAFusion):
+        seen["tsa_corr"] = network.fusion.agreement(seen["all_aligned"])
     return seen
 
 
@@ -45,71 +59,79 @@ def frames_of(stored: NDArray[Any], like: Tensor) -> Tensor:
     return (x[None] if x.dim() == 4 else x).movedim(-1, 2)
 
 
-@contextmanager
-def watched(network: Backbone, batch: int, count: int, centre: int) -> Iterator[dict[str, Tensor]]:
-    """Within the block, what the parts shared by EDVR and VOTES give, by the names of the fixtures."""
-    seen: dict[str, Tensor] = {}
-    hooks = []
+class Watch:
+    """Keeps what the parts shared by EDVR and VOTES give, by the names of the fixtures, until it is closed."""
 
-    def window(x: Tensor) -> Tensor:
-        return x.unflatten(0, (batch, count))
+    def __init__(self, network: Backbone, batch: int, count: int, centre: int) -> None:
+        """``batch`` windows of ``count`` frames come, of which frame ``centre`` is restored."""
+        self.seen: dict[str, Tensor] = {}
+        self._network = network
+        self._window = (batch, count)
+        self._centre = centre
+        self._hooks: list[torch.utils.hooks.RemovableHandle] = []
+        self._watch_features()
+        self._watch_alignment()
+        self._watch_fusion()
 
-    def keep(path: str, *found: tuple[str, Callable[[Tensor], Tensor]]) -> None:
-        def after(module: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
-            seen.update({name: choose(out) for name, choose in found})
-
-        hooks.append(network.get_submodule(path).register_forward_hook(after))
-
-    def first(channels: int | slice | list[int]) -> Callable[[Tensor], Tensor]:
-        return lambda x: window(x)[:, 0, slice(channels) if isinstance(channels, int) else channels]
-
-    def middle(channels: int) -> Callable[[Tensor], Tensor]:
-        return lambda x: window(x)[:, centre, :channels]
-
-    if getattr(network, "predeblur", None) is not None:
-        keep("predeblur", ("predeblur", first(2)))
-
-    def before(module: nn.Module, given: tuple[Tensor, ...]) -> None:
-        seen["feat_in"] = middle(2)(given[0])
-
-    hooks.append(network.feature_extraction.register_forward_pre_hook(before))
-    keep("feature_extraction", ("feat_l1", middle(2)))
-    keep("conv_l2_2", ("feat_l2", lambda x: middle(4)(act(x))))
-    keep("conv_l3_2", ("feat_l3", lambda x: middle(8)(act(x))))
-    for level, path in {"l3": "dcn_pack.l3", "l2": "dcn_pack.l2", "l1": "dcn_pack.l1", "cas": "cas_dcnpack"}.items():
-        part = network.get_submodule(f"pcd_align.{path}")
-        ends = int(getattr(part, "offsets"))  # noqa: B009 - of a DeformableConv
-        all_, offsets, masks = level == "l3", OFFSETS, [ends + i for i in MASKS]
-        keep(
-            f"pcd_align.{path}.conv_offset",
-            (f"offset_{level}", first(slice(0, ends) if all_ else offsets)),
-            (f"mask_{level}", lambda x, of=slice(ends, None) if all_ else masks: first(of)(x).sigmoid()),
-        )
-    keep("pcd_align.dcn_pack.l3", ("pcd_l3_dcn", first(8)))
-    keep("pcd_align.feat_conv.l2", ("pcd_l2_feat", first(4)))
-    keep("pcd_align.feat_conv.l1", ("pcd_l1_feat", first(2)))
-    keep("pcd_align", ("aligned", lambda x: window(x)[:, :, :2]), ("all_aligned", window))
-    keep("reconstruction", ("recon", lambda x: x[:, :2]))
-    parts = {
-        "tsa_feat": ("feat_fusion", 2, act),
-        "tsa_attn1": ("spatial_attn2", 4, act),
-        "tsa_level": ("spatial_attn_l3", 4, act),
-        "tsa_attn": ("spatial_attn5", 2, None),
-        "tsa_add": ("spatial_attn_add2", 2, None),
-        "fusion_in": ("feat_fusion", 2, act),
-        "mod_first": ("mask_modulation_first", 2, None),
-    }
-    for name, (path, channels, behind) in parts.items():
-        if hasattr(network.get_submodule("fusion"), path):
-            keep(f"fusion.{path}", (name, lambda x, c=channels, b=behind: x[:, :c] if b is None else b(x[:, :c])))
-    keep("fusion", ("fused", lambda x: x[:, :2]))
-    try:
-        yield seen
-    finally:
-        for hook in hooks:
+    def close(self) -> None:
+        """Watch no more."""
+        for hook in self._hooks:
             hook.remove()
 
+    def _keep(self, path: str, name: str, choose: Choice) -> None:
+        def after(module: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
+            self.seen[name] = choose(out)
 
-def _watch_fusion(network: EDVR, seen: dict[str, Tensor]) -> None:
-    if isinstance(network.fusion, TSAFusion):
-        seen["tsa_corr"] = network.fusion.agreement(seen["all_aligned"])
+        self._hooks.append(self._network.get_submodule(path).register_forward_hook(after))
+
+    def _frame(self, index: int, channels: slice | list[int], then: Choice | None = None) -> Choice:
+        """Some channels of one frame of each window."""
+
+        def choose(x: Tensor) -> Tensor:
+            found = x.unflatten(0, self._window)[:, index, channels]
+            return found if then is None else then(found)
+
+        return choose
+
+    def _watch_features(self) -> None:
+        if getattr(self._network, "predeblur", None) is not None:
+            self._keep("predeblur", "predeblur", self._frame(0, slice(2)))
+        middle = self._centre
+        given = self._frame(middle, slice(2))
+
+        def before(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            self.seen["feat_in"] = given(inputs[0])
+
+        self._hooks.append(self._network.feature_extraction.register_forward_pre_hook(before))
+        self._keep("feature_extraction", "feat_l1", given)
+        self._keep("conv_l2_2", "feat_l2", self._frame(middle, slice(4), act))
+        self._keep("conv_l3_2", "feat_l3", self._frame(middle, slice(8), act))
+
+    def _watch_alignment(self) -> None:
+        paths = {"l3": "dcn_pack.l3", "l2": "dcn_pack.l2", "l1": "dcn_pack.l1", "cas": "cas_dcnpack"}
+        for level, path in paths.items():
+            part = self._network.pcd_align.get_submodule(path)
+            assert isinstance(part, DeformableConv)  # noqa: S101 - as the constructor makes it
+            ends, whole = part.offsets, level == "l3"
+            offsets: slice | list[int] = slice(ends) if whole else OFFSETS
+            masks: slice | list[int] = slice(ends, None) if whole else [ends + i for i in MASKS]
+            self._keep(f"pcd_align.{path}.conv_offset", f"offset_{level}", self._frame(0, offsets))
+            self._keep(f"pcd_align.{path}.conv_offset", f"mask_{level}", self._frame(0, masks, torch.sigmoid))
+        self._keep("pcd_align.dcn_pack.l3", "pcd_l3_dcn", self._frame(0, slice(8)))
+        self._keep("pcd_align.feat_conv.l2", "pcd_l2_feat", self._frame(0, slice(4)))
+        self._keep("pcd_align.feat_conv.l1", "pcd_l1_feat", self._frame(0, slice(2)))
+        self._keep("pcd_align", "all_aligned", lambda x: x.unflatten(0, self._window))
+        self._keep("pcd_align", "aligned", lambda x: x.unflatten(0, self._window)[:, :, :2])
+
+    def _watch_fusion(self) -> None:
+        for name, (path, channels, activated) in FUSION.items():
+            if path in dict(self._network.get_submodule("fusion").named_children()):
+                choose = _channels(channels, activated)
+                self._keep(f"fusion.{path}", name, choose)
+        self._keep("fusion", "fused", _channels(2))
+        self._keep("reconstruction", "recon", _channels(2))
+
+
+def _channels(count: int, activated: bool = False) -> Choice:
+    """The first channels."""
+    return lambda x: act(x[:, :count]) if activated else x[:, :count]

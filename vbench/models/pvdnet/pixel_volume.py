@@ -73,7 +73,9 @@ class PixelVolume(nn.Module):
         margin = 2 * around
         line = width + 2 * margin
         previous = functional.pad(grey(img), (margin,) * 4).flatten(1)
-        inside = functional.pad(img.new_ones(max(height - 2, 0), max(width - 2, 0), dtype=torch.bool), (margin + 1,) * 4)
+        inside = functional.pad(
+            img.new_ones(max(height - 2, 0), max(width - 2, 0), dtype=torch.bool), (margin + 1,) * 4
+        )
         current = grey(pad)[:, None]
         targets = functional.pad((row + margin) * line + (column + margin), (around,) * 4, value=margin * (line + 1))
         shifts = torch.arange(-around, around + 1, device=img.device)[:, None, None] * line

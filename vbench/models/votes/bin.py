@@ -90,9 +90,7 @@ class Interpolator(nn.Module):
         self.SFENet1 = nn.Conv2d(2 * 3 * 4, channels, 5, padding=2)
         self.SFENet2 = nn.Conv2d(channels, channels, 3, padding=1)
         self.RDBs = nn.ModuleList(DenseBlock(channels) for _ in range(blocks))
-        self.GFF = nn.Sequential(
-            nn.Conv2d(blocks * channels, channels, 1), nn.Conv2d(channels, channels, 3, padding=1)
-        )
+        self.GFF = nn.Sequential(nn.Conv2d(blocks * channels, channels, 1), nn.Conv2d(channels, channels, 3, padding=1))
         self.UPNet = nn.Sequential(
             nn.Conv2d(channels, 4 * 64, 3, padding=1), nn.PixelShuffle(2), nn.Conv2d(64, 3, 3, padding=1)
         )
@@ -178,4 +176,5 @@ def degradation_map(centre: Tensor, predicted: Tensor) -> DegradationMap:
 def grey_levels(frames: Tensor) -> Tensor:
     """``(B, 3, H, W)``, RGB in [0, 1], as whole grey levels ``(B, 1, H, W)`` from 0 to 255, rounded half to even."""
     red, green, blue = (255 * frames).split(1, dim=1)
-    return (GREY[0] * red + GREY[1] * green + GREY[2] * blue).round()
+    levels: Tensor = GREY[0] * red + GREY[1] * green + GREY[2] * blue
+    return levels.round()

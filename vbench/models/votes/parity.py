@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vbench.models.edvr.align import act
 from vbench.models.edvr.net import enlarge
-from vbench.models.edvr.parity import frames_of, watched
+from vbench.models.edvr.parity import Watch, frames_of
 from vbench.models.votes.bin import FRAMES
 from vbench.models.votes.bin_parity import allowed, map_outputs
 from vbench.models.votes.net import VOTES
@@ -49,12 +49,13 @@ def outputs(network: VOTES, inputs: dict[str, NDArray[Any]], meta: dict[str, Any
     # What goes into a step is what the step before gave; the first is given the fused frames.
     hooks += [module.register_forward_pre_hook(before_step) for module in (*fusion.feat_cas_l, fusion.fusion)]
     hooks.append(network.bin.register_forward_hook(after_bin))
-    with watched(network, len(x), FRAMES, FRAMES // 2) as seen:
-        out = network(x)
+    watch = Watch(network, len(x), FRAMES, FRAMES // 2)
+    out = network(x)
+    watch.close()
     for hook in hooks:
         hook.remove()
     return (
-        seen
+        watch.seen
         | map_outputs(centre, predicted[2])
         | {
             "bin_stage1": torch.stack(predicted[:2], dim=1),
