@@ -6,14 +6,16 @@ are read where they were measured. What is peculiar to one network has a file of
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from vbench.models.networks import NETWORKS
 from vbench.models.recipe import read_manifest
-from vbench.models.verify import Difference, mismatches, read_case, verify
+from vbench.models.verify import Difference, build, mismatches, read_case, verify
 
 HERE = Path(__file__).parent
 DTYPES = [("float64", None), ("float32", 1e-4)]
@@ -101,3 +103,57 @@ def test_the_copied_cases_are_what_they_say() -> None:
     """Each states its layout and its tolerance."""
     for _, case in copied("case_*.npz"):
         assert "tolerance" in read_case(case).meta, case
+
+
+def random(*shape: int) -> torch.Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+CALLS: dict[str, tuple[str, Callable[[], tuple[Any, ...]]]] = {
+    "dncnn": ("manifest.json", lambda: (random(1, 1, 16, 16),)),
+    "fastdvdnet": ("manifest.json", lambda: (random(1, 15, 16, 16), random(1, 1, 16, 16))),
+    "vnlnet": ("manifest_color.json", lambda: (random(1, 45, 16, 16),)),
+    "bimnet": ("manifest.json", lambda: (random(1, 3, 64, 64), random(1, 3, 64, 65)[..., 1:])),
+    "pvdnet": ("manifest.json", lambda: tuple(random(1, 3, 64, 64 + i)[..., i:] * 2 - 1 for i in range(4))),
+    "pwcnet": ("manifest.json", lambda: (random(1, 3, 64, 64), random(1, 3, 64, 65)[..., 1:])),
+    "recons_video": ("manifest.json", lambda: (random(1, 10, 16, 16),)),
+    "cdvd_tsp": ("manifest.json", lambda: (random(1, 5, 3, 16, 16),)),
+    "raft": ("manifest.json", lambda: (random(1, 3, 128, 128) * 255, random(1, 3, 128, 129)[..., 1:] * 255, 2)),
+    "rtn": ("manifest.json", lambda: (random(1, 2, 3, 128, 128) * 2 - 1, 2)),
+    "edvr": ("manifest.json", lambda: (random(1, 5, 3, 16, 16),)),
+    "votes_bin": ("manifest.json", lambda: (random(1, 5, 3, 16, 16),)),
+    "votes": ("manifest.json", lambda: (random(1, 5, 3, 16, 16),)),
+}
+"""A small call of each network that is one module and has weights; pvdnet_large is pvdnet with more blocks."""
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_half_precision_channels_last_and_the_compiler(name: str) -> None:
+    """autocast, ``channels_last`` and ``torch.compile`` work for every network.
+
+    The compiler traces, and runs what it traced without making machine code of it, which takes minutes.
+    """
+    manifest, given = CALLS[name]
+    network = build(name, HERE / name / manifest, {}, "float32")
+    inputs = given()
+    with torch.inference_mode():
+        wanted = flat(network(*inputs))
+        last = flat(network.to(memory_format=torch.channels_last)(*inputs))
+        with torch.autocast("cpu", torch.bfloat16):
+            half = flat(network(*inputs)).float()
+    torch.compiler.reset()
+    with torch.no_grad():
+        compiled = flat(torch.compile(network, backend="aot_eager")(*inputs))
+    peak = float(wanted.abs().max())
+    assert torch.allclose(last, wanted, atol=1e-4 * peak)
+    assert torch.allclose(compiled, wanted, atol=1e-4 * peak)
+    assert float((half - wanted).abs().mean()) < 0.05 * peak
+
+
+def flat(found: torch.Tensor | tuple[torch.Tensor, ...]) -> torch.Tensor:
+    parts = [found] if isinstance(found, torch.Tensor) else found
+    return torch.cat([part.flatten() for part in parts])
+
+
+def test_every_network_with_weights_is_called() -> None:
+    assert set(NETWORKS) - set(CALLS) == {"pvdnet_large", "pixel_volume", "vnl_search"}

@@ -120,19 +120,6 @@ def test_frames_of_a_batch_give_what_single_ones_give(network: PVDNet) -> None:
     assert torch.allclose(both, each, atol=1e-10)
 
 
-def test_it_runs_in_half_precision_and_with_channels_last(network: PVDNet) -> None:
-    frames = [(random(1, 3, 64, 64, seed=seed) * 2 - 1).float() for seed in range(4)]
-    single = build("pvdnet", HERE / "pvdnet" / "manifest.json", {}, "float32")
-    with torch.inference_mode():
-        wanted = single(*frames)
-        last = single.to(memory_format=torch.channels_last)
-        assert torch.allclose(last(*frames), wanted, atol=1e-3)
-        with torch.autocast("cpu", torch.bfloat16):
-            found = last(*frames)
-    assert bool(torch.isfinite(found).all())
-    assert float((found.float() - wanted).abs().mean()) < 0.1
-
-
 def test_sizes_that_it_cannot_take_are_refused(network: PVDNet) -> None:
     def once(*size: int) -> None:
         frame = torch.zeros(1, 3, *size, dtype=torch.float64)

@@ -108,18 +108,6 @@ def test_the_stored_mask_is_what_is_computed() -> None:
     assert torch.equal(stored, shift_mask(128, 128, torch.zeros(1)))
 
 
-def test_it_runs_in_half_precision_and_with_channels_last() -> None:
-    single = build("rtn", HERE / "rtn" / "manifest.json", {}, "float32")
-    x = (random(1, 2, 3, 128, 128) * 2 - 1).float()
-    with torch.inference_mode():
-        wanted = single(x, iterations=2)
-        last = single.to(memory_format=torch.channels_last)
-        assert torch.allclose(last(x, iterations=2), wanted, atol=1e-3)
-        with torch.autocast("cpu", torch.bfloat16):
-            found = last(x, iterations=2)
-    assert bool(torch.isfinite(found).all())
-
-
 def test_what_it_cannot_take_is_refused(network: RTN) -> None:
     with pytest.raises(InputError, match="at least two frames"):
         network(random(1, 1, 3, 128, 128))

@@ -110,7 +110,7 @@ _ALL = (
         "rtn",
         "RTN",
         "Wan et al., CVPR 2022",
-        "raywzy/Bringing-Old-Films-Back-to-Life",
+        "raywzy/Bringing-Old-Films-Back-to-Life (no licence)",
         "vbench.models.rtn.parity",
     ),
     NetworkSpec(
@@ -118,12 +118,14 @@ _ALL = (
     ),
     NetworkSpec(
         "votes_bin",
-        "degradation feature map of VOTES",
-        "VOTES",
-        "VOTES",
+        "BIN and the degradation feature map of VOTES",
+        "Shen et al., CVPR 2020",
+        "luohongming/VOTES (CC BY-NC-SA 4.0)",
         "vbench.models.votes.bin_parity",
     ),
-    NetworkSpec("votes", "VOTES", "VOTES", "VOTES", "vbench.models.votes.parity"),
+    NetworkSpec(
+        "votes", "VOTES", "Luo et al., ACM MM 2022", "luohongming/VOTES (CC BY-NC-SA 4.0)", "vbench.models.votes.parity"
+    ),
 )
 
 NETWORKS: dict[str, NetworkSpec] = {network.name: network for network in _ALL}

@@ -115,7 +115,7 @@ def sample(frames: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
     ones = functional.grid_sample(
         torch.ones_like(values[:, :1]), grid, mode="bilinear", padding_mode="zeros", align_corners=True
     )
-    return warped.to(frames.dtype), ones.to(frames.dtype)
+    return warped.to(frames.dtype), ones
 
 
 def gradient(frames: Tensor) -> Tensor:

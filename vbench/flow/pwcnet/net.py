@@ -154,9 +154,11 @@ def backward(maps: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
         >>> backward(row, torch.tensor([0.5, 0.0]).view(1, 2, 1, 1).expand(1, 2, 2, 3))[0][0, 0, 0].tolist()
         [1.0, 1.0, 0.0]
     """
-    both = warp(torch.cat([maps, torch.ones_like(maps[:, :1])], dim=1), flow)
+    # In single precision at least: half precision rounds 0.998 to 1.
+    precise = maps.to(torch.promote_types(maps.dtype, torch.float32))
+    both = warp(torch.cat([precise, torch.ones_like(precise[:, :1])], dim=1), flow)
     ones = both[:, -1:]
-    return both[:, :-1] * (ones > VALID), ones
+    return (both[:, :-1] * (ones > VALID)).to(maps.dtype), ones
 
 
 class Decoder(nn.Module):
