@@ -61,7 +61,7 @@ def to_csv(boards: list[Board]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
-        ["dataset", "protocol", "model", "rank", "metric", "unit", "direction", "mean", "low95", "high95", "interval",
+        ["dataset", "protocol", "model", "rank", "place", "metric", "unit", "direction", "mean", "low95", "high95", "interval",
          "gain_over_identity", "clips", "frames", "hole", "apart_because"]
     )  # fmt: skip
     for board in boards:
@@ -70,7 +70,7 @@ def to_csv(boards: list[Board]) -> str:
             for name, e in row.entries.items():
                 interval = e.interval
                 writer.writerow(
-                    [board.dataset, board.protocol, row.model.name, row.rank or "", name, facts[name].unit,
+                    [board.dataset, board.protocol, row.model.name, row.rank or "", row.place or "", name, facts[name].unit,
                      facts[name].direction, _plain(e.mean), _plain(interval.low if interval else None),
                      _plain(interval.high if interval else None), interval.method if interval else "",
                      _plain(e.gain), e.clips, e.frames, e.hole or "", board.reason or ""]
@@ -156,12 +156,13 @@ def to_json(boards: list[Board]) -> str:
 
 def _document(board: Board) -> dict[str, Any]:
     return {
-        **{k: getattr(board, k) for k in ("dataset", "protocol", "clips", "frames", "reason", "notes")},
+        **{k: getattr(board, k) for k in ("dataset", "protocol", "clips", "frames", "reason", "detectable", "notes")},
         "metrics": [m.model_dump() for m in board.metrics],
         "rows": [
             {
                 "model": row.model.model_dump(),
                 "rank": row.rank,
+                "place": row.place,
                 "seconds_per_frame": row.seconds_per_frame,
                 "device": row.device,
                 "precision": row.precision,

@@ -1,18 +1,57 @@
-"""Uncertainty over clips: how far a mean may be trusted, and how it was found out."""
+"""Uncertainty over clips: how far a mean may be trusted, and how it was found out.
+
+The clips of a board are taken as a sample of the clips that one might have chosen. All intervals here are of a mean over
+clips, for one figure per clip, and all samples of equal length share the same resamples, so that intervals of models and
+metrics side by side do not differ by the luck of the draw.
+
+**Which interval, and why.** Of 4,000 samples per figure, the share in per cent whose 95 % interval holds the true mean (93.5
+to 96.5 was asked for), with the figures on clips normal, skewed (exp of a normal with σ = 1/2), and very skewed (exponential):
+
+=====  ====================  ====================  ======================
+clips  Student's t           BCa bootstrap         studentised bootstrap
+=====  ====================  ====================  ======================
+5      95.5  91.0  87.6      84.6  80.8  79.8      95.0  92.9  92.3
+8      94.7  92.3  89.8      88.4  87.0  86.1      95.1  94.5  93.9
+12     94.8  92.4  90.2      90.8  89.4  88.8      95.1  94.5  94.3
+20     95.2  93.5  91.4      92.8  91.5  91.2      95.3  94.8  94.7
+30     94.9  93.5  93.0      93.4  92.3  93.0      95.0  94.3  95.3
+100    95.3  94.6  94.3      94.7  94.6  93.9      95.5  94.9  94.8
+=====  ====================  ====================  ======================
+
+BCa is too short for the number of clips that data sets of video have. The studentised bootstrap keeps its promise from 5 clips
+on, for 1.29 times the length of Student's t at 5 clips, 1.08 at 8 and 1.03 at 20 (a flat law: 96 to 97; heavy tails, t with 5
+degrees: 93 to 95). It is used from 5 clips on, Student's t for 3 and 4, and nothing below. No method knows of what no clip
+shows: where one clip in ten is quite unlike the others, ten clips often hold none of that kind, and every interval is too
+short.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 LEVEL = 0.95
 RESAMPLES = 10_000
 SEED = 20_170_617
-FEWEST_FOR_BOOTSTRAP = 8
-"""Below so many clips a bootstrap interval is known to be too short; Student's t is used instead."""
+FEWEST_FOR_BOOTSTRAP = 5
+"""Below so many clips too many resamples hold one clip only; Student's t is used instead."""
 FEWEST = 3
+LONGEST = 2.0
+"""No end of a studentised interval is further from the mean than this many times Student's t. Where one clip stands far
+apart from all others, or most are equal, resamples without it have next to no spread and the end runs off to infinity; the
+limit takes less than one per cent off the coverage in the table above."""
+
+_BLOCK = 1_000
+_KEPT = 4_000_000
+_SPREAD = 1e-12
 
 
 @dataclass(frozen=True)
@@ -25,39 +64,181 @@ class Interval:
 
 
 def mean_interval(values: ArrayLike) -> Interval:
-    """95 % interval of the mean of one figure per clip.
-
-    BCa bootstrap (Efron 1987; 10,000 resamples, fixed seed) from 8 clips on, Student's t for 3 to 7, none
-    below 3 or where a figure is infinite.
+    """95 % interval of the mean of one figure per clip; see :func:`mean_intervals`.
 
     Example:
         >>> i = mean_interval([1.0, 2.0, 3.0])
         >>> round(i.low, 3), round(i.high, 3), i.method
         (-0.484, 4.484, "Student's t")
     """
-    data = np.asarray(values, dtype=np.float64)
-    if not np.isfinite(data).all():
-        return Interval(None, None, "none: a clip's figure is infinite")
-    if len(data) < FEWEST:
-        return Interval(
-            None, None, f"none: {len(data)} clip{'' if len(data) == 1 else 's'}, at least {FEWEST} are needed"
-        )
-    if np.ptp(data) == 0:
-        return Interval(float(data[0]), float(data[0]), "all clips equal")
-    if len(data) < FEWEST_FOR_BOOTSTRAP:
-        from scipy.stats import t
+    return mean_intervals([np.asarray(values, dtype=np.float64)])[0]
 
-        half = float(t.ppf(0.5 + LEVEL / 2, len(data) - 1)) * data.std(ddof=1) / np.sqrt(len(data))
-        return Interval(float(data.mean() - half), float(data.mean() + half), "Student's t")
-    low, high = bca(data[None])[0]
-    return Interval(float(low), float(high), "BCa bootstrap")
+
+def mean_intervals(samples: ArrayLike, resamples: int = RESAMPLES, seed: int = SEED) -> list[Interval]:
+    """95 % intervals of the means of many samples at once, on the same resamples.
+
+    The studentised bootstrap from 5 clips on, Student's t for 3 and 4 (why: see the module). None where there are fewer
+    than 3 clips, where a clip has no figure (NaN), or where a figure is infinite; ``method`` says so in words. A sample of
+    equal figures has an interval of no length.
+
+    Args:
+        samples: ``(samples, clips)``: one row per model and metric.
+        resamples: how often clips are drawn again.
+        seed: of the draws; the same seed gives the same interval, whatever other samples are asked for with it (to rounding).
+
+    Raises:
+        ValueError: ``samples`` is not a table of two dimensions.
+
+    Example:
+        >>> [i.method for i in mean_intervals([[1, 2, 3, 4, 6], [3, 3, 3, 3, 3]])]
+        ['studentised bootstrap', 'all clips equal']
+        >>> mean_intervals([[1.0, float("nan"), 2.0]])[0].method
+        'none: no figure for 1 of 3 clips'
+    """
+    data = np.asarray(samples, dtype=np.float64)
+    if data.ndim != 2:
+        raise ValueError(f"Samples are a table (samples, clips); this has the shape {data.shape}.")
+    clips = data.shape[1]
+    found = [_without(row) for row in data]
+    open_rows = [i for i, interval in enumerate(found) if interval is None]
+    if open_rows:
+        rows = data[open_rows]
+        if clips < FEWEST_FOR_BOOTSTRAP:
+            ends, limited = student(rows), np.zeros(len(rows), dtype=bool)
+            name = "Student's t"
+        else:
+            ends, limited = _studentised(rows, resamples, seed)
+            name = "studentised bootstrap"
+        for i, (low, high), short in zip(open_rows, ends, limited, strict=True):
+            found[i] = Interval(float(low), float(high), f"{name}, limited to {LONGEST:g} times t" if short else name)
+    return [interval for interval in found if interval is not None]
+
+
+def _without(row: NDArray[np.float64]) -> Interval | None:
+    """The interval of a sample that needs no method, or that can have none."""
+    clips, missing = len(row), int(np.isnan(row).sum())
+    if missing:
+        return Interval(None, None, f"none: no figure for {missing} of {clips} clips")
+    if np.isinf(row).any():
+        return Interval(None, None, "none: a clip's figure is infinite")
+    if clips < FEWEST:
+        return Interval(None, None, f"none: {clips} clip{'' if clips == 1 else 's'}, at least {FEWEST} are needed")
+    if np.ptp(row) == 0:
+        return Interval(float(row[0]), float(row[0]), "all clips equal")
+    return None
+
+
+def interval_table(figures: pd.DataFrame) -> pd.DataFrame:
+    """95 % intervals of the mean of every column: one clip per row, one model (or model and metric) per column.
+
+    Returns:
+        One row per column of ``figures`` with ``mean``, ``low``, ``high`` (NaN where there is none), ``clips`` (those that
+        have a figure) and ``method``. A column with missing clips has no mean: means over different clips do not compare.
+
+    Example:
+        >>> import pandas as pd
+        >>> interval_table(pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [1.0, 2.0, None]})).round(3)
+           mean    low   high  clips                            method
+        a   2.0 -0.484  4.484      3                       Student's t
+        b   NaN    NaN    NaN      2  none: no figure for 1 of 3 clips
+    """
+    import pandas as pd
+
+    data = figures.to_numpy(dtype=np.float64).T
+    found = mean_intervals(data)
+    return pd.DataFrame(
+        {
+            "mean": data.mean(axis=1),
+            "low": [np.nan if i.low is None else i.low for i in found],
+            "high": [np.nan if i.high is None else i.high for i in found],
+            "clips": (~np.isnan(data)).sum(axis=1),
+            "method": [i.method for i in found],
+        },
+        index=figures.columns,
+    )
+
+
+def student(data: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Student's intervals of means: mean ± t(0.975; n - 1) s / √n.
+
+    Args:
+        data: ``(samples, clips)``, finite, 2 clips or more.
+
+    Returns:
+        ``(samples, 2)``: lower and upper end.
+
+    Source: Student, "The probable error of a mean" (Biometrika 1908).
+    """
+    mean, half = _student(data)
+    return np.stack([mean - half, mean + half], axis=1)
+
+
+def _student(data: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    from scipy.special import stdtrit
+
+    clips = data.shape[1]
+    half = float(stdtrit(clips - 1, 0.5 + LEVEL / 2)) * data.std(axis=1, ddof=1) / np.sqrt(clips)
+    return data.mean(axis=1), half
+
+
+def studentised(data: NDArray[np.float64], resamples: int = RESAMPLES, seed: int = SEED) -> NDArray[np.float64]:
+    """Studentised ("bootstrap-t") intervals of the means of many samples at once.
+
+    Every resample gives t* = (mean* - mean) / se*, with se* the standard error within the resample. The interval is from
+    mean - t*(0.975) se to mean - t*(0.025) se: where resamples lean to one side, the interval leans to the other. No end is
+    further from the mean than twice that of Student's t (:data:`LONGEST`).
+
+    Args:
+        data: ``(samples, clips)``, finite, 2 clips or more, no row of equal figures.
+
+    Returns:
+        ``(samples, 2)``: lower and upper end.
+
+    Source: Efron and Tibshirani, "An introduction to the bootstrap" (1993), 12.5; order of the error: Hall, "Theoretical
+    comparison of bootstrap confidence intervals" (Annals of Statistics 1988).
+
+    Example:
+        >>> import numpy as np
+        >>> studentised(np.array([[1.0, 2.0, 3.0, 4.0, 5.0, 30.0]])).round(1)
+        array([[ 0.3, 30.8]])
+    """
+    return _studentised(data, resamples, seed)[0]
+
+
+def _studentised(data: NDArray[np.float64], resamples: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Ends, and whether one of them was limited."""
+    count, clips = data.shape
+    mean, most = _student(data)
+    error = data.std(axis=1, ddof=1) / np.sqrt(clips)
+    # In units of the sample's own spread, so that "no spread within a resample" means the same for dB and for 1e-6.
+    apart = (data - mean[:, None]) / (error[:, None] * np.sqrt(clips))
+    t = np.empty((count, resamples))
+    at = 0
+    for drawn in _draws(clips, resamples, seed):
+        shift = apart @ drawn.T / clips
+        spread = (apart**2) @ drawn.T / clips - shift**2
+        flat = spread < _SPREAD
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = shift / np.sqrt(spread / (clips - 1))
+        # All clips of a resample alike: infinitely far off, or in the very middle.
+        ratio[flat] = np.where(np.abs(shift[flat]) < _SPREAD, 0.0, np.copysign(np.inf, shift[flat]))
+        t[:, at : at + len(drawn)] = ratio
+        at += len(drawn)
+    tail = max(int((resamples + 1) * (1 - LEVEL) / 2) - 1, 0)
+    t.partition((tail, resamples - 1 - tail), axis=1)
+    down, up = t[:, resamples - 1 - tail] * error, -t[:, tail] * error
+    limited = (down > LONGEST * most) | (up > LONGEST * most)
+    ends = np.stack([mean - np.minimum(down, LONGEST * most), mean + np.minimum(up, LONGEST * most)], axis=1)
+    return ends, limited
 
 
 def bca(data: NDArray[np.float64], resamples: int = RESAMPLES, seed: int = SEED) -> NDArray[np.float64]:
-    """BCa intervals of the means of many samples at once.
+    """BCa intervals of the means of many samples at once, for tables that must state this method.
+
+    The boards use :func:`studentised`: BCa covers 84 % instead of 95 at 5 clips and 93 at 30.
 
     Args:
-        data: ``(samples, clips)``; every row is resampled with the same clips.
+        data: ``(samples, clips)``, finite, 2 clips or more; every row is resampled with the same clips.
 
     Returns:
         ``(samples, 2)``: lower and upper end.
@@ -67,10 +248,10 @@ def bca(data: NDArray[np.float64], resamples: int = RESAMPLES, seed: int = SEED)
     from scipy.special import ndtr, ndtri
 
     count, clips = data.shape
-    drawn = np.random.default_rng(seed).multinomial(clips, np.full(clips, 1 / clips), size=resamples)
-    means = np.sort(drawn @ data.T / clips, axis=0)
     observed = data.mean(axis=1)
-    below = ((means < observed).sum(axis=0) + 0.5 * (means == observed).sum(axis=0)) / resamples
+    means = np.concatenate([data @ drawn.T / clips for drawn in _draws(clips, resamples, seed)], axis=1)
+    means.sort(axis=1)
+    below = ((means < observed[:, None]).sum(axis=1) + 0.5 * (means == observed[:, None]).sum(axis=1)) / resamples
     bias = ndtri(np.clip(below, 0.5 / resamples, 1 - 0.5 / resamples))
     left_out = (data.sum(axis=1, keepdims=True) - data) / (clips - 1)
     apart = left_out.mean(axis=1, keepdims=True) - left_out
@@ -78,13 +259,34 @@ def bca(data: NDArray[np.float64], resamples: int = RESAMPLES, seed: int = SEED)
         skew = (apart**3).sum(axis=1) / (6 * (apart**2).sum(axis=1) ** 1.5)
     skew = np.nan_to_num(skew)
     out = np.empty((count, 2))
+    rows = np.arange(count)
     for column, tail in enumerate(((1 - LEVEL) / 2, 1 - (1 - LEVEL) / 2)):
         shifted = bias + ndtri(tail)
         share = ndtr(bias + shifted / (1 - skew * shifted))
         place = share * (resamples - 1)
         lower = np.floor(place).astype(int)
         upper = np.minimum(lower + 1, resamples - 1)
-        rows = np.arange(count)
         weight = place - lower
-        out[:, column] = (1 - weight) * means[lower, rows] + weight * means[upper, rows]
+        out[:, column] = (1 - weight) * means[rows, lower] + weight * means[rows, upper]
     return out
+
+
+def _draws(clips: int, resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
+    """How often each clip is in each resample: ``(at most 1000, clips)`` at a time, the same for the same arguments."""
+    if clips * resamples <= _KEPT:
+        yield from _kept(clips, resamples, seed)
+    else:
+        for block in range(0, resamples, _BLOCK):
+            yield _block(clips, block, min(_BLOCK, resamples - block), seed)
+
+
+@lru_cache(maxsize=1)
+def _kept(clips: int, resamples: int, seed: int) -> tuple[NDArray[np.float64], ...]:
+    """Small draws are kept: a board asks for intervals of as many clips again and again."""
+    return tuple(_block(clips, block, min(_BLOCK, resamples - block), seed) for block in range(0, resamples, _BLOCK))
+
+
+def _block(clips: int, block: int, count: int, seed: int) -> NDArray[np.float64]:
+    generator = np.random.default_rng([seed, block])
+    drawn = generator.integers(0, clips, size=(count, clips)) + np.arange(count)[:, None] * clips
+    return np.bincount(drawn.ravel(), minlength=count * clips).reshape(count, clips).astype(np.float64)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from leaderboards.classes import RankClasses, rank_classes
 from leaderboards.schema import Cell, MetricFacts, ModelFacts
 from leaderboards.stats import Interval, mean_interval
 
@@ -51,7 +52,9 @@ class Row:
     model: ModelFacts
     entries: dict[str, Entry]
     rank: int | None
-    """By the board's first metric; None for a model with holes."""
+    """By the board's first metric, shared by models that the clips cannot tell apart; None for a model with holes."""
+    place: int | None
+    """By the mean of the board's first metric alone (1, 2, 2, 4); rows stand in this order."""
     seconds_per_frame: float | None
     device: str
     precision: str
@@ -74,6 +77,9 @@ class Board:
     frames: int
     reason: str | None = None
     """Why these rows stand apart from the data set's main board."""
+    detectable: float | None = None
+    """The smallest difference in the first metric that so many clips find between two typical models with a power of 80 %;
+    infinite if they find none, None with fewer than two ranked models or clips."""
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -183,7 +189,8 @@ def _board(dataset: str, protocol: str, cells: Sequence[Cell], reason: str | Non
                     "is its mean."
                 )
         _mark(entries, metric, metrics[metric].direction == "higher")
-    ranks = _ranks(entries, order[0], metrics[order[0]].direction == "higher")
+    classes = _classes(entries, by_key, metrics[order[0]], measured[order[0]] or clips)
+    notes |= _rank_notes(classes, metrics[order[0]])
     rows = []
     for model in models:
         own = [c for c in cells if c.model == model]
@@ -194,13 +201,14 @@ def _board(dataset: str, protocol: str, cells: Sequence[Cell], reason: str | Non
             Row(
                 model=own[0].model_facts,
                 entries={m: entries[model][m] for m in order},
-                rank=ranks.get(model),
+                rank=classes.rank.get(model),
+                place=classes.place.get(model),
                 seconds_per_frame=spent / count if count else None,
                 device=" and ".join(sorted({c.device for c in own})),
                 precision=" and ".join(sorted({c.precision for c in own})),
             )
         )
-    rows.sort(key=lambda r: (r.rank is None, r.rank or 0, r.model.name))
+    rows.sort(key=lambda r: (r.place is None, r.place or 0, r.model.name))
     lengths = {c.clip: len(c.frames) for c in cells if c.metric.name == order[0] and c.status == "ok"}
     return Board(
         dataset=dataset,
@@ -210,6 +218,7 @@ def _board(dataset: str, protocol: str, cells: Sequence[Cell], reason: str | Non
         clips=tuple(clips),
         frames=sum(lengths.values()),
         reason=reason,
+        detectable=None if math.isnan(classes.detectable) else classes.detectable,
         notes=tuple(sorted(notes)),
     )
 
@@ -294,15 +303,40 @@ def _mark(entries: dict[str, dict[str, Entry]], metric: str, higher: bool) -> No
             entries[model][metric] = replace(entries[model][metric], best=place == 0, second=place == 1)
 
 
-def _ranks(entries: dict[str, dict[str, Entry]], metric: str, higher: bool) -> dict[str, int]:
-    """Competition ranks by mean (1, 2, 2, 4) of models that have every figure."""
-    means = {
-        model: entry.mean
-        for model, row in entries.items()
-        if all(e.hole is None for e in row.values()) and (entry := row[metric]).mean is not None
+def _classes(
+    entries: dict[str, dict[str, Entry]],
+    by_key: dict[tuple[str, str, str], Cell],
+    metric: MetricFacts,
+    clips: Sequence[str],
+) -> RankClasses:
+    """Ranks by one metric of models that have every figure of every metric."""
+    import pandas as pd
+
+    whole = [model for model, row in entries.items() if all(e.hole is None for e in row.values())]
+    figures = {model: [by_key[model, metric.name, clip].value for clip in clips] for model in whole}
+    table = pd.DataFrame(figures, index=list(clips), columns=whole, dtype=float)
+    return rank_classes(table, higher=metric.direction == "higher")
+
+
+def _rank_notes(classes: RankClasses, metric: MetricFacts) -> set[str]:
+    """How ranks came about, and how small a difference so many clips could have found."""
+    models, clips = len(classes.rank), classes.clips
+    if models < 2:
+        return set()
+    if clips < 2:
+        return {"One clip tells no two models apart: all that have a finite mean share a rank and stand by their mean."}
+    if math.isnan(classes.detectable):
+        return set()
+    text = (
+        f"Models that these {clips} clips cannot tell apart in {metric.name} share a rank and stand by their mean (all "
+        "pairs by permutation, 5 % false calls for the whole board)"
+    )
+    if math.isinf(classes.detectable):
+        return {f"{text}; so few clips of {models} models tell no difference, however large, from chance."}
+    if classes.detectable == 0:
+        return {f"{text}."}
+    unit = f" {metric.unit}" if metric.unit else ""
+    return {
+        f"{text}; a true difference of {classes.detectable:.2g}{unit} between two typical models would be found in 4 of 5 "
+        "such sets of clips."
     }
-    out = {}
-    for model, mean in means.items():
-        better = [m for m in means.values() if (m > mean if higher else m < mean)]
-        out[model] = 1 + len(better)
-    return out

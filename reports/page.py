@@ -15,6 +15,9 @@ from leaderboards.schema import MetricFacts
 from leaderboards.table import BASELINE, Board, Entry, Row
 from reports.plots import Line, cost_chart, severity_chart
 
+NAMED = 3
+"""Models named in one sentence; of more only the number is told."""
+
 
 @dataclass(frozen=True)
 class CellView:
@@ -36,6 +39,7 @@ class RowView:
     """One model of a table."""
 
     rank: str
+    place: str
     name: str
     title: str
     licence: str
@@ -189,6 +193,10 @@ def _answer(board: Board) -> str:
         text += _sure(entry) + "."
     else:
         return f"No model improves on doing nothing; {name} comes nearest ({signed(entry.gain, metric.name)}{unit} {metric.name})."
+    equals = [r.model.name for r in ranked[1:] if r.rank == first.rank]
+    if equals:
+        who = _list(equals) if len(equals) <= NAMED else f"{len(equals)} others"
+        text += f" These clips cannot tell {who} from it."
     harm = [r.model.name for r in ranked if r.entries[metric.name].harm]
     if harm:
         text += f" {_list(harm)} made it worse than the input."
@@ -273,6 +281,7 @@ def _row(board: Board, row: Row, ranges: dict[str, tuple[float, float]]) -> RowV
         licence=row.model.licence,
         classes=" ".join(classes),
         cells=tuple(_cell(name, entry, ranges[name]) for name, entry in row.entries.items()),
+        place="" if row.place is None else str(row.place),
         cost="–" if row.seconds_per_frame is None else f"{row.seconds_per_frame:.3g}",
         cost_sort="" if row.seconds_per_frame is None else repr(row.seconds_per_frame),
     )

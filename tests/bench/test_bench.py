@@ -11,12 +11,10 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from scipy import stats as scipy_stats
 from skimage import data
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from degradations.apply import degrade
-from leaderboards.stats import bca
 from vbench.metrics.psnr import psnr
 from vbench.metrics.ssim import prepare, ssim
 from vbench.models import spec
@@ -75,22 +73,6 @@ def test_ssim_scikit_image(benchmark: Bench, frames: NDArray[np.uint8], noisy: N
     }  # fmt: skip
     pairs = list(zip(frames, noisy, strict=True)) * MODELS
     assert len(benchmark(lambda: [structural_similarity(x, y, **options) for x, y in pairs])) == 8 * MODELS
-
-
-@pytest.mark.benchmark(group="95 % intervals: 200 samples of 100 clips, 10,000 resamples")
-def test_bca_ours(benchmark: Bench) -> None:
-    values = np.random.default_rng(0).normal(size=(200, 100))
-    assert benchmark(lambda: bca(values)).shape == (200, 2)
-
-
-@pytest.mark.benchmark(group="95 % intervals: 200 samples of 100 clips, 10,000 resamples")
-def test_bca_scipy(benchmark: Bench) -> None:
-    values = np.random.default_rng(0).normal(size=(200, 100))
-
-    def run() -> Any:
-        return scipy_stats.bootstrap((values,), np.mean, axis=1, n_resamples=10_000, method="BCa", batch=100)
-
-    assert benchmark.pedantic(run, rounds=1).confidence_interval.low.shape == (200,)
 
 
 @pytest.mark.benchmark(group="temporal median of 3, 8 frames of 480 x 270")

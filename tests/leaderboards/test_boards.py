@@ -101,7 +101,7 @@ def test_means_gains_marks_and_ranks() -> None:
         "c": [24, 26],
     }
     board = only(table(values))
-    assert [(r.model.name, r.rank) for r in board.rows] == [("a", 1), ("c", 2), ("identity", 3), ("b", 4)]
+    assert [(r.model.name, r.place) for r in board.rows] == [("a", 1), ("c", 2), ("identity", 3), ("b", 4)]
     a, b, c, base = (board.row(n).entries["psnr"] for n in ("a", "b", "c", "identity"))  # type: ignore[union-attr]
     assert (a.mean, a.gain, a.best, a.harm) == (26, 5, True, False)
     assert (b.gain, b.harm, b.better) == (-1, True, False)
@@ -119,9 +119,9 @@ def test_lower_is_better_where_it_is() -> None:
     assert board.rows[2].entries["warp_error"].harm
 
 
-def test_ties_share_rank_and_mark() -> None:
+def test_ties_share_place_and_mark() -> None:
     board = only(table({"a": [5, 5], "b": [5, 5], "c": [4, 4]}))
-    assert [r.rank for r in board.rows] == [1, 1, 3]
+    assert [r.place for r in board.rows] == [1, 1, 3]
     assert [r.entries["psnr"].best for r in board.rows] == [True, True, False]
 
 
@@ -129,8 +129,8 @@ def test_a_hole_has_a_reason_and_takes_the_rank() -> None:
     cells = table({"identity": [20, 21], "a": [30, None], "b": [25, 25]})
     cells += [cell("c", "clip0", 40.0)]
     board = only(cells)
-    ranks = {r.model.name: r.rank for r in board.rows}
-    assert ranks == {"b": 1, "identity": 2, "a": None, "c": None}
+    assert {r.model.name: r.place for r in board.rows} == {"b": 1, "identity": 2, "a": None, "c": None}
+    assert [r.rank for r in board.rows] == [1, 1, None, None]
     a, c = board.row("a"), board.row("c")
     assert a is not None
     assert c is not None
@@ -151,6 +151,47 @@ def test_infinite_figures_stay_infinite_and_are_said() -> None:
     same = only(table({"identity": [math.inf], "a": [math.inf]})).row("a")
     assert same is not None
     assert same.entries["psnr"].gain == 0
+
+
+def test_models_that_clips_cannot_tell_apart_share_a_rank() -> None:
+    """a and b differ by nothing but chance, both are far above identity."""
+    base = np.array([20.0, 24.1, 19.3, 26.2, 22.0, 18.4, 21.7, 25.5])
+    chance = np.array([0.1, -0.2, 0.15, -0.05, 0.1, -0.15, 0.2, -0.1])
+    values = {"identity": base, "a": base + 5 - chance, "b": base + 5.02 + chance}
+    board = only(table({name: list(row) for name, row in values.items()}))
+    assert [(r.model.name, r.place, r.rank) for r in board.rows] == [("b", 1, 1), ("a", 2, 1), ("identity", 3, 3)]
+    assert board.detectable is not None
+    assert 0 < board.detectable < 1
+    assert "these 8 clips cannot tell apart in psnr share a rank" in board.notes[0]
+    assert f"{board.detectable:.2g} dB between two typical models" in board.notes[0]
+    rows = list(csv.DictReader(io.StringIO(export.to_csv([board]))))
+    assert [(r["rank"], r["place"]) for r in rows] == [("1", "1"), ("1", "2"), ("3", "3")]
+    document = json.loads(export.to_json([board]))[0]
+    assert document["detectable"] == board.detectable
+    assert [r["rank"] for r in document["rows"]] == [1, 1, 3]
+
+
+def test_ranks_are_of_models_without_holes_in_any_metric_and_turn_with_the_direction() -> None:
+    values: dict[str, list[float | None]] = {"identity": [0.2, 0.3, 0.25], "a": [0.1, 0.2, 0.14], "b": [0.3, 0.4, 0.36]}
+    board = only(table(values, WARP) + table({"identity": [20, 21, 22], "a": [25, 26, 27], "b": [1, None, 2]}))
+    assert board.primary.name == "psnr"
+    assert {r.model.name: r.place for r in board.rows} == {"a": 1, "identity": 2, "b": None}
+    lower = only(table(values, WARP))
+    assert [(r.model.name, r.place) for r in lower.rows] == [("a", 1), ("identity", 2), ("b", 3)]
+
+
+def test_few_clips_say_that_they_tell_nothing_apart() -> None:
+    one = only(table({"identity": [20], "a": [25]}))
+    assert [r.rank for r in one.rows] == [1, 1]
+    assert one.detectable is None
+    assert one.notes[0].startswith("One clip tells no two models apart")
+    five = only(table({"identity": [20, 21, 22, 23, 24], "a": [25, 26, 27.5, 28, 29]}))
+    assert [(r.place, r.rank) for r in five.rows] == [(1, 1), (2, 1)]
+    assert five.detectable == math.inf
+    assert "so few clips of 2 models tell no difference" in five.notes[0]
+    alone = only(table({"a": [25, 26]}))
+    assert alone.notes == ()
+    assert alone.rows[0].rank == 1
 
 
 def test_other_conventions_and_other_data_stand_apart() -> None:
@@ -213,7 +254,7 @@ def test_intervals_say_how_they_were_made() -> None:
     t = mean_interval([1.0, 2.0, 4.0, 3.0])
     theirs = scipy_stats.ttest_1samp([1.0, 2.0, 4.0, 3.0], 0).confidence_interval(0.95)
     assert (t.low, t.high) == pytest.approx((theirs.low, theirs.high))
-    assert mean_interval(np.arange(8.0)).method == "BCa bootstrap"
+    assert mean_interval(np.arange(8.0)).method == "studentised bootstrap"
     assert mean_interval(np.arange(8.0)) == mean_interval(np.arange(8.0))
 
 
