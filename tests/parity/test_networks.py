@@ -19,19 +19,22 @@ from vbench.models.verify import Difference, build, mismatches, read_case, verif
 
 HERE = Path(__file__).parent
 DTYPES = [("float64", None), ("float32", 1e-4)]
-METHODS = {"rfr"}
-"""Fixtures of a method that trains other networks, not of a network."""
-
 BRANCHING: dict[tuple[str, str], str] = {
     ("pvdnet", "case_clip5"): "positions are truncated to pixels: see test_pvdnet.py",
     ("pvdnet_large", "case_clip5"): "positions are truncated to pixels: see test_pvdnet.py",
+    **{("rfr", f"case_{net}_offline"): "see test_rfr.py" for net in ("dncnn", "vnlnet")},
     ("votes_bin", "case_main"): "greys are rounded to levels: see test_edvr.py",
 }
-"""Cases in which a rounding error of float32 decides between two whole numbers; each is tested in a file of its own."""
+"""Cases in which a rounding error of float32 decides between two whole numbers, or is amplified by
+training; each is tested in a file of its own."""
 
 
 def over(found: list[Difference]) -> list[Difference]:
     return [difference for difference in found if not difference.within]
+
+
+def branches(name: str, case: Path, dtype: str) -> bool:
+    return dtype == "float32" and (name, case.stem) in BRANCHING
 
 
 def copied(pattern: str) -> list[tuple[str, Path]]:
@@ -45,7 +48,7 @@ def label(value: object) -> str:
 @pytest.mark.shared
 def test_every_fixture_has_a_network(shared: Path) -> None:
     folders = {path.name for path in (shared / "parity").iterdir() if path.is_dir()}
-    assert folders - METHODS == set(NETWORKS)
+    assert folders == set(NETWORKS)
 
 
 def test_every_network_has_a_case_in_a_clone_that_stands_alone() -> None:
@@ -63,6 +66,8 @@ def test_names_and_shapes_are_the_official_ones(name: str, manifest: Path) -> No
 @pytest.mark.parametrize(("dtype", "tolerance"), DTYPES)
 @pytest.mark.parametrize(("name", "case"), copied("case_*.npz"), ids=label)
 def test_outputs_equal_the_official_ones(name: str, case: Path, dtype: str, tolerance: float | None) -> None:
+    if branches(name, case, dtype):
+        pytest.skip(f"rounding decides here in float32; {BRANCHING[name, case.stem]}")
     assert over(verify(name, case, dtype=dtype, tolerance=tolerance)) == []
 
 
@@ -74,7 +79,7 @@ def test_every_case_of_every_fixture(shared: Path, name: str, dtype: str, tolera
     cases = sorted((shared / "parity" / name).glob("case_*.npz"))
     assert cases
     for case in cases:
-        if case.name in here or (dtype == "float32" and (name, case.stem) in BRANCHING):
+        if case.name in here or branches(name, case, dtype):
             continue
         assert over(verify(name, case, dtype=dtype, tolerance=tolerance)) == [], case.name
 
@@ -156,4 +161,4 @@ def flat(found: torch.Tensor | tuple[torch.Tensor, ...]) -> torch.Tensor:
 
 
 def test_every_network_with_weights_is_called() -> None:
-    assert set(NETWORKS) - set(CALLS) == {"pvdnet_large", "pixel_volume", "vnl_search"}
+    assert set(NETWORKS) - set(CALLS) == {"pvdnet_large", "pixel_volume", "vnl_search", "rfr"}

@@ -61,7 +61,7 @@ def test_damage_of_one_frame_is_seen_by_the_indicator(network: RTN) -> None:
             flow._replace(to_previous=flow.to_previous * 0, to_next=flow.to_next * 0)
             for flow in [network.flows(*sights, iterations=1)]
         ]
-        steps = network.forward_pass(frames, still)
+        steps = list(network.forward_pass(frames, still))
     indicator = steps[1].indicator
     assert indicator is not None
     assert torch.allclose(indicator, frames[1][:, :1], atol=1e-12)

@@ -169,8 +169,12 @@ def test_published_files_are_known_by_their_hash(shared: Path) -> None:
         weights.import_file(folder / "dncnn_s25.pth", "dncnn-s50")
     for sigma in (15, 25, 40, 50):  # these hold the settings of the training beside the tensors
         assert weights.import_file(folder / f"vnlnet_gray_{sigma}.pth").model == f"vnlnet-gray-s{sigma}"
-    found = [s for s in weights.status() if not s.model.startswith("fastdvdnet")]
-    assert len(found) == 8
+    found = [s for s in weights.status() if s.path is not None]
+    assert {s.model for s in found if not s.model.startswith("rfr")} == {
+        *("dncnn-s15", "dncnn-s25", "dncnn-s50", "dncnn-b"),
+        *(f"vnlnet-gray-s{sigma}" for sigma in (15, 25, 40, 50)),
+    }
+    assert len(found) == 10  # RFR on DnCNN, online and offline, fine-tunes the file of dncnn-s25
     assert all(s.as_published and "as published" in s.text for s in found)
     x = torch.rand(1, 3, 16, 16)
     for status in [s for s in found if s.model.startswith("dncnn")]:

@@ -22,11 +22,22 @@ CATALOG: dict[str, str] = {
     **{f"fastdvdnet-s{sigma}": f"vbench.models.fastdvdnet:S{sigma}" for sigma in (15, 25, 50)},
     **{f"fastdvdnet-clipped-s{sigma}": f"vbench.models.fastdvdnet:CLIPPED_S{sigma}" for sigma in (15, 25, 50)},
     **{f"vnlnet-gray-s{sigma}": f"vbench.models.vnlnet:GRAY_{sigma}" for sigma in (15, 25, 40, 50)},
+    **{f"vnlnet-color-s{sigma}": f"vbench.models.vnlnet:COLOUR_{sigma}" for sigma in (15, 25, 40)},
+    **{f"rfr-dncnn-{mode}-s25": f"vbench.models.rfr:DNCNN_{mode.upper()}_S25" for mode in ("online", "offline")},
+    **{
+        f"rfr-{net}-{mode}-s{sigma}": f"vbench.models.rfr:{net.upper()}_{mode.upper()}_S{sigma}"
+        for net in ("fastdvdnet", "vnlnet")
+        for mode in ("online", "offline")
+        for sigma in (15, 25, 40)
+    },
     "pvdnet-dvd": "vbench.models.pvdnet:DVD",
     "pvdnet-gopro": "vbench.models.pvdnet:GOPRO",
     "pvdnet-large-gopro": "vbench.models.pvdnet:LARGE_GOPRO",
     "cdvd-tsp-dvd": "vbench.models.cdvd_tsp:DVD",
     "cdvd-tsp-gopro": "vbench.models.cdvd_tsp:GOPRO",
+    "edvr-l-deblur": "vbench.models.edvr:DEBLUR",
+    "edvr-l-deblurcomp": "vbench.models.edvr:DEBLUR_COMPRESSED",
+    "rtn": "vbench.models.rtn:SPEC",
 }
 
 

@@ -126,6 +126,13 @@ _ALL = (
     NetworkSpec(
         "votes", "VOTES", "Luo et al., ACM MM 2022", "luohongming/VOTES (CC BY-NC-SA 4.0)", "vbench.models.votes.parity"
     ),
+    NetworkSpec(
+        "rfr",
+        "RFR on DnCNN, FastDVDnet and VNLnet",
+        "Lee et al., CVPR 2021",
+        "shlee0/RFR-video-denoising (no licence)",
+        "vbench.models.rfr.parity",
+    ),
 )
 
 NETWORKS: dict[str, NetworkSpec] = {network.name: network for network in _ALL}

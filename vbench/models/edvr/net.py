@@ -258,3 +258,8 @@ def check_size(name: str, frames: Tensor, multiple: int) -> None:
             f"{name} was given frames of {width} x {height} pixels; width and height are to be multiples of "
             f"{multiple}. Crop or pad them."
         )
+
+
+def build_deblur() -> EDVR:
+    """The network of the published deblurring checkpoints: L, which takes frames of the output's size."""
+    return EDVR(num_feat=128, num_reconstruct_block=40, hr_in=True, with_predeblur=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -138,17 +138,17 @@ class RTN(nn.Module):
             frames: each ``(N, 3, H, W)``, RGB in [-1, 1].
             flows: one entry less.
         """
+        # Of one pass the states of all frames are held, of the other the latest.
         behind = [step.feature for step in self.backward_pass(frames, flows)]
-        ahead = [step.feature for step in self.forward_pass(frames, flows)]
-        return [self.fuse(*three) for three in zip(frames, behind, ahead, strict=True)]
+        ahead = self.forward_pass(frames, flows)
+        return [self.fuse(frame, behind.pop(), step.feature) for frame, step in zip(frames, ahead, strict=True)]
 
-    def backward_pass(self, frames: Sequence[Tensor], flows: Sequence[Flows]) -> list[Step]:
-        """From the last frame to the first; the steps are given in the order of time."""
+    def backward_pass(self, frames: Sequence[Tensor], flows: Sequence[Flows]) -> Iterator[Step]:
+        """From the last frame to the first, in this order."""
         to_neighbour = [flow.to_next for flow in reversed(flows)]
-        steps = _passed(self.Backward_Aggregation, self.backward_resblocks, frames[::-1], to_neighbour)
-        return steps[::-1]
+        return _passed(self.Backward_Aggregation, self.backward_resblocks, frames[::-1], to_neighbour)
 
-    def forward_pass(self, frames: Sequence[Tensor], flows: Sequence[Flows]) -> list[Step]:
+    def forward_pass(self, frames: Sequence[Tensor], flows: Sequence[Flows]) -> Iterator[Step]:
         """From the first frame to the last; it knows nothing of the other pass."""
         to_neighbour = [flow.to_previous for flow in flows]
         return _passed(self.Forward_Aggregation, self.forward_resblocks, frames, to_neighbour)
@@ -198,21 +198,22 @@ class Upsampling(nn.Module):
 
 def _passed(
     aggregation: Aggregation, spatial: SpatialBlocks, frames: Sequence[Tensor], flows: Sequence[Tensor]
-) -> list[Step]:
+) -> Iterator[Step]:
     """One pass over frames in its own order; ``flows`` lead from each frame but the first to the one before."""
-    steps: list[Step] = []
+    feature: Tensor | None = None
     for i, frame in enumerate(frames):
         own = aggregation(frame)
-        if not steps:
-            steps.append(Step(spatial(own), own, None, None))
+        if feature is None:
+            feature = spatial(own)
+            yield Step(feature, own, None, None)
             continue
-        hidden = warp(steps[-1].feature, flows[i - 1])
+        hidden = warp(feature, flows[i - 1])
         # The first channel alone is compared; all are equal in the official pipeline.
         indicator = (warp(frames[i - 1][:, :1], flows[i - 1]) - frame[:, :1]).abs()
         gate = aggregation.gate(hidden, own, indicator)
         mixed = gate * hidden + (1 - gate) * own
-        steps.append(Step(spatial(mixed), mixed, gate, indicator))
-    return steps
+        feature = spatial(mixed)
+        yield Step(feature, mixed, gate, indicator)
 
 
 def build() -> RTN:

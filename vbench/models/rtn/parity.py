@@ -43,7 +43,8 @@ def outputs(network: RTN, inputs: dict[str, NDArray[Any]], meta: dict[str, Any])
         "flow_to_previous": torch.cat([flow.to_previous for flow in flows]),
         "flow_to_next": torch.cat([flow.to_next for flow in flows]),
     }
-    behind, ahead = network.backward_pass(frames, flows), network.forward_pass(frames, flows)
+    behind = list(network.backward_pass(frames, flows))[::-1]
+    ahead = list(network.forward_pass(frames, flows))
     out |= _stages("backward", behind, len(frames) - 1, network.Backward_Aggregation)
     out |= _stages("forward", ahead, 0, network.Forward_Aggregation)
     mixed: list[Tensor] = []

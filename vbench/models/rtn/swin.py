@@ -194,7 +194,8 @@ def shift_mask(height: int, width: int, like: Tensor) -> Tensor:
     """
     row, column = (_regions(side, like.device) for side in (height, width))
     region = windows((3 * row[:, None] + column)[None, :, :, None])[0, :, :, 0]
-    return (region[:, :, None] != region[:, None, :]).to(like.dtype) * HIDDEN
+    hidden = region[:, :, None] != region[:, None, :]
+    return torch.zeros(hidden.shape, dtype=like.dtype, device=like.device).masked_fill(hidden, HIDDEN)
 
 
 def _regions(side: int, device: torch.device) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import copy
 from typing import Literal
 
@@ -145,22 +145,14 @@ class Neighbourhood:
         return other
 
     def _stack(self, t: int) -> Tensor:
-        window, patch = self._windows[t], self._search.window.patch
-        own = self._frames[t]
-        slots = [i for i, s in enumerate(window) if s is not None and i != self._search.past]
+        window, own = self._windows[t], self._frames[t]
         shown = self._asked(t)
         self._match(t, shown)
         frames = torch.cat([self._frames[s] for s in shown])
         dy, dx = (torch.cat(parts) for parts in zip(*(self._found[t, s] for s in shown), strict=True))
         for s in set(shown):
             del self._found[t, s]
-        values = gather(frames, centres(dy, dx, (own.shape[2], own.shape[3]), patch))
-        # What is found in a black frame is black, wherever it is: nothing is searched there.
-        stack = values.new_zeros((len(window), *values.shape[1:]))
-        stack[slots] = values
-        edge = rim(self._search.window)
-        stack[self._search.past] = own[0, :, edge : own.shape[2] - edge, edge : own.shape[3] - edge]
-        return stack.flatten(0, 1)[None]
+        return _assembled(window, own, frames, dy, dx, self._search)
 
     def _match(self, t: int, shown: list[int]) -> None:
         """Find what frame ``t`` asks for and does not have; where the other asks for it later, both."""
@@ -183,3 +175,37 @@ class Neighbourhood:
         for n, pair in enumerate(pairs):
             # Of each pair by itself, so that memory is free when its turn has come.
             self._found[pair] = found.dy[n : n + 1].clone(), found.dx[n : n + 1].clone()
+
+
+def _assembled(
+    window: list[int | None], own: Tensor, frames: Tensor, dy: Tensor, dx: Tensor, search: PatchSearch
+) -> Tensor:
+    """The stack of one frame, ``(1, N * C, H, W)``, from the padded frames that it looks at and where in them."""
+    slots = [i for i, s in enumerate(window) if s is not None and i != search.past]
+    values = gather(frames, centres(dy, dx, (own.shape[2], own.shape[3]), search.window.patch))
+    # What is found in a black frame is black, wherever it is: nothing is searched there.
+    stack = values.new_zeros((len(window), *values.shape[1:]))
+    stack[slots] = values
+    edge = rim(search.window)
+    stack[search.past] = own[0, :, edge : own.shape[2] - edge, edge : own.shape[3] - edge]
+    return stack.flatten(0, 1)[None]
+
+
+def stack_of(frames: Sequence[Tensor], t: int, search: PatchSearch, ends: Ends = "published") -> Tensor:
+    """The stack of one frame of a clip that is in memory; for all of them in order, `Neighbourhood` is faster.
+
+    Args:
+        frames: each ``(1, C, H, W)``.
+        t: whose.
+        search, ends: as for `Neighbourhood`.
+
+    Returns:
+        ``(1, N * C, H, W)``.
+    """
+    window = sources(len(frames), ends, search.past)[t : t + 2 * search.past + 1]
+    shown = [s for i, s in enumerate(window) if s is not None and i != search.past]
+    padded = {s: pad(frames[s], search.window) for s in {t, *shown}}
+    searched = {s: gray(frame).to(search.precision.dtype) for s, frame in padded.items()}
+    found = match(searched[t], torch.cat([searched[s] for s in shown]), search.window)
+    others = torch.cat([padded[s] for s in shown])
+    return _assembled(window, padded[t], others, found.dy, found.dx, search)

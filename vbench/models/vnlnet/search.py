@@ -154,6 +154,8 @@ class _Best:
         search, rows = self._window.search, len(self.distance)
         for i, line in enumerate(lines):
             dy = self._window.offsets[line]
+            if abs(dy) >= rows:
+                continue  # in so low a frame no patch has one so far away
             from_rows = slice(max(0, -dy), rows - max(0, dy))
             to_rows = slice(max(0, dy), rows - max(0, -dy))
             held, place = self.distance[to_rows, chosen], self._place[to_rows, chosen]

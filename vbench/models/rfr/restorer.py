@@ -1,0 +1,140 @@
+"""RFR on a clip: the denoiser's weights are loaded afresh, fine-tuned to the clip, and forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vbench.checkpoint import load_checkpoint
+from vbench.devices import full_float32
+from vbench.errors import MissingWeights
+from vbench.models.dncnn.net import DnCNN
+from vbench.models.fastdvdnet.net import MULTIPLE, FastDVDnet
+from vbench.models.rfr.adapt import STEPS, Adaptation, trainable
+from vbench.models.rfr.denoisers import Denoiser, FiveFrames, Neighbours, SingleFrame
+from vbench.models.spec import ModelSpec
+from vbench.models.vnlnet.net import VNLnet, build_colour
+from vbench.models.vnlnet.search import PatchSearch
+from vbench.restore import ClipMeta, Restorer
+
+Network = TypeVar("Network", DnCNN, FastDVDnet, VNLnet)
+Mode = Literal["online", "offline"]
+SEED = 0
+"""Of the fresh noise and of the order of frames; the official script sets none."""
+
+
+class Seeded:
+    """Normal noise from a generator on the CPU: the same numbers on every device.
+
+    Args:
+        sigma: standard deviation, on the scale of 0 to 255.
+    """
+
+    def __init__(self, sigma: float) -> None:
+        self._scale = sigma / 255
+        self._generator = torch.Generator().manual_seed(SEED)
+
+    def __call__(self, like: Tensor) -> Tensor:
+        return (torch.randn(like.shape, generator=self._generator) * self._scale).to(like)
+
+
+class RFRRestorer:
+    """A denoiser with weights that are fine-tuned to each clip.
+
+    A denoiser of gray frames takes each channel of a colour clip as a clip of its own, with weights of its own and the
+    same random numbers; one of colour frames is shown a gray clip in three equal channels, and their mean is given.
+    Online, a denoiser of single frames needs one frame at a time; in all other modes the whole clip is held, as the
+    procedure asks for it twice and more.
+
+    Args:
+        make: gives the denoiser with its published weights, anew for each clip.
+        colours: channels that it takes.
+        mode: see :mod:`vbench.models.rfr.adapt`.
+        sigma: standard deviation of the noise, on the scale of 0 to 255.
+        multiple: heights and widths are reflected up to multiples of this.
+    """
+
+    def __init__(self, make: Callable[[], Denoiser], colours: int, mode: Mode, sigma: float, multiple: int = 1) -> None:
+        self._make = make
+        self._colours = colours
+        self._mode = mode
+        self._sigma = sigma
+        self._multiple = multiple
+
+    def restore(self, chunks: Iterator[Tensor], meta: ClipMeta) -> Iterator[Tensor]:
+        """One frame at a time."""
+        planes = [self._adaptation() for _ in range(meta.channels if self._colours == 1 else 1)]
+        frames = (frame[None] for chunk in chunks for frame in chunk)
+        if self._mode == "online" and planes[0].alone:
+            for frame in frames:
+                yield torch.cat(
+                    [p.online_frame(part) for p, part in zip(planes, self._split(frame), strict=True)], dim=1
+                )
+            return
+        clips: list[list[Tensor]] = [[] for _ in planes]
+        for frame in frames:
+            for clip, part in zip(clips, self._split(frame), strict=True):
+                clip.append(part)
+        whole = [self._whole(plane, clip) for plane, clip in zip(planes, clips, strict=True)]
+        for parts in zip(*whole, strict=True):
+            out = torch.cat(parts, dim=1)[..., : meta.height, : meta.width]
+            yield out if out.shape[1] == meta.channels else out.mean(dim=1, keepdim=True)
+
+    def _adaptation(self) -> Adaptation:
+        with trainable(False):
+            return Adaptation(self._make(), Seeded(self._sigma))
+
+    def _split(self, frame: Tensor) -> Sequence[Tensor]:
+        height, width = frame.shape[2:]
+        bottom, right = -height % self._multiple, -width % self._multiple
+        if bottom or right:
+            frame = functional.pad(frame, (0, right, 0, bottom), mode="reflect")
+        return frame.split(1, dim=1) if self._colours == 1 else [frame.expand(-1, self._colours, -1, -1)]
+
+    def _whole(self, adaptation: Adaptation, clip: list[Tensor]) -> Iterator[Tensor]:
+        if self._mode == "online":
+            yield from adaptation.online_clip(clip)
+            return
+        orders = np.random.default_rng(SEED)
+        for _ in adaptation.offline(clip, (orders.permutation(len(clip)).tolist() for _ in range(STEPS))):
+            pass
+        yield from adaptation.all_restored(clip)
+
+
+def load_restorer(
+    net: Literal["dncnn", "fastdvdnet", "vnlnet"],
+    mode: Mode,
+    device: torch.device,
+    weights: Path | None,
+    sigma: float,
+    spec: ModelSpec,
+) -> Restorer:
+    """RFR on a denoiser with its weights, on ``device``, for noise of standard deviation ``sigma`` (0 to 255).
+
+    Raises:
+        MissingWeights: there are none; the network never runs on random numbers.
+    """
+    if weights is None:
+        raise MissingWeights(spec.missing_text())
+    full_float32()
+
+    def make() -> Denoiser:
+        if net == "dncnn":
+            return SingleFrame(_loaded(DnCNN(17), weights, device))
+        if net == "fastdvdnet":
+            return FiveFrames(_loaded(FastDVDnet(), weights, device), sigma)
+        return Neighbours(_loaded(build_colour(), weights, device), PatchSearch().to(device))
+
+    make()  # a file that does not fit is told before the first clip
+    return RFRRestorer(make, 1 if net == "dncnn" else 3, mode, sigma, MULTIPLE if net == "fastdvdnet" else 1)
+
+
+def _loaded(network: Network, weights: Path, device: torch.device) -> Network:
+    load_checkpoint(network, weights)
+    return network.eval().to(device)
