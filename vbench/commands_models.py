@@ -14,6 +14,9 @@ from vbench.errors import InputError
 if TYPE_CHECKING:
     from vbench.models.verify import Difference
 
+TITLED = 100
+"""Columns of a terminal that shows what each model is; in a narrower one its name says enough."""
+
 
 def models_command() -> None:
     """``vbench models``."""
@@ -23,10 +26,15 @@ def models_command() -> None:
 
     from vbench import models, weights
 
+    out = console()
+    if out.width > 200:
+        out.width = 80
+    told = out.width >= TITLED
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("name", no_wrap=True)
     table.add_column("for", no_wrap=True)
-    table.add_column("what")
+    if told:
+        table.add_column("what")
     table.add_column("runs here?")
     missing = []
     for name in models.names():
@@ -34,11 +42,10 @@ def models_command() -> None:
         ready = spec.weights is None or weights.find(spec) is not None
         if not ready:
             missing.append(spec)
-        table.add_row(name, spec.task, spec.title, Text("yes", "green") if ready else Text("needs weights", "yellow"))
-    out = console()
-    if out.width > 200:
-        out.width = 80
+        what = [spec.title] if told else []
+        table.add_row(name, spec.task, *what, Text("yes", "green") if ready else Text("needs weights", "yellow"))
     out.print(table)
+    say("One model and its settings: vbench models show NAME")
     if missing:
         say("What needs weights:")
         for text in grouped(missing):
