@@ -81,14 +81,12 @@ def draw(profile: Profile, variant: str, shape: ClipShape, *, seed: int = 0, cli
         ('gaussian-noise', 25.0)
     """
     root = Rng.root(seed).at(clip)
-    steps = tuple(
-        Step(
-            kind=step.kind,
-            settings=step.model_dump(mode="json"),
-            params=step.sample(shape, root.at(index, step.kind)),
-        )
-        for index, step in enumerate(profile.build(variant))
-    )
+    steps = []
+    now = shape
+    for index, step in enumerate(profile.build(variant)):
+        params = step.sample(now, root.at(index, step.kind))
+        steps.append(Step(kind=step.kind, settings=step.model_dump(mode="json"), params=params))
+        now = step.shape_after(now)
     return Recipe(
         profile=profile.name,
         variant=variant,
@@ -97,7 +95,7 @@ def draw(profile: Profile, variant: str, shape: ClipShape, *, seed: int = 0, cli
         seed=seed,
         clip=clip,
         shape=asdict(shape),
-        steps=steps,
+        steps=tuple(steps),
     )
 
 
@@ -110,7 +108,8 @@ def replay(recipe: Recipe, chunks: Iterable[Damage | Tensor], subframes: Subfram
             such a source (``shape.rendered``) makes use of it.
 
     Yields:
-        Damaged frames and masks; the frames of all chunks are as many as went in.
+        Damaged frames and masks; the frames of all chunks are as many as went in, and as large unless a step shrinks
+        them.
 
     Raises:
         ValueError: the clip has not the shape of the recipe, or a step gave another shape or no numbers.
@@ -122,6 +121,7 @@ def replay(recipe: Recipe, chunks: Iterable[Damage | Tensor], subframes: Subfram
     for number, step in enumerate(recipe.steps, 1):
         made = load(step.kind).model_validate(step.settings)
         stream = made.stream(stream, step.params, shape, subframes if made.uses_subframes else None)
+        shape = made.shape_after(shape)
         stream = _checked(stream, shape, f"step {number} ({step.kind})")
     return stream
 

@@ -75,6 +75,14 @@ class Degradation(BaseModel):
         """Draw what holds for the whole clip. What is random per frame goes in as a key, not as numbers."""
         raise NotImplementedError
 
+    def shape_after(self, shape: ClipShape) -> ClipShape:
+        """The clip's shape behind this step; only steps that change the size of frames give another one.
+
+        Raises:
+            ValueError: the step cannot be done on clips of this shape.
+        """
+        return shape
+
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
         """Damage ``frames``, of which the first one to return is frame ``start`` of the clip.
 

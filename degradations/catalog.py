@@ -28,6 +28,7 @@ KINDS: dict[str, str] = {
     "defocus": "degradations.blur:Defocus",
     "camera-shake": "degradations.blur:CameraShake",
     "downscale": "degradations.resample:Downscale",
+    "shrink": "degradations.resample:Shrink",
     "exposure-blur": "degradations.blur:ExposureBlur",
     "gaussian-noise": "degradations.noise:GaussianNoise",
     "camera-noise": "degradations.noise:CameraNoise",

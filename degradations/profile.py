@@ -144,7 +144,7 @@ def list_profiles() -> tuple[str, ...]:
 
     Example:
         >>> list_profiles()
-        ('blur', 'codec', 'noise', 'oldfilm')
+        ('blur', 'codec', 'noise', 'oldfilm', 'sr')
     """
     room = resources.files("degradations") / "profiles"
     return tuple(sorted(p.name.removesuffix(".yaml") for p in room.iterdir() if p.name.endswith(".yaml")))

@@ -1,7 +1,9 @@
-"""Loss of resolution: a clip that was made smaller and enlarged again."""
+"""Loss of resolution: a clip that was made smaller, or smaller and enlarged again."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -63,3 +65,79 @@ class Downscale(Degradation):
                 small = resize(plane, params["height"], params["width"], self.down)
                 result[...] = resize(small, height, width, self.up)
         return Damage(torch.from_numpy(out.clip(0.0, 1.0)), mask)
+
+
+class Shrink(Degradation):
+    """Each frame at one ``factor``-th of its size, by MATLAB's bicubic ``imresize``: the input of super-resolution.
+
+    A model is asked to bring it back to the size of the ground truth. Height and width are multiples of the factor, so
+    that every pixel stands for a square of the ground truth; the picture's centre stays where it is. A mask of earlier
+    steps has no meaning at the new size and is dropped. Values are clipped to [0, 1].
+
+    Source: MATLAB ``imresize(image, 1 / factor, "bicubic")`` with its antialiasing, which the papers on super-resolution
+    use: a cubic with a = -0.5 stretched by the factor, borders mirrored with the border pixel repeated.
+
+    Example:
+        >>> step = Shrink(factor=2)
+        >>> clean = torch.full((1, 3, 8, 6), 0.25)
+        >>> out = step.apply(clean, {}).frames
+        >>> tuple(out.shape), round(float(out.mean()), 6)
+        ((1, 3, 4, 3), 0.25)
+    """
+
+    kind: ClassVar[str] = "shrink"
+    factor: int = Field(ge=2, le=8)
+
+    def sample(self, shape: ClipShape, rng: Rng) -> Params:
+        """Nothing is random; the size is recorded."""
+        after = self.shape_after(shape)
+        return {"height": after.height, "width": after.width}
+
+    def shape_after(self, shape: ClipShape) -> ClipShape:
+        """Height and width divided by the factor.
+
+        Raises:
+            ValueError: they are no multiples of it.
+        """
+        if shape.height % self.factor or shape.width % self.factor:
+            raise ValueError(
+                f"Frames of {shape.width} x {shape.height} pixels cannot be shrunk by {self.factor}: width and height "
+                f"are to be multiples of {self.factor}. Crop the source."
+            )
+        return replace(shape, height=shape.height // self.factor, width=shape.width // self.factor)
+
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
+        """See the class."""
+        rows, columns = (cubic_matrix(side, self.factor) for side in frames.shape[2:])
+        # In double precision, so that a value on the limit between two levels is rounded as MATLAB rounds it.
+        small = rows @ frames.double() @ columns.T
+        return Damage(small.clamp(0, 1).float(), None)
+
+
+@lru_cache(maxsize=16)
+def cubic_matrix(size: int, factor: int) -> Tensor:
+    """``(size / factor, size)``: the weights by which a line of pixels is shrunk, float64.
+
+    Example:
+        >>> cubic_matrix(8, 4).sum(dim=1).tolist()
+        [1.0, 1.0]
+    """
+    count = size // factor
+    centre = (np.arange(count) + 0.5) * factor - 0.5
+    reach = 2 * factor
+    first = np.floor(centre - reach).astype(np.int64)
+    places = first[:, None] + np.arange(2 * reach + 2)
+    weights = _cubic((centre[:, None] - places) / factor)
+    weights /= weights.sum(axis=1, keepdims=True)
+    mirrored = places % (2 * size)
+    mirrored = np.where(mirrored >= size, 2 * size - 1 - mirrored, mirrored)
+    out = np.zeros((count, size))
+    np.add.at(out, (np.arange(count)[:, None], mirrored), weights)
+    return torch.from_numpy(out)
+
+
+def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Keys' cubic with a = -0.5."""
+    d = np.abs(x)
+    near, far = 1.5 * d**3 - 2.5 * d**2 + 1, -0.5 * d**3 + 2.5 * d**2 - 4 * d + 2
+    return np.where(d <= 1, near, np.where(d <= 2, far, 0.0))

@@ -106,10 +106,12 @@ def _pairs(root: Path, boards: Sequence[Board]) -> list[tuple[str, str, list[_So
                 continue
             seen.add((board.dataset, clip))
             base = root / "datasets" / board.dataset
-            sources = [
-                _Source("input", "Input", _series(base / "lq" / clip)),
-                _Source("truth", "Ground truth", _series(base / "gt" / clip)),
-            ]
+            given, truth = _series(base / "lq" / clip), _series(base / "gt" / clip)
+            label = "Input"
+            if given and truth and _size(given[0]) != _size(truth[0]):
+                # Pictures lie on top of each other: what is shown is what doing nothing gives.
+                given, label = _series(root / "restored" / board.dataset / BASELINE / clip), "Input, enlarged"
+            sources = [_Source("input", label, given), _Source("truth", "Ground truth", truth)]
             for row in board.rows:
                 name = row.model.name
                 if name != BASELINE:

@@ -210,6 +210,11 @@ def _say_run(result: RunResult, root: Path, seconds: float) -> None:
 
     for text in grouped([models.spec(name) for name in result.skipped]):
         say(f"  not run: {text}")
+    same: dict[tuple[str, ...], list[str]] = {}
+    for name, datasets in result.unfit.items():
+        same.setdefault(tuple(datasets), []).append(name)
+    for where, names in same.items():
+        say(f"  not run on {', '.join(where)}: {', '.join(names)} (another size than the ground truth's)")
     why: dict[str, list[str]] = {}
     for metric, reasons in result.unmeasured.items():
         for reason, clips in reasons.items():

@@ -35,6 +35,14 @@ class ClipFacts(BaseModel):
     lq_sha256: str
     mask: bool
     flow: bool
+    lq_height: int | None = None
+    """Of the degraded frames, where they are smaller than the ground truth."""
+    lq_width: int | None = None
+
+    @property
+    def scale(self) -> int:
+        """How many times larger the ground truth is than the degraded frames, along each side."""
+        return self.height // (self.lq_height or self.height)
 
     @property
     def data_sha256(self) -> str:
@@ -88,9 +96,10 @@ class Pair:
     @property
     def rooms(self) -> frozenset[str]:
         """What there is beside a restored clip: "truth", "degraded", "pristine", "mask" where damage has a
-        place, "flow" where it is known exactly."""
+        place, "flow" where it is known exactly. Degraded frames that are smaller are beside nothing."""
         return frozenset(
-            {"truth", "degraded", "pristine"}
+            {"truth", "pristine"}
+            | ({"degraded"} if self.facts.scale == 1 else set())
             | ({"mask"} if self.facts.mask else set())
             | ({"flow"} if self.facts.flow else set())
         )
@@ -103,8 +112,12 @@ class Pair:
     def _open(self, room: str) -> Clip:
         clip = open_clip(self.folder / room / self.name, name=self.name)
         info = clip.info
-        channels = 1 if room == "mask" else self.facts.channels
-        wanted = (self.facts.frames, self.facts.height, self.facts.width, channels)
+        facts = self.facts
+        channels = 1 if room == "mask" else facts.channels
+        height, width = facts.height, facts.width
+        if room == "lq":
+            height, width = facts.lq_height or height, facts.lq_width or width
+        wanted = (facts.frames, height, width, channels)
         if (info.frames, info.height, info.width, info.channels) != wanted:
             raise InputError(
                 f'"{self.folder / room / self.name}" holds {info.frames} frames of {info.width} x {info.height} '

@@ -26,13 +26,15 @@ class ClipMeta:
     width: int
     channels: int
     fps: float
+    scale: int = 1
+    """How many times larger restored frames are to be, along each side."""
 
 
 class Restorer(Protocol):
     """A loaded model.
 
     ``restore`` takes an iterator of chunks ``(t, C, H, W)``, float32 in [0, 1], RGB or gray, and gives
-    chunks whose frames, joined, are as many and as large as those that went in. It holds no more than
+    chunks whose frames, joined, are as many as those that went in, and ``meta.scale`` times as large. It holds no more than
     the window that it needs, and forgets everything between clips.
     """
 
@@ -159,12 +161,12 @@ class _Checked:
 
     def restore(self, chunks: Iterator[Tensor], meta: ClipMeta) -> Iterator[Tensor]:
         seen = 0
-        wanted = (meta.channels, meta.height, meta.width)
+        wanted = (meta.channels, meta.height * meta.scale, meta.width * meta.scale)
         for out in self._restorer.restore(chunks, meta):
             if tuple(out.shape[1:]) != wanted:
                 raise RunError(
-                    f"{self._name} gave frames of {tuple(out.shape[1:])} (C, H, W) for frames of {wanted}: a restorer "
-                    "keeps size and channels."
+                    f"{self._name} gave frames of {tuple(out.shape[1:])} (C, H, W) where {wanted} were asked for: a "
+                    "restorer keeps channels, and the size unless it is asked to enlarge."
                 )
             if not bool(torch.isfinite(out).all()):
                 first = seen + int((~torch.isfinite(out).flatten(1).all(dim=1)).nonzero()[0])
@@ -188,20 +190,21 @@ def checked(restorer: Restorer, name: str) -> Restorer:
     return _Checked(restorer, name)
 
 
-def run_array(restorer: Restorer, frames: Tensor, fps: float = 24.0, chunk: int = 8) -> Tensor:
+def run_array(restorer: Restorer, frames: Tensor, fps: float = 24.0, chunk: int = 8, scale: int = 1) -> Tensor:
     """Restore a clip that is in memory.
 
     Args:
         frames: ``(T, C, H, W)``, float32 in [0, 1].
+        scale: how many times larger the result is to be.
 
     Returns:
-        The restored frames, of the same shape.
+        The restored frames, ``(T, C, scale * H, scale * W)``.
 
     Example:
         >>> clip = torch.rand(5, 3, 8, 8)
         >>> bool((run_array(Framewise(lambda x: x), clip) == clip).all())
         True
     """
-    meta = ClipMeta(len(frames), frames.shape[2], frames.shape[3], frames.shape[1], fps)
+    meta = ClipMeta(len(frames), frames.shape[2], frames.shape[3], frames.shape[1], fps, scale)
     with torch.inference_mode():
         return torch.cat(list(checked(restorer, "the restorer").restore(iter(frames.split(chunk)), meta)))

@@ -30,6 +30,11 @@ class Ready:
     name: str
     facts: ModelFacts
     weights: Path | None
+    scales: tuple[int, ...] | None = (1,)
+
+    def takes(self, pair: Pair) -> bool:
+        """Whether it makes of the pair's degraded frames what has the size of its ground truth."""
+        return self.scales is None or pair.facts.scale in self.scales
 
 
 def model_facts(spec: ModelSpec, weights: Path | None) -> ModelFacts:
@@ -119,7 +124,7 @@ def restore_pair(workspace: Workspace, pair: Pair, model: Ready, device: str) ->
     make_folder(folder.parent)
     hasher = FrameHasher()
     done = 0
-    meta = ClipMeta(info.frames, info.height, info.width, info.channels, info.fps)
+    meta = ClipMeta(info.frames, info.height, info.width, info.channels, info.fps, pair.facts.scale)
     started = time.perf_counter()
     with torch.inference_mode(), FrameFolder(folder) as writer:
         for out in restorer.restore(chunks(), meta):

@@ -54,6 +54,8 @@ class RunResult:
     kept: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
     """Models that cannot run here, and why (the text names the command that helps)."""
+    unfit: dict[str, list[str]] = field(default_factory=dict)
+    """Data sets on which a model was not run, because it gives frames of another size than their ground truth."""
     failures: list[str] = field(default_factory=list)
     unmeasured: dict[str, dict[str, int]] = field(default_factory=dict)
     """Metrics that cannot be measured, why, and on how many clips."""
@@ -87,7 +89,7 @@ def ready_models(wanted: Sequence[str]) -> tuple[list[Ready], dict[str, str]]:
                     raise MissingWeights(text)
                 skipped[name] = text
                 continue
-        ready.append(Ready(name, model_facts(spec, path), path))
+        ready.append(Ready(name, model_facts(spec, path), path, spec.scales))
     return ready, skipped
 
 
@@ -237,15 +239,16 @@ def run(
     for name in plan.metrics:
         metric_catalog.load(name)
     pairs = [pair for dataset in plan.datasets for pair in plan.pairs(dataset)]
+    result.unfit = _unfit(ready, pairs)
     to_restore = [
         (model, pair)
         for model in ready
         for pair in pairs
-        if read_restored(plan.workspace, pair, model, plan.device) is None
+        if model.takes(pair) and read_restored(plan.workspace, pair, model, plan.device) is None
     ]
     fresh = {(model.name, pair.dataset, pair.name) for model, pair in to_restore}
     missing_cells = {
-        (model.name, pair.dataset, pair.name): _missing_metrics(plan, pair, model, fresh)
+        (model.name, pair.dataset, pair.name): _missing_metrics(plan, pair, model, fresh) if model.takes(pair) else ()
         for pair in pairs
         for model in ready
     }
@@ -303,14 +306,23 @@ def run(
             _record_failure(plan, pair, job.model, outcome.error, job.restored)
 
     run_tasks(score_tasks, workers=workers, progress=lambda n: say("measuring", n, None), done=scored)
-    expected = len(pairs) * len(ready) * len(plan.metrics)
+    expected = sum(model.takes(pair) for pair in pairs for model in ready) * len(plan.metrics)
     standing = _standing(plan, pairs)
     for (metric, reason), where in standing.items():
         result.unmeasured.setdefault(metric, {})[reason] = len(where)
-    told = sum(len(where) for where in standing.values()) * len(ready)
+    told = sum(model.takes(pair) for where in standing.values() for pair in where for model in ready)
     result.kept = max(0, expected - sum(len(m) for m in missing_cells.values()) - told)
     _write_summary(plan, command, started, ready, skipped, failed)
     return result
+
+
+def _unfit(ready: Sequence[Ready], pairs: Sequence[Pair]) -> dict[str, list[str]]:
+    out: dict[str, list[str]] = {}
+    for model in ready:
+        names = dict.fromkeys(pair.dataset for pair in pairs if not model.takes(pair))
+        if names:
+            out[model.name] = list(names)
+    return out
 
 
 def _missing_metrics(plan: RunPlan, pair: Pair, model: Ready, fresh: set[tuple[str, str, str]]) -> tuple[str, ...]:

@@ -269,12 +269,15 @@ def make_damage(
     hasher = FrameHasher()
     mask_writer: FrameFolder | None = None
     index = 0
+    small: tuple[int, int] | None = None
     lq_writer = FrameFolder(folder / "lq" / source.name)
     with lq_writer:
         try:
             for frames, mask in replay(recipe, chunks(), subframes=_subframes(source, tone)):
                 stored = to_uint8(frames)
                 hasher.update(stored)
+                if stored.shape[1:3] != (info.height, info.width):
+                    small = stored.shape[1:3]
                 for frame in stored:
                     lq_writer.write(frame)
                 if mask is not None:
@@ -317,6 +320,8 @@ def make_damage(
         lq_sha256=hasher.hexdigest(),
         mask=mask_writer is not None,
         flow=facts["flow"],
+        lq_height=small[0] if small else None,
+        lq_width=small[1] if small else None,
     )
     document = {"identity": source.identity, "facts": clip_facts.model_dump(), "recipe": recipe.to_json()}
     write_json(recipe_path(folder, source.name), document)

@@ -1,8 +1,9 @@
-"""EDVR and RTN as restorers, with the recipe's weights, against their networks and the official habits around them."""
+"""EDVR, VOTES and RTN as restorers, with the recipe's weights, against their networks and the official habits around them."""
 
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from vbench.models.edvr.sequence import windows
 from vbench.models.rtn.net import RTN
 from vbench.models.rtn.restorer import RTNRestorer, parts
 from vbench.models.verify import build
+from vbench.models.votes.net import VOTES
+from vbench.models.votes.restorer import VOTESRestorer
 from vbench.restore import Restorer, run_array
 
 PARITY = Path(__file__).resolve().parents[1] / "parity"
@@ -42,12 +45,13 @@ def rtn() -> RTN:
     return found
 
 
-@pytest.mark.parametrize("model", ["edvr-l-deblur", "edvr-l-deblurcomp", "rtn"])
+@pytest.mark.parametrize("model", [name for name in models.names() if name.startswith(("edvr", "votes", "rtn"))])
 def test_the_entry_says_what_the_network_has(model: str) -> None:
     spec = models.spec(model)
     module, _, function = str(spec.network).partition(":")
     with torch.device("meta"):
         made = getattr(importlib.import_module(module), function)()
+    assert spec.scales == (int(match[1]) if (match := re.search(r"-x(\d)", model)) else 1,)
     assert sum(p.numel() for p in made.parameters()) == spec.parameters
     with pytest.raises(MissingWeights, match="vbench weights import"):
         spec.load(CPU, None)
@@ -68,6 +72,30 @@ def test_edvr_gives_what_its_windows_give(edvr: EDVR, count: int) -> None:
     with torch.inference_mode():
         for frame, window in zip(found, windows(count, 5, "replicate"), strict=True):
             assert torch.allclose(frame, edvr(clip[list(window)][None])[0], atol=1e-5)
+
+
+def test_edvr_enlarges_as_its_windows_do() -> None:
+    torch.manual_seed(0)
+    network = EDVR(num_feat=16, num_reconstruct_block=1).eval()
+    clip = random(6, 3, 12, 16)
+    found = run_array(EDVRRestorer(network, "reflection_circle"), clip, chunk=2, scale=4)
+    with torch.inference_mode():
+        for frame, window in zip(found, windows(6, 5, "reflection_circle"), strict=True):
+            assert torch.allclose(frame, network(clip[list(window)][None])[0], atol=1e-5)
+
+
+def test_votes_enlarges_as_its_windows_do() -> None:
+    torch.manual_seed(0)
+    network = VOTES(num_feat=16, num_reconstruct_block=1, num_modulation_blocks=1).eval()
+    clip = random(6, 3, 12, 16)
+    found = run_array(VOTESRestorer(network), clip, chunk=3, scale=2)
+    with torch.inference_mode():
+        for frame, window in zip(found, windows(6, 5, "reflection_circle"), strict=True):
+            assert torch.allclose(frame, network(clip[list(window)][None])[0], atol=1e-5)
+    odd = run_array(VOTESRestorer(network), clip[:, :1, :11, :14], scale=2)
+    assert odd.shape == (6, 1, 22, 28)
+    with pytest.raises(RunError, match="clip of 4 frame"):
+        run_array(VOTESRestorer(network), clip[:4], scale=2)
 
 
 def test_features_of_a_frame_are_computed_once(edvr: EDVR, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from vbench.models.spec import ModelSpec
 
 CATALOG: dict[str, str] = {
     "identity": "vbench.models.identity:SPEC",
+    "lanczos": "vbench.models.identity:LANCZOS",
     "temporal-median": "vbench.models.temporal_median:SPEC",
     "hqdn3d": "vbench.models.ffmpeg_filters:HQDN3D",
     "nlmeans": "vbench.models.ffmpeg_filters:NLMEANS",
@@ -37,6 +38,13 @@ CATALOG: dict[str, str] = {
     "cdvd-tsp-gopro": "vbench.models.cdvd_tsp:GOPRO",
     "edvr-l-deblur": "vbench.models.edvr:DEBLUR",
     "edvr-l-deblurcomp": "vbench.models.edvr:DEBLUR_COMPRESSED",
+    "edvr-m-x4": "vbench.models.edvr:M_X4",
+    "edvr-l-x4": "vbench.models.edvr:L_X4",
+    "edvr-l-x4-vimeo": "vbench.models.edvr:L_X4_VIMEO",
+    "edvr-l-x4-blur": "vbench.models.edvr:L_X4_BLUR",
+    "votes-x2-qp28": "vbench.models.votes:REDS_QP28",
+    "votes-x2-qp33": "vbench.models.votes:REDS_QP33",
+    "votes-x2-wechat": "vbench.models.votes:WECHAT",
     "rtn": "vbench.models.rtn:SPEC",
 }
 

@@ -47,6 +47,8 @@ class ModelSpec:
     """``module:function`` that builds the bare network, for checking checkpoints against it."""
     parameters: int | None = None
     """Numbers that training sets; buffers are not counted."""
+    scales: tuple[int, ...] | None = (1,)
+    """How many times larger it makes frames; None for any number."""
 
     def missing_text(self) -> str:
         """Why the model cannot run without its weights, and the command that helps."""

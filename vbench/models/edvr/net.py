@@ -263,3 +263,23 @@ def check_size(name: str, frames: Tensor, multiple: int) -> None:
 def build_deblur() -> EDVR:
     """The network of the published deblurring checkpoints: L, which takes frames of the output's size."""
     return EDVR(num_feat=128, num_reconstruct_block=40, hr_in=True, with_predeblur=True)
+
+
+def build_m() -> EDVR:
+    """The network of the published x4 checkpoint M, trained on REDS."""
+    return EDVR()
+
+
+def build_l() -> EDVR:
+    """The network of the published x4 checkpoint L, trained on REDS."""
+    return EDVR(num_feat=128, num_reconstruct_block=40)
+
+
+def build_l_vimeo() -> EDVR:
+    """The network of the published x4 checkpoint L, trained on Vimeo-90K: windows of seven."""
+    return EDVR(num_feat=128, num_frame=7, num_reconstruct_block=40)
+
+
+def build_l_blur() -> EDVR:
+    """The network of the published x4 checkpoint L for blurred frames."""
+    return EDVR(num_feat=128, num_reconstruct_block=40, with_predeblur=True)

@@ -1,4 +1,4 @@
-"""EDVR on a clip, as BasicSR's test script does it, where the output has the size of the input."""
+"""EDVR on a clip, as BasicSR's test script does it."""
 
 from __future__ import annotations
 
@@ -13,46 +13,61 @@ from vbench.checkpoint import load_checkpoint
 from vbench.devices import full_float32
 from vbench.errors import MissingWeights
 from vbench.models.edvr.align import Features
-from vbench.models.edvr.net import EDVR, build_deblur
-from vbench.models.edvr.sequence import restore, windows
+from vbench.models.edvr.net import EDVR
+from vbench.models.edvr.sequence import Ends, restore, windows
 from vbench.models.spec import ModelSpec
 from vbench.restore import ClipMeta, Restorer
 
 
 class EDVRRestorer:
-    """The network on a window around each frame; at the ends of the clip the end frame is shown again.
+    """The network on a window around each frame, the clip continued beyond its ends as `windows` says.
 
-    The official network takes heights and widths that are multiples of 16 only; here the last row and column are
-    repeated up to them, and the output is cropped. A gray clip is shown in three equal channels and their mean is
-    given.
+    The official network takes heights and widths that are multiples of 4 only (of 16 where the output has the input's
+    size); here the last row and column are repeated up to them, and the output is cropped. A gray clip is shown in
+    three equal channels and their mean is given.
 
     Args:
-        network: in eval mode, where it is to run; one that takes frames of the output's size.
+        network: in eval mode, where it is to run.
+        ends: how the clip is continued, see `vbench.models.edvr.sequence.windows`.
     """
 
-    def __init__(self, network: EDVR) -> None:
+    def __init__(self, network: EDVR, ends: Ends = "replicate") -> None:
         self._network = network
+        self._ends = ends
 
     def restore(self, chunks: Iterator[Tensor], meta: ClipMeta) -> Iterator[Tensor]:
-        """One frame at a time, two frames behind what came in."""
+        """One frame at a time, half a window behind what came in.
+
+        Raises:
+            RunError: a clip shorter than a window, where its ends are filled from inside it.
+        """
         network = self._network
-        frames = (self._padded(frame[None].expand(-1, 3, -1, -1)) for chunk in chunks for frame in chunk)
+        frames = (padded(frame, network.multiple) for chunk in chunks for frame in chunk)
 
         def merge(features: Features, window: Tensor) -> Tensor:
             return network.merge(features, window[:, network.centre])
 
-        shown = windows(meta.frames, network.frames, "replicate")
+        shown = windows(meta.frames, network.frames, self._ends)
         for whole in restore(frames, shown, network.features, merge):
-            out = whole[..., : meta.height, : meta.width]
-            yield out if meta.channels == 3 else out.mean(dim=1, keepdim=True)
-
-    def _padded(self, frames: Tensor) -> Tensor:
-        height, width = frames.shape[2:]
-        multiple = self._network.multiple
-        return functional.pad(frames, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+            yield cropped(whole, meta)
 
 
-def load_restorer(device: torch.device, weights: Path | None, spec: ModelSpec) -> Restorer:
+def padded(frame: Tensor, multiple: int) -> Tensor:
+    """A frame ``(C, H, W)`` as ``(1, 3, H, W)``, its last row and column repeated up to a multiple."""
+    height, width = frame.shape[1:]
+    shown = frame[None].expand(-1, 3, -1, -1)
+    return functional.pad(shown, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+
+
+def cropped(whole: Tensor, meta: ClipMeta) -> Tensor:
+    """``(1, 3, H, W)`` as the clip asks for it: its size, enlarged, and its channels."""
+    out = whole[..., : meta.height * meta.scale, : meta.width * meta.scale]
+    return out if meta.channels == 3 else out.mean(dim=1, keepdim=True)
+
+
+def load_restorer(
+    network: EDVR, device: torch.device, weights: Path | None, spec: ModelSpec, ends: Ends = "replicate"
+) -> Restorer:
     """The network with its weights, on ``device``.
 
     Raises:
@@ -61,6 +76,5 @@ def load_restorer(device: torch.device, weights: Path | None, spec: ModelSpec) -
     if weights is None:
         raise MissingWeights(spec.missing_text())
     full_float32()
-    network = build_deblur()
     load_checkpoint(network, weights)
-    return EDVRRestorer(network.eval().to(device))
+    return EDVRRestorer(network.eval().to(device), ends)

@@ -1,0 +1,61 @@
+"""VOTES on a clip, as its official test script does it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vbench.checkpoint import load_checkpoint
+from vbench.devices import full_float32
+from vbench.errors import MissingWeights
+from vbench.models.edvr.net import MULTIPLE
+from vbench.models.edvr.restorer import cropped, padded
+from vbench.models.edvr.sequence import restore, windows
+from vbench.models.spec import ModelSpec
+from vbench.models.votes.bin import FRAMES
+from vbench.models.votes.net import VOTES, build
+from vbench.restore import ClipMeta, Restorer
+
+
+class VOTESRestorer:
+    """The network on a window of five around each frame, at the ends filled with frames that are not yet in it.
+
+    The official network takes heights and widths that are multiples of four only; here the last row and column are
+    repeated up to them, and the output is cropped. A gray clip is shown in three equal channels and their mean is
+    given. What the network makes of one frame's window is scaled by the largest difference in that window alone.
+
+    Args:
+        network: in eval mode, where it is to run.
+    """
+
+    def __init__(self, network: VOTES) -> None:
+        self._network = network
+
+    def restore(self, chunks: Iterator[Tensor], meta: ClipMeta) -> Iterator[Tensor]:
+        """One frame at a time, two frames behind what came in.
+
+        Raises:
+            RunError: a clip of fewer than five frames.
+        """
+        network = self._network
+        frames = (padded(frame, MULTIPLE) for chunk in chunks for frame in chunk)
+        shown = windows(meta.frames, FRAMES, "reflection_circle")
+        for whole in restore(frames, shown, network.features, network.merge):
+            yield cropped(whole, meta)
+
+
+def load_restorer(device: torch.device, weights: Path | None, spec: ModelSpec) -> Restorer:
+    """The network with its weights, on ``device``.
+
+    Raises:
+        MissingWeights: there are none; the network never runs on random numbers.
+    """
+    if weights is None:
+        raise MissingWeights(spec.missing_text())
+    full_float32()
+    network = build()
+    load_checkpoint(network, weights)
+    return VOTESRestorer(network.eval().to(device))
