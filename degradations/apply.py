@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -59,6 +60,16 @@ class Recipe(BaseModel):
         if found != RECIPE_SCHEMA:
             raise ValueError(f"This recipe is of format {found!r}, and this version reads format {RECIPE_SCHEMA}.")
         return cls.model_validate(document)
+
+
+def shrunk(recipe: Recipe) -> int:
+    """How many times smaller a recipe makes frames, along each side.
+
+    Example:
+        >>> shrunk(draw(load_profile("sr"), "bicubic-x3", ClipShape(1, 9, 10)))
+        3
+    """
+    return math.prod(int(step.settings["factor"]) for step in recipe.steps if step.kind == "shrink")
 
 
 class Degraded(NamedTuple):

@@ -76,11 +76,7 @@ class Degradation(BaseModel):
         raise NotImplementedError
 
     def shape_after(self, shape: ClipShape) -> ClipShape:
-        """The clip's shape behind this step; only steps that change the size of frames give another one.
-
-        Raises:
-            ValueError: the step cannot be done on clips of this shape.
-        """
+        """The clip's shape behind this step; only steps that change the size of frames give another one."""
         return shape
 
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:

@@ -70,19 +70,20 @@ class Downscale(Degradation):
 class Shrink(Degradation):
     """Each frame at one ``factor``-th of its size, by MATLAB's bicubic ``imresize``: the input of super-resolution.
 
-    A model is asked to bring it back to the size of the ground truth. Height and width are multiples of the factor, so
-    that every pixel stands for a square of the ground truth; the picture's centre stays where it is. A mask of earlier
-    steps has no meaning at the new size and is dropped. Values are clipped to [0, 1].
+    A model is asked to bring it back to the size of the ground truth. Every pixel stands for a square of it, counted
+    from the top left; where the size is no multiple of the factor the last squares reach beyond the picture, which is
+    mirrored there, and what a model makes of them is cut off. A mask of earlier steps has no meaning at the new size
+    and is dropped. Values are clipped to [0, 1].
 
     Source: MATLAB ``imresize(image, 1 / factor, "bicubic")`` with its antialiasing, which the papers on super-resolution
     use: a cubic with a = -0.5 stretched by the factor, borders mirrored with the border pixel repeated.
 
     Example:
         >>> step = Shrink(factor=2)
-        >>> clean = torch.full((1, 3, 8, 6), 0.25)
+        >>> clean = torch.full((1, 3, 8, 7), 0.25)
         >>> out = step.apply(clean, {}).frames
         >>> tuple(out.shape), round(float(out.mean()), 6)
-        ((1, 3, 4, 3), 0.25)
+        ((1, 3, 4, 4), 0.25)
     """
 
     kind: ClassVar[str] = "shrink"
@@ -94,17 +95,8 @@ class Shrink(Degradation):
         return {"height": after.height, "width": after.width}
 
     def shape_after(self, shape: ClipShape) -> ClipShape:
-        """Height and width divided by the factor.
-
-        Raises:
-            ValueError: they are no multiples of it.
-        """
-        if shape.height % self.factor or shape.width % self.factor:
-            raise ValueError(
-                f"Frames of {shape.width} x {shape.height} pixels cannot be shrunk by {self.factor}: width and height "
-                f"are to be multiples of {self.factor}. Crop the source."
-            )
-        return replace(shape, height=shape.height // self.factor, width=shape.width // self.factor)
+        """Height and width divided by the factor, rounded up."""
+        return replace(shape, height=-(-shape.height // self.factor), width=-(-shape.width // self.factor))
 
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
         """See the class."""
@@ -116,13 +108,13 @@ class Shrink(Degradation):
 
 @lru_cache(maxsize=16)
 def cubic_matrix(size: int, factor: int) -> Tensor:
-    """``(size / factor, size)``: the weights by which a line of pixels is shrunk, float64.
+    """``(size / factor, size)``, rounded up: the weights by which a line of pixels is shrunk, float64.
 
     Example:
         >>> cubic_matrix(8, 4).sum(dim=1).tolist()
         [1.0, 1.0]
     """
-    count = size // factor
+    count = -(-size // factor)
     centre = (np.arange(count) + 0.5) * factor - 0.5
     reach = 2 * factor
     first = np.floor(centre - reach).astype(np.int64)

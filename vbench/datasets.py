@@ -35,14 +35,11 @@ class ClipFacts(BaseModel):
     lq_sha256: str
     mask: bool
     flow: bool
+    scale: int = 1
+    """How many times smaller the degraded frames are, along each side."""
     lq_height: int | None = None
     """Of the degraded frames, where they are smaller than the ground truth."""
     lq_width: int | None = None
-
-    @property
-    def scale(self) -> int:
-        """How many times larger the ground truth is than the degraded frames, along each side."""
-        return self.height // (self.lq_height or self.height)
 
     @property
     def data_sha256(self) -> str:

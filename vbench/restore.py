@@ -28,13 +28,25 @@ class ClipMeta:
     fps: float
     scale: int = 1
     """How many times larger restored frames are to be, along each side."""
+    target: tuple[int, int] | None = None
+    """Height and width of restored frames, where that is less: they are cut off at the bottom and right."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of restored frames.
+
+        Example:
+            >>> ClipMeta(1, 9, 12, 3, 24.0, 4).size, ClipMeta(1, 9, 12, 3, 24.0, 4, (35, 48)).size
+            ((36, 48), (35, 48))
+        """
+        return self.target or (self.height * self.scale, self.width * self.scale)
 
 
 class Restorer(Protocol):
     """A loaded model.
 
     ``restore`` takes an iterator of chunks ``(t, C, H, W)``, float32 in [0, 1], RGB or gray, and gives
-    chunks whose frames, joined, are as many as those that went in, and ``meta.scale`` times as large. It holds no more than
+    chunks whose frames, joined, are as many as those that went in, of the size ``meta.size``. It holds no more than
     the window that it needs, and forgets everything between clips.
     """
 
@@ -161,7 +173,7 @@ class _Checked:
 
     def restore(self, chunks: Iterator[Tensor], meta: ClipMeta) -> Iterator[Tensor]:
         seen = 0
-        wanted = (meta.channels, meta.height * meta.scale, meta.width * meta.scale)
+        wanted = (meta.channels, *meta.size)
         for out in self._restorer.restore(chunks, meta):
             if tuple(out.shape[1:]) != wanted:
                 raise RunError(

@@ -124,7 +124,8 @@ def restore_pair(workspace: Workspace, pair: Pair, model: Ready, device: str) ->
     make_folder(folder.parent)
     hasher = FrameHasher()
     done = 0
-    meta = ClipMeta(info.frames, info.height, info.width, info.channels, info.fps, pair.facts.scale)
+    target = (pair.facts.height, pair.facts.width)
+    meta = ClipMeta(info.frames, info.height, info.width, info.channels, info.fps, pair.facts.scale, target)
     started = time.perf_counter()
     with torch.inference_mode(), FrameFolder(folder) as writer:
         for out in restorer.restore(chunks(), meta):

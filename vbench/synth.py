@@ -241,7 +241,7 @@ def make_damage(
     import numpy as np
     import torch
 
-    from degradations.apply import draw, replay
+    from degradations.apply import draw, replay, shrunk
     from degradations.base import ClipShape, Damage
     from degradations.profile import load_profile
     from vbench.media import FrameFolder, FrameHasher
@@ -320,6 +320,7 @@ def make_damage(
         lq_sha256=hasher.hexdigest(),
         mask=mask_writer is not None,
         flow=facts["flow"],
+        scale=shrunk(recipe),
         lq_height=small[0] if small else None,
         lq_width=small[1] if small else None,
     )

@@ -67,7 +67,7 @@ def test_every_profile_has_three_variants_that_build(name: str) -> None:
     profile = load_profile(name)
     assert profile.name == name
     assert len(profile.variants) >= 3
-    assert len(profile.default) == 3
+    assert len(profile.default) == (1 if name == "sr" else 3)  # a severity curve, where the size is the same
     assert profile.source.strip()
     hashes = {sha256(profile, v) for v in profile.variants}
     assert len(hashes) == len(profile.variants)

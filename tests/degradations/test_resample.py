@@ -52,11 +52,18 @@ def test_masks_are_dropped_and_chunks_do_not_matter() -> None:
     assert torch.equal(torch.cat(parts), degrade(clip, profile, "bicubic-x4").frames)
 
 
-def test_sizes_that_do_not_divide_are_refused() -> None:
-    with pytest.raises(ValueError, match="50 x 32 pixels cannot be shrunk by 4: width and height are to be multiples"):
-        Shrink(factor=4).sample(ClipShape(1, 32, 50), Rng.root(0))
-    with pytest.raises(ValueError, match="cannot be shrunk by 3"):
-        degrade(random(1, 3, 8, 8), "sr", "bicubic-x3")
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_a_size_that_does_not_divide_is_mirrored_at_the_end(factor: int) -> None:
+    """The last square is that of the frame continued by its own last rows and columns in reverse."""
+    frames = random(1, 1, 4 * factor + 1, 5 * factor + 1)
+    whole = torch.cat([frames, frames[:, :, 1 - factor :].flip(2)], dim=2)
+    whole = torch.cat([whole, whole[..., 1 - factor :].flip(3)], dim=3)
+    found = Shrink(factor=factor).apply(frames, {}).frames
+    assert found.shape == (1, 1, 5, 6)
+    wanted = Shrink(factor=factor).apply(whole, {}).frames
+    # Beyond these added rows the mirror images differ; only pixels at the far end look there.
+    assert torch.allclose(found[..., :3, :4], wanted[..., :3, :4], atol=1e-6)
+    assert Shrink(factor=factor).sample(ClipShape(1, 4 * factor + 1, 5 * factor), Rng.root(0))["height"] == 5
 
 
 def test_a_step_that_lies_about_its_size_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,7 +99,8 @@ def test_when_the_first_frame_comes_out(small: VNLnetRestorer, ends: str, seen: 
 
 def test_ready_made_models(tmp_path: Path) -> None:
     """A checkpoint as the authors save theirs: beside the weights the settings of the training, in their class."""
-    assert list(SPECS) == ["vnlnet-gray-s15", "vnlnet-gray-s25", "vnlnet-gray-s40", "vnlnet-gray-s50"]
+    gray = [f"vnlnet-gray-s{sigma}" for sigma in (15, 25, 40, 50)]
+    assert list(SPECS) == [*gray, *(f"vnlnet-color-s{sigma}" for sigma in (15, 25, 40))]
     torch.manual_seed(0)
     network = build_gray()
     path = tmp_path / "vnlnet_gray_25.pth"

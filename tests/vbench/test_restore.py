@@ -142,7 +142,7 @@ META = ClipMeta(3, 8, 8, 3, 24.0)
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ((torch.rand(3, 3, 8, 7),), r"it gave frames of \(3, 8, 7\) \(C, H, W\) for frames of \(3, 8, 8\)"),
+        ((torch.rand(3, 3, 8, 7),), r"it gave frames of \(3, 8, 7\) \(C, H, W\) where \(3, 8, 8\) were asked for"),
         ((torch.rand(3, 1, 8, 8),), r"it gave frames of \(1, 8, 8\)"),
         ((torch.rand(3, 8, 8),), r"it gave frames of \(8, 8\)"),
         ((torch.rand(2, 3, 8, 8),), "it gave 2 frames for 3: a restorer gives one for each"),

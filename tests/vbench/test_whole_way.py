@@ -166,7 +166,9 @@ def _figures(data: bytes) -> Any:
 def test_models_without_weights_are_listed_and_never_run(root: Path, sources: Path) -> None:
     noise25(sources / "odd", root)
     out = vbench("run", "--models", "all", "--metrics", METRICS, "--root", root, "--workers", 1)
-    assert "dncnn-s15, dncnn-s25, dncnn-s50, dncnn-b need weights (GPL-3.0)" in out
+    assert (
+        "dncnn-s15, dncnn-s25, dncnn-s50, dncnn-b, rfr-dncnn-online-s25, rfr-dncnn-offline-s25 need weights (GPL" in out
+    )
     assert "vbench weights import FILE --model dncnn-s15" in out
     assert not [c for c in iter_cells(root) if c.model.startswith("dncnn")]
     with pytest.raises(VbenchError, match="dncnn-s25 needs its weights"):

@@ -24,7 +24,9 @@ class Enlarging:
     def restore(self, chunks: Iterator[torch.Tensor], meta: ClipMeta) -> Iterator[torch.Tensor]:
         """Each chunk as it comes."""
         for chunk in chunks:
-            yield chunk if meta.scale == 1 else enlarged(chunk, meta.scale, self._kind)
+            height, width = meta.size
+            large = chunk if meta.scale == 1 else enlarged(chunk, meta.scale, self._kind)
+            yield large[..., :height, :width]
 
 
 def enlarged(frames: torch.Tensor, scale: int, kind: str) -> torch.Tensor:
@@ -74,5 +76,5 @@ LANCZOS = ModelSpec(
     source="Pillow's Lanczos filter with three lobes",
     licence="Apache-2.0",
     load=_load_lanczos,
-    scales=(2, 3, 4, 5, 6, 7, 8),
+    scales=tuple(range(2, 65)),
 )

@@ -61,7 +61,8 @@ def padded(frame: Tensor, multiple: int) -> Tensor:
 
 def cropped(whole: Tensor, meta: ClipMeta) -> Tensor:
     """``(1, 3, H, W)`` as the clip asks for it: its size, enlarged, and its channels."""
-    out = whole[..., : meta.height * meta.scale, : meta.width * meta.scale]
+    height, width = meta.size
+    out = whole[..., :height, :width]
     return out if meta.channels == 3 else out.mean(dim=1, keepdim=True)
 
 
