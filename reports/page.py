@@ -80,6 +80,16 @@ class BoardView:
 
 
 @dataclass(frozen=True)
+class WaitingView:
+    """Models that wait for weights from one place."""
+
+    models: tuple[str, ...]
+    files: tuple[str, ...]
+    place: str
+    licence: str
+
+
+@dataclass(frozen=True)
 class PageFacts:
     """Everything that the page shows."""
 
@@ -90,7 +100,8 @@ class PageFacts:
     viewer: dict[str, Any]
     run: dict[str, Any]
     models: tuple[dict[str, Any], ...]
-    missing: tuple[dict[str, Any], ...]
+    waiting: tuple[WaitingView, ...]
+    unfit: tuple[str, ...]
     datasets: tuple[dict[str, Any], ...]
     metrics: tuple[MetricFacts, ...]
     versions: dict[str, str]
@@ -133,7 +144,8 @@ def describe(root: Path, boards: Sequence[Board], viewer: dict[str, Any], title:
         viewer=viewer,
         run=run,
         models=tuple(models[name] for name in sorted(models, key=lambda n: order[n])),
-        missing=tuple(missing),
+        waiting=_waiting(missing),
+        unfit=_unfit(run.get("unfit", {}), data),
         datasets=tuple(d for d in data.values() if d),
         metrics=tuple(metrics.values()),
         versions=versions,
@@ -249,7 +261,56 @@ def _board(index: int, board: Board, data: dict[str, Any]) -> BoardView:
         notes=board.notes,
         csv=to_csv([board]),
         markdown=to_markdown([board]),
-        methods=", ".join(sorted(methods)),
+        methods=_methods(methods),
+    )
+
+
+def _methods(methods: set[str]) -> str:
+    """What the intervals of a board are, a method and its limited form as one.
+
+    Example:
+        >>> _methods({"bootstrap", "bootstrap, limited to 2 times t", "t"})
+        'bootstrap (some limited to 2 times t); t'
+    """
+    out = []
+    for method in sorted(methods):
+        plain, _, limit = method.partition(", ")
+        if not limit:
+            out.append(method)
+        elif plain in out:
+            out[out.index(plain)] = f"{plain} (some {limit})"
+        else:
+            out.append(f"{plain} ({limit})")
+    return "; ".join(out)
+
+
+def _waiting(missing: Sequence[dict[str, Any]]) -> tuple[WaitingView, ...]:
+    """Models that were not run for want of weights, by the place where their authors publish them."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for model in missing:
+        file, _, place = str(model.get("published") or model["reason"]).rpartition(" from ")
+        groups.setdefault((place, str(model.get("weights_licence") or "")), []).append(model | {"file": file})
+    return tuple(
+        WaitingView(
+            models=tuple(str(m["name"]) for m in models),
+            files=tuple(dict.fromkeys(m["file"] for m in models if m["file"])),
+            place=place,
+            licence=licence,
+        )
+        for (place, licence), models in groups.items()
+    )
+
+
+def _unfit(unfit: dict[str, list[str]], data: dict[str, dict[str, Any]]) -> tuple[str, ...]:
+    """Which models give frames of another size than a data set asks for, a sentence for each data set."""
+    by_dataset: dict[str, list[str]] = {}
+    for model, datasets in unfit.items():
+        for dataset in datasets:
+            if dataset in data:
+                by_dataset.setdefault(dataset, []).append(model)
+    return tuple(
+        f"Not run on {dataset}, whose ground truth has another size than what they make of its input: {_list(models)}."
+        for dataset, models in by_dataset.items()
     )
 
 

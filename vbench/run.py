@@ -312,7 +312,7 @@ def run(
         result.unmeasured.setdefault(metric, {})[reason] = len(where)
     told = sum(model.takes(pair) for where in standing.values() for pair in where for model in ready)
     result.kept = max(0, expected - sum(len(m) for m in missing_cells.values()) - told)
-    _write_summary(plan, command, started, ready, skipped, failed)
+    _write_summary(plan, command, started, ready, skipped, failed, result.unfit)
     return result
 
 
@@ -390,6 +390,7 @@ def _write_summary(
     ready: list[Ready],
     skipped: dict[str, str],
     failed: dict[tuple[str, str, str], str],
+    unfit: dict[str, list[str]],
 ) -> None:
     from vbench import models
     from vbench.devices import describe
@@ -409,6 +410,8 @@ def _write_summary(
             "status": "needs weights",
             "reason": text,
             "command": f"vbench weights import FILE --model {name}",
+            "published": spec.weights.published if spec.weights else None,
+            "weights_licence": spec.weights.licence if spec.weights else None,
         }
         entries.append({**model_facts(spec, None).model_dump(), **status})
     write_json(
@@ -420,6 +423,7 @@ def _write_summary(
             "protocol": plan.protocol,
             "datasets": [dataset.name for dataset in plan.datasets],
             "models": entries,
+            "unfit": unfit,
             "metrics": [metric_catalog.load(name).facts().model_dump() for name in plan.metrics],
             "device": describe(plan.device),
             "versions": versions(),
