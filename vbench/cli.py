@@ -53,7 +53,12 @@ class Board(StrEnum):
 
 def _split(values: list[str] | None) -> list[str]:
     """``--x a,b --x c`` as [a, b, c]."""
-    return [part.strip() for value in values or [] for part in value.split(",") if part.strip()]
+    out: list[str] = []
+    for value in values or []:
+        # A command has commas of its own.
+        parts = [value] if "cmd:" in value else value.split(",")
+        out += [part.strip() for part in parts if part.strip()]
+    return out
 
 
 def _at_root(root: Path) -> str:

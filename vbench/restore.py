@@ -28,6 +28,9 @@ class ClipMeta:
     fps: float
     scale: int = 1
     """How many times larger restored frames are to be, along each side."""
+    name: str = ""
+    """Of the clip, in its data set."""
+    dataset: str = ""
     target: tuple[int, int] | None = None
     """Height and width of restored frames, where that is less: they are cut off at the bottom and right."""
 
@@ -36,7 +39,7 @@ class ClipMeta:
         """Height and width of restored frames.
 
         Example:
-            >>> ClipMeta(1, 9, 12, 3, 24.0, 4).size, ClipMeta(1, 9, 12, 3, 24.0, 4, (35, 48)).size
+            >>> ClipMeta(1, 9, 12, 3, 24.0, 4).size, ClipMeta(1, 9, 12, 3, 24.0, 4, target=(35, 48)).size
             ((36, 48), (35, 48))
         """
         return self.target or (self.height * self.scale, self.width * self.scale)

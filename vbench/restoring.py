@@ -31,6 +31,8 @@ class Ready:
     facts: ModelFacts
     weights: Path | None
     scales: tuple[int, ...] | None = (1,)
+    given: str = ""
+    """What the user typed, where that is not the name."""
 
     def takes(self, pair: Pair) -> bool:
         """Whether it makes of the pair's degraded frames what has the size of its ground truth."""
@@ -68,7 +70,9 @@ def _restorer(model: Ready, device: str) -> Restorer:
         _loaded.clear()
         import torch
 
-        _loaded[key] = checked(models.spec(model.name).load(torch.device(device), model.weights), model.name)
+        _loaded[key] = checked(
+            models.spec(model.given or model.name).load(torch.device(device), model.weights), model.name
+        )
     return _loaded[key]
 
 
@@ -125,7 +129,9 @@ def restore_pair(workspace: Workspace, pair: Pair, model: Ready, device: str) ->
     hasher = FrameHasher()
     done = 0
     target = (pair.facts.height, pair.facts.width)
-    meta = ClipMeta(info.frames, info.height, info.width, info.channels, info.fps, pair.facts.scale, target)
+    meta = ClipMeta(
+        info.frames, info.height, info.width, info.channels, info.fps, pair.facts.scale, pair.name, pair.dataset, target
+    )
     started = time.perf_counter()
     with torch.inference_mode(), FrameFolder(folder) as writer:
         for out in restorer.restore(chunks(), meta):

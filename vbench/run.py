@@ -89,7 +89,9 @@ def ready_models(wanted: Sequence[str]) -> tuple[list[Ready], dict[str, str]]:
                     raise MissingWeights(text)
                 skipped[name] = text
                 continue
-        ready.append(Ready(name, model_facts(spec, path), path, spec.scales))
+        if any(other.name == spec.name for other in ready):
+            raise InputError(f'Two models would be called "{spec.name}". Give one another name: LABEL={name}')
+        ready.append(Ready(spec.name, model_facts(spec, path), path, spec.scales, name))
     return ready, skipped
 
 

@@ -50,12 +50,14 @@ CATALOG: dict[str, str] = {
 
 
 def names() -> tuple[str, ...]:
-    """All models: identity first, then the classical filters, then the networks."""
-    return tuple(CATALOG)
+    """All models: identity first, then the classical filters, the networks, and those of installed packages."""
+    from vbench.models.brought import installed
+
+    return tuple(dict.fromkeys((*CATALOG, *sorted(installed()))))
 
 
 def spec(name: str) -> ModelSpec:
-    """What is known of a model.
+    """What is known of a model: of the suite, of an installed package, or one that the user brings by this name.
 
     Raises:
         InputError: no such model; the text names the nearest.
@@ -65,7 +67,16 @@ def spec(name: str) -> ModelSpec:
         'baseline'
     """
     if name not in CATALOG:
-        raise InputError(f'There is no model "{name}". {nearest(name, CATALOG)}')
+        from vbench.models import brought
+
+        if name in brought.installed():
+            return brought.from_package(name)
+        found = brought.recognise(name)
+        if found is None:
+            raise InputError(f'There is no model "{name}". {nearest(name, names())}')
+        if found.name in names():
+            raise InputError(f'"{name}" would be called "{found.name}", as a model of vbench is: LABEL={name}')
+        return found
     module, attribute = CATALOG[name].split(":")
     found = getattr(importlib.import_module(module), attribute)
     assert isinstance(found, ModelSpec)  # noqa: S101 - our own catalogue

@@ -1,0 +1,147 @@
+"""A command that restores a folder of PNG files into another one, in an environment of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vbench.errors import InputError, RunError
+from vbench.models.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import torch
+
+    from vbench.restore import ClipMeta, Restorer
+
+LIMIT = 3600.0
+"""Seconds that a command may take for one clip; ``VBENCH_COMMAND_TIMEOUT`` sets another number."""
+TOLD = 5
+"""Last lines of what it wrote that an error shows."""
+
+
+def spec(what: str, label: str | None) -> ModelSpec:
+    """The command behind ``cmd:``, with ``{input}`` and ``{output}`` where the folders are to stand.
+
+    Raises:
+        InputError: it lacks one of the two, its quotes do not match, or there is no such program.
+    """
+    text = what.removeprefix("cmd:").strip()
+    if "{input}" not in text or "{output}" not in text:
+        raise InputError(
+            f'The command "{text}" has no {{input}} or no {{output}}: that is where the folder of degraded frames and '
+            'the one for restored frames stand. For example: cmd:"python infer.py --in {input} --out {output}"'
+        )
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise InputError(f"The command {text!r} cannot be split into words: {error}.") from error
+    if shutil.which(words[0]) is None:
+        raise InputError(f'There is no program "{words[0]}", with which the command "{text}" begins.')
+
+    def load(device: torch.device, weights: Path | None) -> Restorer:
+        return Command(words, device)
+
+    return ModelSpec(
+        name=label or f"cmd-{hashlib.sha256(text.encode()).hexdigest()[:8]}",
+        version=1,
+        title=f"the command {words[0]}",
+        task="brought",
+        source=f"the user's command: {text}",
+        licence="the user's",
+        load=load,
+        settings={"command": text, "frames": "8-bit PNG, one folder to another"},
+        scales=None,
+    )
+
+
+class Command:
+    """Writes a clip as ``00000000.png`` and so on, runs the command, and reads what it wrote, in the order of names.
+
+    Args:
+        words: program and arguments, with ``{input}`` and ``{output}``; no shell is involved.
+        device: where frames are given back.
+    """
+
+    def __init__(self, words: list[str], device: torch.device) -> None:
+        self._words = words
+        self._device = device
+
+    def restore(self, chunks: Iterator[torch.Tensor], meta: ClipMeta) -> Iterator[torch.Tensor]:
+        """Everything when the command has ended; the folders are gone afterwards.
+
+        Raises:
+            RunError: the command fails or takes too long, or what it wrote has other frames than asked for.
+        """
+        from vbench.frames_io import write_png
+        from vbench.models.brought.frames import matched, opened
+        from vbench.restore import from_uint8, to_uint8
+
+        with tempfile.TemporaryDirectory(prefix="vbench-") as folder:
+            given, made = Path(folder) / "input", Path(folder) / "output"
+            given.mkdir()
+            made.mkdir()
+            count = 0
+            for chunk in chunks:
+                for frame in to_uint8(chunk):
+                    write_png(given / f"{count:08d}.png", frame)
+                    count += 1
+            self._run(given, made)
+            if not any(made.iterdir()):
+                raise RunError(f"{self._said()} ended well and wrote nothing into {{output}}.")
+            for frames in opened(made, meta).chunks(1):
+                yield matched(from_uint8(frames), meta.channels).to(self._device)
+
+    def _said(self) -> str:
+        return f'The command "{shlex.join(self._words)}"'
+
+    def _run(self, given: Path, made: Path) -> None:
+        words = [word.replace("{input}", str(given)).replace("{output}", str(made)) for word in self._words]
+        limit = _limit()
+        # In a session of its own, so that whatever it starts ends with it.
+        with subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        ) as process:
+            try:
+                output, _ = process.communicate(timeout=limit)
+            except subprocess.TimeoutExpired as error:
+                _kill(process)
+                raise RunError(
+                    f"{self._said()} took longer than {limit:g} seconds for one clip and was stopped. The environment "
+                    "variable VBENCH_COMMAND_TIMEOUT sets another limit."
+                ) from error
+            except BaseException:
+                _kill(process)
+                raise
+        if process.returncode:
+            lines = output.decode("utf-8", "replace").strip().splitlines()[-TOLD:]
+            tail = " ".join(line.strip() for line in lines) or "nothing"
+            raise RunError(f"{self._said()} ended with status {process.returncode}. It wrote: {tail}")
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
+def _limit() -> float:
+    text = os.environ.get("VBENCH_COMMAND_TIMEOUT")
+    if text is None:
+        return LIMIT
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = 0.0
+    if not limit > 0:
+        raise InputError(f"VBENCH_COMMAND_TIMEOUT is {text!r}; a number of seconds above 0 is expected.")
+    return limit
