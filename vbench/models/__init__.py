@@ -11,9 +11,22 @@ CATALOG: dict[str, str] = {
     "identity": "vbench.models.identity:SPEC",
     "lanczos": "vbench.models.identity:LANCZOS",
     "temporal-median": "vbench.models.temporal_median:SPEC",
+    "motion-median": "vbench.models.motion_median:SPEC",
     "hqdn3d": "vbench.models.ffmpeg_filters:HQDN3D",
     "nlmeans": "vbench.models.ffmpeg_filters:NLMEANS",
     "bm3d": "vbench.models.ffmpeg_filters:BM3D",
+    **{
+        name: f"vbench.models.ffmpeg_filters:{name.upper()}"
+        for name in (
+            "atadenoise",
+            "vaguedenoiser",
+            "fftdnoiz",
+            "deblock",
+            "deband",
+            "deflicker",
+            "removegrain",
+        )
+    },
     "unsharp": "vbench.models.ffmpeg_filters:UNSHARP",
     "richardson-lucy": "vbench.models.richardson_lucy:SPEC",
     "dncnn-s15": "vbench.models.dncnn:S15",

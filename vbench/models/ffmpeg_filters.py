@@ -103,3 +103,59 @@ UNSHARP = _spec(
     "yuv444p",
     "FFmpeg's filter unsharp: adds the difference to a blurred copy.",
 )
+ATADENOISE = _spec(
+    "atadenoise",
+    "Adaptive temporal averaging",
+    "denoising",
+    "0a=0.08:0b=0.16:1a=0.08:1b=0.16:2a=0.08:2b=0.16:s=9",
+    "gbrp",
+    "FFmpeg's filter atadenoise: a mean over nine frames of values near the pixel's own, after Bartovcak and Vrankic (2012).",
+)
+VAGUEDENOISER = _spec(
+    "vaguedenoiser",
+    "Wavelet denoiser",
+    "denoising",
+    "threshold=12:method=garrote:nsteps=6:percent=90",
+    "gbrp",
+    "FFmpeg's filter vaguedenoiser: wavelet coefficients of a frame are shrunk.",
+)
+FFTDNOIZ = _spec(
+    "fftdnoiz",
+    "DFT denoiser in space and time",
+    "denoising",
+    "sigma=16:amount=1:block=32:overlap=0.5:method=wiener:prev=1:next=1",
+    "gbrp",
+    "FFmpeg's filter fftdnoiz: Wiener filtering of blocks of three frames in the frequency domain.",
+)
+DEBLOCK = _spec(
+    "deblock",
+    "Deblocking",
+    "compressed video",
+    "filter=strong:block=8:alpha=0.1:beta=0.06:gamma=0.06:delta=0.06",
+    "yuv444p",
+    "FFmpeg's filter deblock: edges of blocks of 8 x 8 pixels are smoothed.",
+)
+DEBAND = _spec(
+    "deband",
+    "Debanding",
+    "compressed video",
+    "1thr=0.02:2thr=0.02:3thr=0.02:range=16:blur=1",
+    "yuv444p",
+    "FFmpeg's filter deband: a pixel becomes the mean of four near ones where all are nearly equal.",
+)
+DEFLICKER = _spec(
+    "deflicker",
+    "Deflickering",
+    "old film",
+    "size=5:mode=am",
+    "yuv444p",
+    "FFmpeg's filter deflicker: each frame's luma is scaled to the mean of five frames' levels.",
+)
+REMOVEGRAIN = _spec(
+    "removegrain",
+    "Grain removal, mode 2",
+    "old film",
+    "m0=2:m1=2:m2=2",
+    "gbrp",
+    "FFmpeg's filter removegrain, mode 2: a pixel is limited to the second least and second largest of its neighbours.",
+)
