@@ -62,7 +62,7 @@ def to_csv(boards: list[Board]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
         ["dataset", "protocol", "model", "rank", "place", "metric", "unit", "direction", "mean", "low95", "high95", "interval",
-         "gain_over_identity", "clips", "frames", "hole", "apart_because"]
+         "gain_over_identity", "clips", "frames", "hole", "apart_because", "seconds_per_frame", "memory_bytes"]
     )  # fmt: skip
     for board in boards:
         facts = {m.name: m for m in board.metrics}
@@ -73,7 +73,8 @@ def to_csv(boards: list[Board]) -> str:
                     [board.dataset, board.protocol, row.model.name, row.rank or "", row.place or "", name, facts[name].unit,
                      facts[name].direction, _plain(e.mean), _plain(interval.low if interval else None),
                      _plain(interval.high if interval else None), interval.method if interval else "",
-                     _plain(e.gain), e.clips, e.frames, e.hole or "", board.reason or ""]
+                     _plain(e.gain), e.clips, e.frames, e.hole or "", board.reason or "",
+                     _plain(row.seconds_per_frame), _plain(row.memory_bytes)]
                 )  # fmt: skip
     return out.getvalue()
 
@@ -164,6 +165,8 @@ def _document(board: Board) -> dict[str, Any]:
                 "rank": row.rank,
                 "place": row.place,
                 "seconds_per_frame": row.seconds_per_frame,
+                "seconds_quartiles": row.seconds_quartiles,
+                "memory_bytes": row.memory_bytes,
                 "device": row.device,
                 "precision": row.precision,
                 "entries": {name: asdict(e) for name, e in row.entries.items()},

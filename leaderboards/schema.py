@@ -67,6 +67,11 @@ class Cost(BaseModel):
     seconds: float
     threads: int
     device: str
+    warm: bool = Field(default=False, description="whether the process had restored a clip by this model before")
+    memory_bytes: int | None = Field(
+        default=None,
+        description="peak while it ran: allocated on a GPU, else resident memory of the whole process; None if unknown",
+    )
 
 
 class Cell(BaseModel):

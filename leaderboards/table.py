@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from leaderboards.classes import RankClasses, rank_classes
-from leaderboards.schema import Cell, MetricFacts, ModelFacts
+from leaderboards.schema import Cell, Cost, MetricFacts, ModelFacts
 from leaderboards.stats import Interval, mean_interval
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ class Row:
     place: int | None
     """By the mean of the board's first metric alone (1, 2, 2, 4); rows stand in this order."""
     seconds_per_frame: float | None
+    """Median over clips; of those alone before which the model had run already, where there are any."""
+    seconds_quartiles: tuple[float, float] | None
+    """Of the same clips; None with one."""
+    memory_bytes: int | None
+    """The largest peak of any clip: allocated on a GPU, else resident memory of the whole process."""
     device: str
     precision: str
 
@@ -194,16 +200,17 @@ def _board(dataset: str, protocol: str, cells: Sequence[Cell], reason: str | Non
     rows = []
     for model in models:
         own = [c for c in cells if c.model == model]
-        costs = {c.clip: c.cost for c in own if c.cost and c.cost.frames}
-        spent = sum(c.seconds for c in costs.values())
-        count = sum(c.frames for c in costs.values())
+        costs = [cost for cost in {c.clip: c.cost for c in own}.values() if cost and cost.frames]
+        seconds, quartiles = _seconds(costs)
         rows.append(
             Row(
                 model=own[0].model_facts,
                 entries={m: entries[model][m] for m in order},
                 rank=classes.rank.get(model),
                 place=classes.place.get(model),
-                seconds_per_frame=spent / count if count else None,
+                seconds_per_frame=seconds,
+                seconds_quartiles=quartiles,
+                memory_bytes=max((c.memory_bytes for c in costs if c.memory_bytes), default=None),
                 device=" and ".join(sorted({c.device for c in own})),
                 precision=" and ".join(sorted({c.precision for c in own})),
             )
@@ -301,6 +308,15 @@ def _mark(entries: dict[str, dict[str, Entry]], metric: str, higher: bool) -> No
         place = levels.index(mean) if mean is not None else len(levels)
         if place < 2:
             entries[model][metric] = replace(entries[model][metric], best=place == 0, second=place == 1)
+
+
+def _seconds(costs: Sequence[Cost]) -> tuple[float | None, tuple[float, float] | None]:
+    """Median over clips of seconds per frame, and quartiles."""
+    times = [c.seconds / c.frames for c in costs if c.warm] or [c.seconds / c.frames for c in costs]
+    if len(times) < 2:
+        return (times[0] if times else None), None
+    low, middle, high = statistics.quantiles(times, n=4, method="inclusive")
+    return middle, (low, high)
 
 
 def _classes(

@@ -47,6 +47,9 @@ class RowView:
     cells: tuple[CellView, ...]
     cost: str
     cost_sort: str
+    spread: str
+    memory: str
+    memory_sort: str
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ def describe(root: Path, boards: Sequence[Board], viewer: dict[str, Any], title:
         run=run,
         models=tuple(models[name] for name in sorted(models, key=lambda n: order[n])),
         waiting=_waiting(missing),
-        unfit=_unfit(run.get("unfit", {}), data),
+        unfit=(*_left_out(run.get("left_out", [])), *_unfit(run.get("unfit", {}), data)),
         datasets=tuple(d for d in data.values() if d),
         metrics=tuple(metrics.values()),
         versions=versions,
@@ -301,6 +304,10 @@ def _waiting(missing: Sequence[dict[str, Any]]) -> tuple[WaitingView, ...]:
     )
 
 
+def _left_out(names: Sequence[str]) -> tuple[str, ...]:
+    return (f"Left out, as they take hours for a clip on a CPU: {_list(list(names))}.",) if names else ()
+
+
 def _unfit(unfit: dict[str, list[str]], data: dict[str, dict[str, Any]]) -> tuple[str, ...]:
     """Which models give frames of another size than a data set asks for, a sentence for each data set."""
     by_dataset: dict[str, list[str]] = {}
@@ -345,6 +352,9 @@ def _row(board: Board, row: Row, ranges: dict[str, tuple[float, float]]) -> RowV
         place="" if row.place is None else str(row.place),
         cost="–" if row.seconds_per_frame is None else f"{row.seconds_per_frame:.3g}",
         cost_sort="" if row.seconds_per_frame is None else repr(row.seconds_per_frame),
+        spread="" if row.seconds_quartiles is None else "{:.2g} to {:.2g}".format(*row.seconds_quartiles),
+        memory="–" if row.memory_bytes is None else f"{row.memory_bytes / 2**20:,.0f}",
+        memory_sort=str(row.memory_bytes or ""),
     )
 
 

@@ -210,11 +210,14 @@ def _say_run(result: RunResult, root: Path, seconds: float) -> None:
 
     for text in grouped([models.spec(name) for name in result.skipped]):
         say(f"  not run: {text}")
+    if result.left_out:
+        names = ", ".join(result.left_out)
+        say(f"  left out, as they take hours for a clip on a CPU: {names}. Name them to run them: --models all,NAME")
     same: dict[tuple[str, ...], list[str]] = {}
     for name, datasets in result.unfit.items():
         same.setdefault(tuple(datasets), []).append(name)
-    for where, names in same.items():
-        say(f"  not run on {', '.join(where)}: {', '.join(names)} (another size than the ground truth's)")
+    for where, unfit in same.items():
+        say(f"  not run on {', '.join(where)}: {', '.join(unfit)} (another size than the ground truth's)")
     why: dict[str, list[str]] = {}
     for metric, reasons in result.unmeasured.items():
         for reason, clips in reasons.items():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
+from pathlib import Path
 from typing import Any
 
 from vbench.errors import InputError
@@ -52,6 +54,39 @@ def full_float32() -> None:
 
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
+
+
+def forget_peak_memory(device: str) -> None:
+    """Let :func:`peak_memory` begin anew."""
+    if device.startswith("cuda"):
+        import torch
+
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    try:
+        # "5" sets the peak of resident memory back to what is resident now (Linux).
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return
+
+
+def peak_memory(device: str) -> int | None:
+    """Peak since :func:`forget_peak_memory` in bytes: allocated on a GPU, else resident memory of this process.
+
+    None where the system does not tell, or where the peak cannot be set back.
+    """
+    if device.startswith("cuda"):
+        import torch
+
+        return int(torch.cuda.max_memory_allocated(device))
+    try:
+        if not os.access("/proc/self/clear_refs", os.W_OK):
+            return None
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return None
+    peak = next((line for line in status.splitlines() if line.startswith("VmHWM:")), None)
+    return int(peak.split()[1]) * 1024 if peak else None
 
 
 def describe(device: str) -> dict[str, Any]:

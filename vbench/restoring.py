@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from leaderboards.schema import Cost, ModelFacts
 from vbench.datasets import Pair
+from vbench.devices import forget_peak_memory, peak_memory
 from vbench.errors import RunError
 from vbench.execute import advance
 from vbench.provenance import fingerprint, versions
@@ -58,6 +59,8 @@ def model_facts(spec: ModelSpec, weights: Path | None) -> ModelFacts:
 
 
 _loaded: dict[tuple[str, str], Restorer] = {}
+_used: set[tuple[str, str]] = set()
+"""Models that have restored a clip in this process, and where."""
 
 
 def _restorer(model: Ready, device: str) -> Restorer:
@@ -111,6 +114,7 @@ def restore_pair(workspace: Workspace, pair: Pair, model: Ready, device: str) ->
     folder, note = restored_paths(workspace, pair, model.name)
     clip = pair.degraded()
     info = clip.info
+    warm = (model.name, device) in _used
     restorer = _restorer(model, device)
     seen = FrameHasher()
     waiting = 0.0
@@ -132,6 +136,7 @@ def restore_pair(workspace: Workspace, pair: Pair, model: Ready, device: str) ->
     meta = ClipMeta(
         info.frames, info.height, info.width, info.channels, info.fps, pair.facts.scale, pair.name, pair.dataset, target
     )
+    forget_peak_memory(device)
     started = time.perf_counter()
     with torch.inference_mode(), FrameFolder(folder) as writer:
         for out in restorer.restore(chunks(), meta):
@@ -149,11 +154,20 @@ def restore_pair(workspace: Workspace, pair: Pair, model: Ready, device: str) ->
                 f'The degraded frames of "{pair.name}" in data set "{pair.dataset}" are not those that '
                 "`vbench synth` made (their hash differs): files were changed since. Make the data set again."
             )
+    _used.add((model.name, device))
+    cost = Cost(
+        frames=done,
+        seconds=seconds,
+        threads=torch.get_num_threads(),
+        device=device,
+        warm=warm,
+        memory_bytes=peak_memory(device),
+    )
     document = {
         "fingerprint": restored_fingerprint(pair, model, device),
         "frames": done,
         "sha256": hasher.hexdigest(),
-        "cost": Cost(frames=done, seconds=seconds, threads=torch.get_num_threads(), device=device).model_dump(),
+        "cost": cost.model_dump(),
         "device": device,
         "precision": "fp32",
         "versions": versions(),

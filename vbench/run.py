@@ -54,6 +54,8 @@ class RunResult:
     kept: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
     """Models that cannot run here, and why (the text names the command that helps)."""
+    left_out: tuple[str, ...] = ()
+    """Models that "all" leaves out on a CPU, where they take hours for a clip."""
     unfit: dict[str, list[str]] = field(default_factory=dict)
     """Data sets on which a model was not run, because it gives frames of another size than their ground truth."""
     failures: list[str] = field(default_factory=list)
@@ -61,10 +63,11 @@ class RunResult:
     """Metrics that cannot be measured, why, and on how many clips."""
 
 
-def ready_models(wanted: Sequence[str]) -> tuple[list[Ready], dict[str, str]]:
-    """Which of the wanted models can run on this machine, and why the others cannot.
+def ready_models(wanted: Sequence[str], device: str = "cpu") -> tuple[list[Ready], dict[str, str], tuple[str, ...]]:
+    """Which of the wanted models can run on this machine, why others cannot, and which are left out.
 
-    "all" stands for every model. A model that was asked for by name and has no weights is an error.
+    "all" stands for every model; those that take hours for a clip on a CPU are left out there. A model that was asked
+    for by name and has no weights is an error.
 
     Raises:
         InputError: no such model.
@@ -77,6 +80,7 @@ def ready_models(wanted: Sequence[str]) -> tuple[list[Ready], dict[str, str]]:
         for one in models.names() if name == "all" else (name,):
             names[one] = names.get(one, False) or name != "all"
     ready: list[Ready] = []
+    left_out: list[str] = []
     skipped: dict[str, str] = {}
     for name, explicit in names.items():
         spec = models.spec(name)
@@ -89,10 +93,13 @@ def ready_models(wanted: Sequence[str]) -> tuple[list[Ready], dict[str, str]]:
                     raise MissingWeights(text)
                 skipped[name] = text
                 continue
+        if spec.slow and not explicit and not device.startswith("cuda"):
+            left_out.append(name)
+            continue
         if any(other.name == spec.name for other in ready):
             raise InputError(f'Two models would be called "{spec.name}". Give one another name: LABEL={name}')
         ready.append(Ready(spec.name, model_facts(spec, path), path, spec.scales, name))
-    return ready, skipped
+    return ready, skipped, tuple(left_out)
 
 
 # --- score --------------------------------------------------------------------------------------
@@ -236,8 +243,8 @@ def run(
     """
     say = progress or (lambda what, frames, total: None)
     started = now()
-    ready, skipped = ready_models(plan.models)
-    result = RunResult(skipped=skipped)
+    ready, skipped, left_out = ready_models(plan.models, plan.device)
+    result = RunResult(skipped=skipped, left_out=left_out)
     for name in plan.metrics:
         metric_catalog.load(name)
     pairs = [pair for dataset in plan.datasets for pair in plan.pairs(dataset)]
@@ -314,7 +321,7 @@ def run(
         result.unmeasured.setdefault(metric, {})[reason] = len(where)
     told = sum(model.takes(pair) for where in standing.values() for pair in where for model in ready)
     result.kept = max(0, expected - sum(len(m) for m in missing_cells.values()) - told)
-    _write_summary(plan, command, started, ready, skipped, failed, result.unfit)
+    _write_summary(plan, command, started, ready, result, failed)
     return result
 
 
@@ -390,9 +397,8 @@ def _write_summary(
     command: str,
     started: str,
     ready: list[Ready],
-    skipped: dict[str, str],
+    result: RunResult,
     failed: dict[tuple[str, str, str], str],
-    unfit: dict[str, list[str]],
 ) -> None:
     from vbench import models
     from vbench.devices import describe
@@ -406,7 +412,7 @@ def _write_summary(
             "command": None,
         }
         entries.append({**model.facts.model_dump(), **status})
-    for name, text in skipped.items():
+    for name, text in result.skipped.items():
         spec = models.spec(name)
         status = {
             "status": "needs weights",
@@ -425,7 +431,8 @@ def _write_summary(
             "protocol": plan.protocol,
             "datasets": [dataset.name for dataset in plan.datasets],
             "models": entries,
-            "unfit": unfit,
+            "unfit": result.unfit,
+            "left_out": list(result.left_out),
             "metrics": [metric_catalog.load(name).facts().model_dump() for name in plan.metrics],
             "device": describe(plan.device),
             "versions": versions(),

@@ -277,3 +277,17 @@ def test_exports() -> None:
     assert document[0]["rows"][0]["entries"]["psnr"]["mean"] == 25.5
     infinite = json.loads(export.to_json(boards([cell("a", "c", math.inf)])))
     assert infinite[0]["rows"][0]["entries"]["psnr"]["mean"] == "inf"
+
+
+def test_cost_is_the_median_over_clips_that_were_not_the_first() -> None:
+    """And quartiles; the largest peak of memory."""
+    from leaderboards.schema import Cost
+    from leaderboards.table import _seconds
+
+    def cost(seconds: float, warm: bool) -> Cost:
+        return Cost(frames=10, seconds=seconds, threads=1, device="cpu", warm=warm)
+
+    first, later = cost(90.0, False), [cost(s, True) for s in (10.0, 20.0, 30.0, 40.0, 50.0)]
+    assert _seconds([first, *later]) == (3.0, (2.0, 4.0))
+    assert _seconds([first]) == (9.0, None)
+    assert _seconds([]) == (None, None)

@@ -329,3 +329,23 @@ def test_what_is_recorded_is_json(here: Path) -> None:
     for text in ("mine.py:build", f"cmd:{COPY} {{input}} {{output}}"):
         assert json.loads(json.dumps(dict(models.spec(text).settings)))
     assert python_file.spec("mine.py:build", None).scales is None
+
+
+def test_what_takes_hours_is_left_out_of_all_and_runs_by_name(own_assets: Path, tmp_path: Path) -> None:
+    """RFR trains on every frame: on a CPU "all" names it, and does not start it."""
+    from vbench import weights
+    from vbench.models.dncnn.net import DnCNN
+    from vbench.run import ready_models
+
+    path = tmp_path / "net.pth"
+    torch.save(DnCNN(17).state_dict(), path)
+    weights.import_file(path, "dncnn-s25")
+    ready, _, left_out = ready_models(["all"])
+    assert left_out == ("rfr-dncnn-online-s25", "rfr-dncnn-offline-s25")
+    assert "dncnn-s25" in [model.name for model in ready]
+    named, _, none = ready_models(["all", "rfr-dncnn-online-s25"])
+    assert "rfr-dncnn-online-s25" in [model.name for model in named]
+    assert none == ("rfr-dncnn-offline-s25",)
+    on_gpu, _, none = ready_models(["all"], "cuda")
+    assert none == ()
+    assert len(on_gpu) == len(ready) + 2

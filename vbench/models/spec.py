@@ -47,6 +47,8 @@ class ModelSpec:
     """``module:function`` that builds the bare network, for checking checkpoints against it."""
     parameters: int | None = None
     """Numbers that training sets; buffers are not counted."""
+    slow: bool = False
+    """Whether a clip takes hours on a CPU: "all" leaves it out there, and says so."""
     scales: tuple[int, ...] | None = (1,)
     """How many times larger it makes frames; None for any number."""
 

@@ -39,6 +39,7 @@ def _spec(net: Net, mode: Mode, sigma: int, base: ModelSpec) -> ModelSpec:
         base,
         name=name,
         version=1,
+        slow=True,
         title=f"RFR on {TITLES[net]}, {mode}, sigma {sigma}",
         source='Lee et al., "Restore From Restored" (CVPR 2021); procedure of shlee0/RFR-video-denoising. '
         f"Denoiser: {base.source}",
