@@ -111,10 +111,13 @@ def _choose(path: Path, digest: str, model: str | None) -> tuple[ModelSpec, bool
             f'"{path}" (sha256 {digest[:16]}...) is no file that vbench knows by its hash. Name the model that it is '
             f"for with --model; these take weights: {', '.join(takers)}."
         )
-    if published is not None and model not in (None, published.name):
+    if published is None:
+        return takers[str(model)], False
+    wanted = takers[model] if model is not None else published
+    # Several models may share a file: RFR fine-tunes the denoiser's.
+    if wanted.weights is None or published.weights is None or wanted.weights.file != published.weights.file:
         raise InputError(f'"{path}" is the published file of {published.name}, not of {model}. Leave --model out.')
-    spec = published or takers[str(model)]
-    return spec, published is not None
+    return wanted, True
 
 
 def _copy(source: Path, target: Path) -> str:

@@ -165,6 +165,8 @@ def test_published_files_are_known_by_their_hash(shared: Path) -> None:
         taken = weights.import_file(folder / f"{name.replace('-', '_')}.pth")
         assert (taken.model, taken.known) == (name, True)
     assert weights.import_file(folder / "rfr_dncnn_25.pth").model == "dncnn-s25"  # the same bytes elsewhere
+    shared_file = weights.import_file(folder / "dncnn_s25.pth", "rfr-dncnn-online-s25")
+    assert (shared_file.model, shared_file.known) == ("rfr-dncnn-online-s25", True)
     with pytest.raises(InputError, match=r"is the published file of dncnn-s25, not of dncnn-s50\. Leave --model out"):
         weights.import_file(folder / "dncnn_s25.pth", "dncnn-s50")
     for sigma in (15, 25, 40, 50):  # these hold the settings of the training beside the tensors
