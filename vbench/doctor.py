@@ -89,7 +89,10 @@ def _ffmpeg() -> Iterator[Finding]:
     )
     listing = subprocess.run([exe, "-hide_banner", "-filters"], capture_output=True, text=True, check=True).stdout
     have = {line.split()[1] for line in listing.splitlines() if len(line.split()) > 1}
-    wanted = ("hqdn3d", "nlmeans", "bm3d", "unsharp", "libvmaf")
+    wanted = (
+        *("hqdn3d", "nlmeans", "bm3d", "atadenoise", "vaguedenoiser", "fftdnoiz", "deblock", "deband", "deflicker"),
+        *("removegrain", "unsharp", "libvmaf"),
+    )
     lacking = [name for name in wanted if name not in have]
     yield Finding("filters", "missing" if lacking else "ok", _all_or(lacking, wanted, "models of that name cannot run"))
 
@@ -110,15 +113,17 @@ def _decoding() -> Iterator[Finding]:
 def _weights() -> Iterator[Finding]:
     from vbench import models, weights
 
-    for name in models.names():
-        spec = models.spec(name)
-        if spec.weights is None:
-            continue
-        path = weights.find(spec)
-        if path is not None:
-            yield Finding(name, "ok", f"weights at {path}")
-        else:
-            yield Finding(name, "missing", spec.missing_text().removeprefix(f"{name} "))
+    specs = [spec for spec in map(models.spec, models.names()) if spec.weights is not None]
+    here = [spec.name for spec in specs if weights.find(spec) is not None]
+    where = weights.weights_folder()
+    if here:
+        yield Finding("weights", "ok", f"in {where} for {', '.join(here)}")
+    if len(here) < len(specs):
+        text = (
+            f"{len(specs) - len(here)} of {len(specs)} networks lack theirs, which their authors publish: `vbench models` "
+            "tells where; then `vbench weights import FILE --model NAME`"
+        )
+        yield Finding("weights", "note", text)
 
 
 def _assets() -> Iterator[Finding]:
@@ -168,6 +173,6 @@ def doctor_command(root: Path) -> None:
         mark, style = marks[finding.state]
         needs_weights = finding.state == "missing" and finding.text.startswith("needs its weights")
         broken = broken or (finding.state == "missing" and not needs_weights)
-        out.print(Text.assemble((f"{mark:<8}", style), (f"{finding.subject:<12}", "bold"), finding.text))
+        out.print(Text.assemble((f"{mark:<8}", style), (f"{finding.subject:<15}", "bold"), finding.text))
     if broken:
         raise SystemExit(1)
