@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from vbench.errors import InputError
 from vbench.flow.bimnet.net import REACH, BIMNet, crop, whole_flow
 from vbench.flow.ops import correlation, warp
+from vbench.hooks import watch
 
 FEATURES_KEPT = (2, 4, 8, 16, 128, 192)
 """Channels that are stored of each level of the feature pyramid."""
@@ -61,9 +62,7 @@ def _stages(network: BIMNet, first: Tensor, second: Tensor) -> dict[str, Tensor]
         "regularization": network.moduleRegularization,
         "correlation": [stage.get_submodule("correlation") for stage in network.moduleMatching],
     }
-    hooks = [
-        _watch(stage, f"level{i + 2}_{name}", seen) for name, part in parts.items() for i, stage in enumerate(part)
-    ]
+    hooks = [watch(stage, f"level{i + 2}_{name}", seen) for name, part in parts.items() for i, stage in enumerate(part)]
     seen["flow"] = network(first, second)
     for hook in hooks:
         hook.remove()
@@ -72,10 +71,3 @@ def _stages(network: BIMNet, first: Tensor, second: Tensor) -> dict[str, Tensor]
     features = network.pyramid(first).features
     kept = zip(features, FEATURES_KEPT, strict=True)
     return seen | {f"first_features_level{i}": level[:, :n] for i, (level, n) in enumerate(kept, 1)}
-
-
-def _watch(stage: nn.Module, name: str, seen: dict[str, Tensor]) -> torch.utils.hooks.RemovableHandle:
-    def keep(module: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
-        seen[name] = out
-
-    return stage.register_forward_hook(keep)

@@ -13,6 +13,7 @@ from vbench.errors import InputError
 from vbench.flow.ops import correlation
 from vbench.flow.pwcnet.align import align, gradient, resized, sample, whole_flow
 from vbench.flow.pwcnet.net import REACH, Backward, Decoder, PWCNet, backward
+from vbench.hooks import watch
 
 LEVELS = {2: "Two", 3: "Thr", 4: "Fou", 5: "Fiv", 6: "Six"}
 
@@ -79,7 +80,7 @@ def _aligned(network: PWCNet, first: Tensor, second: Tensor) -> dict[str, Tensor
 
 def _stages(network: PWCNet, first: Tensor, second: Tensor) -> dict[str, Tensor]:
     seen: dict[str, Tensor] = {}
-    hooks = [_watch(network.moduleRefiner, "refinement", seen)]
+    hooks = [watch(network.moduleRefiner, "refinement", seen)]
     for level, name in LEVELS.items():
         decoder = network.get_submodule(f"module{name}")
         assert isinstance(decoder, Decoder)  # noqa: S101 - as the constructor makes it
@@ -90,7 +91,7 @@ def _stages(network: PWCNet, first: Tensor, second: Tensor) -> dict[str, Tensor]
             "volume": decoder.correlation,
             "warped_second": next((child for child in decoder.children() if isinstance(child, Backward)), None),
         }
-        hooks += [_watch(m, f"{stage}_level{level}", seen) for stage, m in watched.items() if m is not None]
+        hooks += [watch(m, f"{stage}_level{level}", seen, _first) for stage, m in watched.items() if m is not None]
     out = network(first, second)
     for hook in hooks:
         hook.remove()
@@ -98,8 +99,6 @@ def _stages(network: PWCNet, first: Tensor, second: Tensor) -> dict[str, Tensor]
     return seen | {"output": out} | {f"first_level{i}": level for i, level in enumerate(features, 2)}
 
 
-def _watch(stage: nn.Module, name: str, seen: dict[str, Tensor]) -> torch.utils.hooks.RemovableHandle:
-    def keep(module: nn.Module, given: tuple[Any, ...], out: Tensor | tuple[Tensor, Tensor]) -> None:
-        seen[name] = out if isinstance(out, Tensor) else out[0]
-
-    return stage.register_forward_hook(keep)
+def _first(out: Tensor | tuple[Tensor, Tensor]) -> Tensor:
+    """A decoder gives its flow, and features for the next one."""
+    return out if isinstance(out, Tensor) else out[0]

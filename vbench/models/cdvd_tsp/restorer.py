@@ -9,12 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vbench.checkpoint import load_checkpoint
-from vbench.devices import full_float32
-from vbench.errors import MissingWeights
 from vbench.models.cdvd_tsp.net import CDVDTSP
 from vbench.models.cdvd_tsp.recons import MULTIPLE
 from vbench.models.cdvd_tsp.sequence import restore
+from vbench.models.loading import loaded
 from vbench.models.spec import ModelSpec
 from vbench.restore import ClipMeta, Restorer
 
@@ -56,9 +54,4 @@ def load_restorer(device: torch.device, weights: Path | None, spec: ModelSpec) -
     Raises:
         MissingWeights: there are none; the network never runs on random numbers.
     """
-    if weights is None:
-        raise MissingWeights(spec.missing_text())
-    full_float32()
-    network = CDVDTSP()
-    load_checkpoint(network, weights)
-    return CDVDTSPRestorer(network.eval().to(device))
+    return CDVDTSPRestorer(loaded(CDVDTSP(), weights, device, spec))

@@ -7,10 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from vbench.checkpoint import load_checkpoint
-from vbench.devices import full_float32
-from vbench.errors import MissingWeights
 from vbench.models.dncnn.net import DnCNN
+from vbench.models.loading import loaded
 from vbench.models.spec import ModelSpec
 from vbench.restore import Framewise, Restorer
 
@@ -39,12 +37,7 @@ def load_restorer(layers: int, device: torch.device, weights: Path | None, spec:
     Raises:
         MissingWeights: there are none; the network never runs on random numbers.
     """
-    if weights is None:
-        raise MissingWeights(spec.missing_text())
-    full_float32()
-    network = DnCNN(layers)
-    load_checkpoint(network, weights)
-    run = fuse(network.eval()).to(device).to(memory_format=torch.channels_last)
+    run = fuse(loaded(DnCNN(layers), weights, device, spec)).to(memory_format=torch.channels_last)
 
     def denoise(frames: Tensor) -> Tensor:
         if frames.shape[1] == 3 and bool((frames == frames[:, :1]).all()):

@@ -9,12 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vbench.checkpoint import load_checkpoint
-from vbench.devices import full_float32
-from vbench.errors import MissingWeights
 from vbench.models.edvr.align import Features
 from vbench.models.edvr.net import EDVR
 from vbench.models.edvr.sequence import Ends, restore, windows
+from vbench.models.loading import loaded
 from vbench.models.spec import ModelSpec
 from vbench.restore import ClipMeta, Restorer
 
@@ -74,8 +72,4 @@ def load_restorer(
     Raises:
         MissingWeights: there are none; the network never runs on random numbers.
     """
-    if weights is None:
-        raise MissingWeights(spec.missing_text())
-    full_float32()
-    load_checkpoint(network, weights)
-    return EDVRRestorer(network.eval().to(device), ends)
+    return EDVRRestorer(loaded(network, weights, device, spec), ends)

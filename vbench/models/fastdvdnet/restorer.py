@@ -8,12 +8,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vbench.checkpoint import load_checkpoint
-from vbench.devices import full_float32
-from vbench.errors import InputError, MissingWeights
+from vbench.errors import InputError
 from vbench.models.fastdvdnet.net import FastDVDnet
 from vbench.models.fastdvdnet.sequence import Sequence, pad
 from vbench.models.fold import fold_norms
+from vbench.models.loading import loaded
 from vbench.models.spec import ModelSpec
 from vbench.restore import ClipMeta, Restorer
 
@@ -62,11 +61,6 @@ def load_restorer(device: torch.device, weights: Path | None, sigma: float, spec
     Raises:
         MissingWeights: there are none; the network never runs on random numbers.
     """
-    if weights is None:
-        raise MissingWeights(spec.missing_text())
-    full_float32()
-    network = FastDVDnet()
-    load_checkpoint(network, weights)
-    network.eval()
+    network = loaded(FastDVDnet(), weights, device, spec)
     fold_norms(network)
-    return FastDVDnetRestorer(network.to(device).to(memory_format=torch.channels_last), sigma)
+    return FastDVDnetRestorer(network.to(memory_format=torch.channels_last), sigma)

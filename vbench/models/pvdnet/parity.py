@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
-from torch import Tensor, nn
+from torch import Tensor
 
+from vbench.hooks import watch
 from vbench.models.pvdnet.net import MULTIPLE, WINDOW, PVDNet
 from vbench.models.pvdnet.sequence import steps
 
@@ -79,8 +81,8 @@ def _tensor(values: NDArray[Any], like: Tensor) -> Tensor:
 def _one(network: PVDNet, given: dict[str, Tensor]) -> dict[str, Result]:
     seen: dict[str, Tensor] = {}
     watched = STAGES | {"RBs_last": (f"RBs.{len(network.PVDNet.RBs) - 1}", 32)}
-    hooks = [_watch(network.PVDNet.get_submodule(path), name, n, seen) for name, (path, n) in watched.items()]
-    hooks.append(_watch(network.volume, "PV", None, seen))
+    hooks = [watch(network.PVDNet.get_submodule(path), name, seen, _first(n)) for name, (path, n) in watched.items()]
+    hooks.append(watch(network.volume, "PV", seen))
     low = network.BIMNet.between(network.pyramid(given["I_curr"]), network.pyramid(given["I_prev"]))
     seen["result"] = network(**given)
     for hook in hooks:
@@ -89,13 +91,8 @@ def _one(network: PVDNet, given: dict[str, Tensor]) -> dict[str, Result]:
     return {**seen, "flow_low": low, "PV": seen["PV"][:, :: side + 1]}
 
 
-def _watch(
-    stage: nn.Module, name: str, channels: int | None, seen: dict[str, Tensor]
-) -> torch.utils.hooks.RemovableHandle:
-    def keep(module: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
-        seen[name] = out[:, :channels]
-
-    return stage.register_forward_hook(keep)
+def _first(channels: int) -> Callable[[Tensor], Tensor]:
+    return lambda out: out[:, :channels]
 
 
 def _shown(restored: Tensor, truth: NDArray[np.uint8]) -> dict[str, Result]:

@@ -9,10 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vbench.checkpoint import load_checkpoint
-from vbench.devices import full_float32
-from vbench.errors import MissingWeights
 from vbench.flow.bimnet.net import SMALLEST
+from vbench.models.loading import loaded
 from vbench.models.pvdnet.net import MULTIPLE, PVDNet, build, build_large
 from vbench.models.pvdnet.sequence import steps
 from vbench.models.spec import ModelSpec
@@ -54,9 +52,4 @@ def load_restorer(device: torch.device, weights: Path | None, large: bool, spec:
     Raises:
         MissingWeights: there are none; the network never runs on random numbers.
     """
-    if weights is None:
-        raise MissingWeights(spec.missing_text())
-    full_float32()
-    network = build_large() if large else build()
-    load_checkpoint(network, weights)
-    return PVDNetRestorer(network.eval().to(device))
+    return PVDNetRestorer(loaded(build_large() if large else build(), weights, device, spec))

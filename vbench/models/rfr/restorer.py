@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vbench.checkpoint import load_checkpoint
-from vbench.devices import full_float32
-from vbench.errors import MissingWeights
 from vbench.models.dncnn.net import DnCNN
 from vbench.models.fastdvdnet.net import MULTIPLE, FastDVDnet
+from vbench.models.loading import loaded
 from vbench.models.rfr.adapt import STEPS, Adaptation, trainable
 from vbench.models.rfr.denoisers import Denoiser, FiveFrames, Neighbours, SingleFrame
 from vbench.models.spec import ModelSpec
-from vbench.models.vnlnet.net import VNLnet, build_colour
+from vbench.models.vnlnet.net import build_colour
 from vbench.models.vnlnet.search import PatchSearch
 from vbench.restore import ClipMeta, Restorer
 
-Network = TypeVar("Network", DnCNN, FastDVDnet, VNLnet)
 Mode = Literal["online", "offline"]
 SEED = 0
 """Of the fresh noise and of the order of frames; the official script sets none."""
@@ -120,21 +117,13 @@ def load_restorer(
     Raises:
         MissingWeights: there are none; the network never runs on random numbers.
     """
-    if weights is None:
-        raise MissingWeights(spec.missing_text())
-    full_float32()
 
     def make() -> Denoiser:
         if net == "dncnn":
-            return SingleFrame(_loaded(DnCNN(17), weights, device))
+            return SingleFrame(loaded(DnCNN(17), weights, device, spec))
         if net == "fastdvdnet":
-            return FiveFrames(_loaded(FastDVDnet(), weights, device), sigma)
-        return Neighbours(_loaded(build_colour(), weights, device), PatchSearch().to(device))
+            return FiveFrames(loaded(FastDVDnet(), weights, device, spec), sigma)
+        return Neighbours(loaded(build_colour(), weights, device, spec), PatchSearch().to(device))
 
     make()  # a file that does not fit is told before the first clip
     return RFRRestorer(make, 1 if net == "dncnn" else 3, mode, sigma, MULTIPLE if net == "fastdvdnet" else 1)
-
-
-def _loaded(network: Network, weights: Path, device: torch.device) -> Network:
-    load_checkpoint(network, weights)
-    return network.eval().to(device)

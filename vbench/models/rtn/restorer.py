@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vbench.checkpoint import load_checkpoint
-from vbench.devices import full_float32
-from vbench.errors import MissingWeights, RunError
+from vbench.errors import RunError
+from vbench.models.loading import loaded
 from vbench.models.rtn.net import MULTIPLE, RTN, SMALLEST, Flows, Sight
 from vbench.models.rtn.prepare import luma
 from vbench.models.spec import ModelSpec
@@ -105,9 +104,4 @@ def load_restorer(device: torch.device, weights: Path | None, spec: ModelSpec) -
     Raises:
         MissingWeights: there are none; the network never runs on random numbers.
     """
-    if weights is None:
-        raise MissingWeights(spec.missing_text())
-    full_float32()
-    network = RTN()
-    load_checkpoint(network, weights)
-    return RTNRestorer(network.eval().to(device))
+    return RTNRestorer(loaded(RTN(), weights, device, spec))

@@ -8,10 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vbench.checkpoint import load_checkpoint
-from vbench.devices import full_float32
-from vbench.errors import MissingWeights
 from vbench.models.fold import fold_norms
+from vbench.models.loading import loaded
 from vbench.models.spec import ModelSpec
 from vbench.models.vnlnet.neighbours import Ends, Neighbourhood
 from vbench.models.vnlnet.net import VNLnet
@@ -85,10 +83,6 @@ def load_restorer(
     Raises:
         MissingWeights: there are none; the network never runs on random numbers.
     """
-    if weights is None:
-        raise MissingWeights(spec.missing_text())
-    full_float32()
-    load_checkpoint(network, weights)
-    network.eval()
+    network = loaded(network, weights, device, spec)
     fold_norms(network)
-    return VNLnetRestorer(network.to(device).to(memory_format=torch.channels_last), PatchSearch().to(device), ends)
+    return VNLnetRestorer(network.to(memory_format=torch.channels_last), PatchSearch().to(device), ends)

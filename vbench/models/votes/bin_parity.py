@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from vbench.hooks import watch
 from vbench.models.edvr.parity import frames_of
 from vbench.models.votes.bin import BIN, degradation_map
 
@@ -31,9 +32,10 @@ def outputs(network: BIN, inputs: dict[str, NDArray[Any]], meta: dict[str, Any])
     model = network.model["model1_1"]
     blocks = model.get_submodule("RDBs")
     assert isinstance(blocks, nn.ModuleList)  # noqa: S101 - as the constructor makes it
-    hooks = [_watch(model.get_submodule("SFENet1"), "sfe1_a", len(x), seen)]
-    hooks += [_watch(block, f"rdb{i}_a", len(x), seen) for i, block in enumerate(blocks)]
-    hooks.append(_watch(model.get_submodule("GFF"), "gff_a", len(x), seen))
+    parts = {"sfe1_a": model.get_submodule("SFENet1"), "gff_a": model.get_submodule("GFF")}
+    parts |= {f"rdb{i}_a": block for i, block in enumerate(blocks)}
+    # The first of the two interpolations, which run as one batch; of it the first four channels.
+    hooks = [watch(part, name, seen, lambda out: out[: len(x), :4]) for name, part in parts.items()]
     before, behind, centre = network(x)
     for hook in hooks:
         hook.remove()
@@ -56,12 +58,3 @@ def map_outputs(centre: Tensor, predicted: Tensor) -> dict[str, Tensor]:
 def allowed(output: str, peak: float, meta: dict[str, Any]) -> float | None:
     """What is rounded must match exactly."""
     return 0.0 if output in EXACT else None
-
-
-def _watch(stage: nn.Module, name: str, count: int, seen: dict[str, Tensor]) -> torch.utils.hooks.RemovableHandle:
-    """Keep the first four channels, of the first of the two interpolations that run as one batch."""
-
-    def keep(module: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
-        seen[name] = out[:count, :4]
-
-    return stage.register_forward_hook(keep)

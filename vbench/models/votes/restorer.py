@@ -8,12 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vbench.checkpoint import load_checkpoint
-from vbench.devices import full_float32
-from vbench.errors import MissingWeights
 from vbench.models.edvr.net import MULTIPLE
 from vbench.models.edvr.restorer import cropped, padded
 from vbench.models.edvr.sequence import restore, windows
+from vbench.models.loading import loaded
 from vbench.models.spec import ModelSpec
 from vbench.models.votes.bin import FRAMES
 from vbench.models.votes.net import VOTES, build
@@ -53,9 +51,4 @@ def load_restorer(device: torch.device, weights: Path | None, spec: ModelSpec) -
     Raises:
         MissingWeights: there are none; the network never runs on random numbers.
     """
-    if weights is None:
-        raise MissingWeights(spec.missing_text())
-    full_float32()
-    network = build()
-    load_checkpoint(network, weights)
-    return VOTESRestorer(network.eval().to(device))
+    return VOTESRestorer(loaded(build(), weights, device, spec))
