@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from degradations.base import ClipShape, Damage, Params, Subframes
+from degradations.base import NO_MASKS, ClipShape, Damage, Masks, Params, Subframes, union
 from degradations.catalog import load
 from degradations.profile import Profile, load_profile, sha256
 from degradations.rng import Rng
@@ -69,15 +68,38 @@ def shrunk(recipe: Recipe) -> int:
         >>> shrunk(draw(load_profile("sr"), "bicubic-x3", ClipShape(1, 9, 10)))
         3
     """
-    return math.prod(int(step.settings["factor"]) for step in recipe.steps if step.kind == "shrink")
+    return shape_behind(recipe).scale
+
+
+def shape_behind(recipe: Recipe) -> ClipShape:
+    """The shape of the degraded clip.
+
+    Example:
+        >>> made = shape_behind(draw(load_profile("sr"), "bicubic-x4", ClipShape(1, 9, 16)))
+        >>> made.height, made.width, made.scale
+        (3, 4, 4)
+    """
+    shape = ClipShape(**recipe.shape)
+    for step in recipe.steps:
+        shape = load(step.kind).model_validate(step.settings).shape_after(shape, step.params)
+    return shape
 
 
 class Degraded(NamedTuple):
-    """Damaged frames ``(T, C, H, W)`` in [0, 1], coverage mask ``(T, 1, H, W)`` or None, and the recipe."""
+    """Damaged frames ``(T, C, H, W)`` in [0, 1], the recipe, and where what kind of local damage is.
+
+    ``masks`` has a plane of coverage ``(T, 1, H, W)`` in [0, 1] for every kind that has a place; ``mask`` is their
+    union, or None.
+    """
 
     frames: Tensor
-    mask: Tensor | None
     recipe: Recipe
+    masks: Masks = NO_MASKS
+
+    @property
+    def mask(self) -> Tensor | None:
+        """Union of all kinds, ``(T, 1, H, W)``; None where no damage has a place."""
+        return union(self.masks)
 
 
 def draw(profile: Profile, variant: str, shape: ClipShape, *, seed: int = 0, clip: str = "clip") -> Recipe:
@@ -97,7 +119,7 @@ def draw(profile: Profile, variant: str, shape: ClipShape, *, seed: int = 0, cli
     for index, step in enumerate(profile.build(variant)):
         params = step.sample(now, root.at(index, step.kind))
         steps.append(Step(kind=step.kind, settings=step.model_dump(mode="json"), params=params))
-        now = step.shape_after(now)
+        now = step.shape_after(now, params)
     return Recipe(
         profile=profile.name,
         variant=variant,
@@ -110,13 +132,19 @@ def draw(profile: Profile, variant: str, shape: ClipShape, *, seed: int = 0, cli
     )
 
 
-def replay(recipe: Recipe, chunks: Iterable[Damage | Tensor], subframes: Subframes | None = None) -> Iterator[Damage]:
+def replay(
+    recipe: Recipe,
+    chunks: Iterable[Damage | Tensor],
+    subframes: Subframes | None = None,
+    measured: list[dict[str, Any]] | None = None,
+) -> Iterator[Damage]:
     """Damage a clip as a recipe says, lazily, chunk by chunk.
 
     Args:
         chunks: clean frames ``(t, C, H, W)``, float32 in [0, 1].
         subframes: the scene between frames, where the source can give it; only a recipe that was drawn for
             such a source (``shape.rendered``) makes use of it.
+        measured: gets a dict for every step at once; what a step learns while it works is in it at the end.
 
     Yields:
         Damaged frames and masks; the frames of all chunks are as many as went in, and as large unless a step shrinks
@@ -127,12 +155,15 @@ def replay(recipe: Recipe, chunks: Iterable[Damage | Tensor], subframes: Subfram
     """
     shape = ClipShape(**recipe.shape)
     stream: Iterator[Damage] = _checked(
-        (c if isinstance(c, Damage) else Damage(c, None) for c in chunks), shape, "the source"
+        (c if isinstance(c, Damage) else Damage(c) for c in chunks), shape, "the source"
     )
     for number, step in enumerate(recipe.steps, 1):
         made = load(step.kind).model_validate(step.settings)
-        stream = made.stream(stream, step.params, shape, subframes if made.uses_subframes else None)
-        shape = made.shape_after(shape)
+        learned: dict[str, Any] = {}
+        if measured is not None:
+            measured.append(learned)
+        stream = made.stream(stream, step.params, shape, subframes if made.uses_subframes else None, learned)
+        shape = made.shape_after(shape, step.params)
         stream = _checked(stream, shape, f"step {number} ({step.kind})")
     return stream
 
@@ -141,15 +172,18 @@ def _checked(stream: Iterable[Damage], shape: ClipShape, who: str) -> Iterator[D
     seen = 0
     wanted = (shape.channels, shape.height, shape.width)
     for damage in stream:
-        frames, mask = damage
+        frames, masks = damage
         if frames.dtype != torch.float32:
             raise ValueError(f"Frames of {who} are {frames.dtype}; frames are torch.float32 in [0, 1].")
         if frames.ndim != 4 or tuple(frames.shape[1:]) != wanted:
             raise ValueError(f"Frames of {who} are {tuple(frames.shape[1:])} and the recipe is for {wanted} (C, H, W).")
         if not bool(torch.isfinite(frames).all()):
             raise ValueError(f"Frames of {who} hold values that are not numbers, from frame {seen} on.")
-        if mask is not None and tuple(mask.shape) != (len(frames), 1, *wanted[1:]):
-            raise ValueError(f"The mask of {who} is {tuple(mask.shape)}, its frames are {tuple(frames.shape)}.")
+        for kind, mask in masks.items():
+            if tuple(mask.shape) != (len(frames), 1, *wanted[1:]):
+                raise ValueError(
+                    f'The mask "{kind}" of {who} is {tuple(mask.shape)}, its frames are {tuple(frames.shape)}.'
+                )
         seen += len(frames)
         yield damage
     if seen != shape.frames:
@@ -169,7 +203,8 @@ def degrade(
     """Damage a clip that is in memory, as a training loop wants it.
 
     Args:
-        frames: ``(T, C, H, W)``, float32 in [0, 1], RGB or gray.
+        frames: ``(T, C, H, W)``, float32 in [0, 1], RGB or gray; on any device. The damage is made on the CPU, so that
+            it is the same everywhere, and comes back to where the frames were.
         profile: its name, the path of a YAML, or the profile itself.
         subframes: the scene between frames, where there is one; motion blur uses it.
 
@@ -188,6 +223,33 @@ def degrade(
     count, channels, height, width = frames.shape
     shape = ClipShape(count, height, width, channels, fps, rendered=subframes is not None)
     recipe = draw(loaded, variant, shape, seed=seed, clip=clip)
-    parts = list(replay(recipe, [frames], subframes))
-    masks = [p.mask for p in parts if p.mask is not None]
-    return Degraded(torch.cat([p.frames for p in parts]), torch.cat(masks) if masks else None, recipe)
+    parts = list(replay(recipe, [frames.cpu()], subframes))
+    masks = {kind: torch.cat([p.masks[kind] for p in parts]).to(frames.device) for kind in parts[0].masks}
+    return Degraded(torch.cat([p.frames for p in parts]).to(frames.device), recipe, masks)
+
+
+def facts(recipe: Recipe, measured: Sequence[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:
+    """The ground truth of the damage: what every step did to each frame, in words of numbers.
+
+    Args:
+        measured: what :func:`replay` learned, after its last frame.
+
+    Returns:
+        For each step its ``kind``, and what is known of the clip and of each frame (lists of as many values as there
+        are frames): gains of flicker, offsets of weave, standard deviations of noise, kernels of blur, the quantiser
+        and the bits of each frame.
+
+    Example:
+        >>> recipe = draw(load_profile("oldfilm"), "medium", ClipShape(3, 48, 64))
+        >>> known = {step["kind"]: step for step in facts(recipe)}
+        >>> len(known["weave"]["shift_x_px"])
+        3
+    """
+    out = []
+    shape = ClipShape(**recipe.shape)
+    for number, step in enumerate(recipe.steps):
+        made = load(step.kind).model_validate(step.settings)
+        learned = measured[number] if number < len(measured) else {}
+        out.append({"kind": step.kind, **made.facts(step.params, shape), **learned})
+        shape = made.shape_after(shape, step.params)
+    return out

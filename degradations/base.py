@@ -7,8 +7,9 @@ writer of files rounds and clips once, at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -28,7 +29,8 @@ Subframes = Callable[[float], Tensor]
 class ClipShape:
     """Size of a clip before damage: frames, height and width in pixels, 1 or 3 channels, frames per second.
 
-    ``rendered`` says that the source can show the scene between frames (see :data:`Subframes`).
+    ``rendered`` says that the source can show the scene between frames (see :data:`Subframes`), ``scale`` how many
+    times smaller the frames are than those of the clean clip, along each side.
     """
 
     frames: int
@@ -37,24 +39,54 @@ class ClipShape:
     channels: int = 3
     fps: float = 24.0
     rendered: bool = False
+    scale: int = 1
+
+
+Masks = Mapping[str, Tensor]
+"""Where each kind of local damage is: ``(T, 1, H, W)`` in [0, 1] by kind ("dirt", "scratch", "hair", ...)."""
+
+NO_MASKS: Masks = MappingProxyType({})
 
 
 class Damage(NamedTuple):
     """Damaged frames and where they are damaged.
 
-    ``frames`` is ``(T, C, H, W)``; ``mask`` is ``(T, 1, H, W)`` in [0, 1], the share of the pixel that
-    local damage (dirt, scratches, hairs) covers, or None where no step so far has a place.
+    ``frames`` is ``(T, C, H, W)``; ``masks`` has, for every kind of local damage that a step so far can make, the
+    share of each pixel that it covers (all zero in frames without any). Damage that is everywhere (noise, blur,
+    compression) has no mask.
     """
 
     frames: Tensor
-    mask: Tensor | None
+    masks: Masks = NO_MASKS
+
+    @property
+    def mask(self) -> Tensor | None:
+        """Union of all kinds, ``(T, 1, H, W)``: the largest coverage of each pixel; None where no damage has a place.
+
+        Example:
+            >>> one, two = torch.tensor([0.0, 0.2]).view(1, 1, 1, 2), torch.tensor([0.5, 0.1]).view(1, 1, 1, 2)
+            >>> Damage(torch.zeros(1, 3, 1, 2), {"dirt": one, "hair": two}).mask.flatten().tolist()
+            [0.5, 0.2...]
+        """
+        return union(self.masks)
 
 
-def merge_masks(old: Tensor | None, new: Tensor | None) -> Tensor | None:
-    """Union of two coverage masks (the larger of both at each pixel); None stands for no mask."""
-    if old is None or new is None:
-        return new if old is None else old
-    return torch.maximum(old, new)
+def union(masks: Masks) -> Tensor | None:
+    """The larger coverage of all kinds at each pixel; None where there is no kind."""
+    out: Tensor | None = None
+    for plane in masks.values():
+        out = plane if out is None else torch.maximum(out, plane)
+    return out
+
+
+def covered(masks: Masks, kind: str, more: Tensor) -> dict[str, Tensor]:
+    """``masks`` with ``more`` coverage ``(T, 1, H, W)`` of this kind, united with what it covered before."""
+    return {**masks, kind: torch.maximum(masks[kind], more) if kind in masks else more}
+
+
+def over_masks(masks: Masks, function: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
+    """What ``function`` makes of the planes of every kind."""
+    return {kind: function(plane) for kind, plane in masks.items()}
 
 
 class Degradation(BaseModel):
@@ -62,7 +94,8 @@ class Degradation(BaseModel):
 
     ``context`` is the number of frames before and after that ``apply`` wants to see with each chunk; at
     the ends of the clip the first and last frame are repeated. A step that needs the scene between
-    frames (motion blur of an exposure) sets ``uses_subframes`` and overrides ``stream``.
+    frames (motion blur of an exposure) sets ``uses_subframes`` and overrides ``stream``. ``frame_by_frame`` says
+    that a damaged frame depends on nothing but the clean frame and its number, so that it can be made alone.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -70,19 +103,25 @@ class Degradation(BaseModel):
     kind: ClassVar[str]
     context: ClassVar[tuple[int, int]] = (0, 0)
     uses_subframes: ClassVar[bool] = False
+    frame_by_frame: ClassVar[bool] = False
 
     def sample(self, shape: ClipShape, rng: Rng) -> Params:
         """Draw what holds for the whole clip. What is random per frame goes in as a key, not as numbers."""
         raise NotImplementedError
 
-    def shape_after(self, shape: ClipShape) -> ClipShape:
+    def shape_after(self, shape: ClipShape, params: Params) -> ClipShape:
         """The clip's shape behind this step; only steps that change the size of frames give another one."""
         return shape
 
-    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
+    def facts(self, params: Params, shape: ClipShape) -> dict[str, list[Any]]:
+        """What is true of each frame, known before any frame is seen (gains, shifts, levels, kernels): name to a list
+        of ``shape.frames`` JSON values. Written beside a data set; units belong into the name or the docstring."""
+        return {}
+
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """Damage ``frames``, of which the first one to return is frame ``start`` of the clip.
 
-        Pure: the same arguments give the same bytes. With ``context = (b, a)`` the frames (and the mask)
+        Pure: the same arguments give the same bytes. With ``context = (b, a)`` the frames (and the masks)
         come with b more in front and a more behind, and the result is that much shorter.
         """
         raise NotImplementedError
@@ -93,13 +132,18 @@ class Degradation(BaseModel):
         params: Params,
         shape: ClipShape,
         subframes: Subframes | None = None,
+        measured: dict[str, Any] | None = None,
     ) -> Iterator[Damage]:
-        """Damage a clip chunk by chunk; memory stays that of a chunk and its context."""
+        """Damage a clip chunk by chunk; memory stays that of a chunk and its context.
+
+        A step that learns something while it works (the bits that an encoder spent) puts it into ``measured``: what
+        is a list there has one value per frame.
+        """
         before, after = self.context
         if not (before or after):
             start = 0
-            for frames, mask in chunks:
-                yield self.apply(frames, params, start=start, mask=mask)
+            for frames, masks in chunks:
+                yield self.apply(frames, params, start=start, masks=masks)
                 start += len(frames)
             return
         yield from self._stream_with_context(chunks, params, before, after)
@@ -113,41 +157,49 @@ class Degradation(BaseModel):
             held = _repeat_first(chunk, before) if held is None else _join(held, chunk)
             ready = len(held.frames) - before - after
             if ready > 0:
-                yield self.apply(held.frames, params, start=start, mask=held.mask)
+                yield self.apply(held.frames, params, start=start, masks=held.masks)
                 start += ready
                 held = _slice(held, ready)
         if held is None:
             return
         held = _join(held, _repeat_last(held, after))
         if len(held.frames) > before + after:
-            yield self.apply(held.frames, params, start=start, mask=held.mask)
+            yield self.apply(held.frames, params, start=start, masks=held.masks)
 
 
 def _join(a: Damage, b: Damage) -> Damage:
-    mask = None if a.mask is None and b.mask is None else torch.cat([_mask_of(a), _mask_of(b)])
-    return Damage(torch.cat([a.frames, b.frames]), mask)
+    kinds = dict.fromkeys((*a.masks, *b.masks))
+    masks = {kind: torch.cat([_plane(a, kind), _plane(b, kind)]) for kind in kinds}
+    return Damage(torch.cat([a.frames, b.frames]), masks)
 
 
-def _mask_of(a: Damage) -> Tensor:
-    return torch.zeros_like(a.frames[:, :1]) if a.mask is None else a.mask
+def _plane(a: Damage, kind: str) -> Tensor:
+    return a.masks[kind] if kind in a.masks else torch.zeros_like(a.frames[:, :1])
 
 
 def _slice(a: Damage, start: int) -> Damage:
-    return Damage(a.frames[start:], None if a.mask is None else a.mask[start:])
+    return Damage(a.frames[start:], over_masks(a.masks, lambda plane: plane[start:]))
 
 
 def _repeat_first(a: Damage, count: int) -> Damage:
-    if not count:
-        return a
-    head = Damage(
-        a.frames[:1].expand(count, -1, -1, -1),
-        None if a.mask is None else a.mask[:1].expand(count, -1, -1, -1),
-    )
-    return _join(head, a)
+    def repeated(x: Tensor) -> Tensor:
+        return x[:1].expand(count, -1, -1, -1)
+
+    return _join(Damage(repeated(a.frames), over_masks(a.masks, repeated)), a) if count else a
 
 
 def _repeat_last(a: Damage, count: int) -> Damage:
-    return Damage(
-        a.frames[-1:].expand(count, -1, -1, -1),
-        None if a.mask is None else a.mask[-1:].expand(count, -1, -1, -1),
-    )
+    def repeated(x: Tensor) -> Tensor:
+        return x[-1:].expand(count, -1, -1, -1)
+
+    return Damage(repeated(a.frames), over_masks(a.masks, repeated))
+
+
+def joined(parts: Iterable[Damage]) -> Damage:
+    """Chunks of a clip as one, in memory."""
+    out: Damage | None = None
+    for part in parts:
+        out = part if out is None else _join(out, part)
+    if out is None:
+        raise ValueError("There is no chunk to join: the clip is empty.")
+    return out

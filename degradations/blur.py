@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from degradations.base import ClipShape, Damage, Degradation, Params, Subframes
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, Subframes, over_masks
 from degradations.light import to_display, to_linear
 from degradations.rng import Rng
 
@@ -77,11 +77,11 @@ class GaussianBlur(Degradation):
         """Nothing is random."""
         return {}
 
-    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
         half = int(np.ceil(4 * self.sigma))
         line = np.asarray(cv2.getGaussianKernel(2 * half + 1, self.sigma), dtype=np.float64)
-        return Damage(_separable(frames, line), mask)
+        return Damage(_separable(frames, line), masks)
 
 
 def _separable(frames: Tensor, line: NDArray[np.float64]) -> Tensor:
@@ -105,9 +105,9 @@ class Defocus(Degradation):
         """Nothing is random."""
         return {}
 
-    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
-        return Damage(to_display(convolve(to_linear(frames), disc(self.radius))), mask)
+        return Damage(to_display(convolve(to_linear(frames), disc(self.radius))), masks)
 
 
 class CameraShake(Degradation):
@@ -142,13 +142,13 @@ class CameraShake(Degradation):
         strength = 0.7 + 0.3 * math.erf(vigour / math.sqrt(2))  # even between 0.4 and 1.0
         return np.asarray(points * (strength * self.length / 2 / extent))
 
-    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
-        """See the class; the mask is passed on."""
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+        """See the class; masks are passed on."""
         out = [
             convolve(frame[None], path_kernel(self.path(params, start + i)))
             for i, frame in enumerate(to_linear(frames))
         ]
-        return Damage(to_display(torch.cat(out)), mask)
+        return Damage(to_display(torch.cat(out)), masks)
 
 
 def _slow(rng: Rng, frame: int, memory: int, count: int) -> NDArray[np.float64]:
@@ -201,6 +201,7 @@ class ExposureBlur(Degradation):
         params: Params,
         shape: ClipShape,
         subframes: Subframes | None = None,
+        measured: dict[str, Any] | None = None,
     ) -> Iterator[Damage]:
         """Rendered or flow-interpolated instants, as ``params`` say.
 
@@ -208,7 +209,7 @@ class ExposureBlur(Degradation):
             ValueError: the recipe has rendered instants, and ``subframes`` is None or gives another size.
         """
         if params["instants"] == "flow":
-            yield from super().stream(chunks, params, shape)
+            yield from super().stream(chunks, params, shape, measured=measured)
             return
         if subframes is None:
             raise ValueError(
@@ -216,7 +217,7 @@ class ExposureBlur(Degradation):
                 "give `subframes`, or draw a recipe for this source."
             )
         start = 0
-        for frames, mask in chunks:
+        for frames, masks in chunks:
             out = torch.empty_like(frames)
             for i in range(len(frames)):
                 total = torch.zeros_like(frames[0])
@@ -229,7 +230,7 @@ class ExposureBlur(Degradation):
                         )
                     total += self._in(instant)
                 out[i] = self._out(total / len(params["times"]))
-            yield Damage(out, mask)
+            yield Damage(out, masks)
             start += len(frames)
 
     def _in(self, values: Tensor) -> Tensor:
@@ -238,7 +239,7 @@ class ExposureBlur(Degradation):
     def _out(self, values: Tensor) -> Tensor:
         return to_display(values) if self.light == "linear" else values
 
-    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """Blur by interpolation along DIS flow; ``frames`` come with one neighbour at each end."""
         light = self._in(frames)
         gray = [_gray8(f) for f in frames]
@@ -253,7 +254,7 @@ class ExposureBlur(Degradation):
                 near = None if not known else light[i - 1] if t < 0 else light[i + 1]
                 total += _between(light[i], near, flow, abs(t))
             out.append(self._out(total / len(params["times"])))
-        return Damage(torch.stack(out), None if mask is None else mask[1:-1])
+        return Damage(torch.stack(out), over_masks(masks, lambda plane: plane[1:-1]))
 
 
 Flow = NDArray[np.float32]

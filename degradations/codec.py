@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
-from degradations.base import ClipShape, Damage, Degradation, Params, Subframes
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, Subframes
 from degradations.rng import Rng
 
 SCALES: dict[str, tuple[int, int]] = {
@@ -124,11 +124,11 @@ class Codec(Degradation):
         text = " ".join(f"-{k} {v}" for k, v in options.items())
         return {"encoder": options["c:v"], "options": text, "ffmpeg": encoder_version()}
 
-    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """``frames`` as one clip of their own (a stream cannot be cut into chunks: use :meth:`stream`)."""
         shape = ClipShape(len(frames), frames.shape[2], frames.shape[3], frames.shape[1])
-        ((out, _),) = self.stream([Damage(frames, None)], params, shape)
-        return Damage(out, mask)
+        ((out, _),) = self.stream([Damage(frames)], params, shape)
+        return Damage(out, masks)
 
     def stream(
         self,
@@ -136,6 +136,7 @@ class Codec(Degradation):
         params: Params,
         shape: ClipShape,
         subframes: Subframes | None = None,
+        measured: dict[str, Any] | None = None,
     ) -> Iterator[Damage]:
         """Encode the clip to a temporary file, then decode it; memory stays that of a chunk.
 
@@ -156,7 +157,7 @@ class Codec(Degradation):
                             f"The decoder of {self.codec} gave {sum(counts[:number]) + len(frames)} frames; "
                             f"{sum(counts)} went in."
                         )
-                    yield Damage(torch.stack(frames), _take_mask(folder, number))
+                    yield Damage(torch.stack(frames), _take_masks(folder, number))
                 if next(decoded, None) is not None:
                     raise ValueError(
                         f"The decoder of {self.codec} gave more frames than the {sum(counts)} that went in."
@@ -169,23 +170,26 @@ def _pictures(
     """The frames as the encoder takes them; masks wait on disk, for memory must not grow with the clip."""
     height, width = _padded(shape)
     pad = ((0, 0), (0, height - shape.height), (0, width - shape.width), (0, 0))
-    for number, (frames, mask) in enumerate(chunks):
+    for number, (frames, masks) in enumerate(chunks):
         counts.append(len(frames))
-        if mask is not None:
-            np.save(folder / f"mask-{number}.npy", mask.numpy())
+        if masks:
+            # Coverage is all zero nearly everywhere.
+            planes: dict[str, Any] = {kind: m.numpy() for kind, m in masks.items()}
+            np.savez_compressed(folder / f"masks-{number}.npz", **planes)
         image = (frames.clamp(0, 1) * 255 + 0.5).floor().byte().permute(0, 2, 3, 1).numpy()
         if shape.channels == 1:
             image = np.repeat(image, 3, axis=3)
         yield np.ascontiguousarray(np.pad(image, pad, mode="edge"))
 
 
-def _take_mask(folder: Path, number: int) -> Tensor | None:
-    path = folder / f"mask-{number}.npy"
+def _take_masks(folder: Path, number: int) -> dict[str, Tensor]:
+    path = folder / f"masks-{number}.npz"
     if not path.exists():
-        return None
-    mask = torch.from_numpy(np.load(path))
+        return {}
+    with np.load(path) as planes:
+        masks = {kind: torch.from_numpy(planes[kind]) for kind in planes.files}
     path.unlink()
-    return mask
+    return masks
 
 
 def _padded(shape: ClipShape) -> tuple[int, int]:
@@ -312,7 +316,7 @@ class Jpeg(Degradation):
         low, high = self.quality
         return {"quality": int(rng.at("quality").generator().integers(low, high + 1)), "key": rng.key}
 
-    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class; the result has 8 bits."""
         rng = Rng(params["key"])
         out = torch.empty_like(frames)
@@ -334,4 +338,4 @@ class Jpeg(Degradation):
                 raise ValueError(f"OpenCV could not code frame {start + i} as JPEG of quality {quality}.")
             back = decoded.reshape(image.shape)[..., ::-1].transpose(2, 0, 1).copy()
             out[i] = torch.from_numpy(back).float() / 255.0
-        return Damage(out, mask)
+        return Damage(out, masks)

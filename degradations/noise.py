@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from degradations.base import ClipShape, Damage, Degradation, Params
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
 from degradations.light import to_display, to_linear
 from degradations.rng import Rng
 
@@ -18,15 +18,17 @@ from degradations.rng import Rng
 class _PerFrame(Degradation):
     """Noise drawn for each frame from its own address."""
 
+    frame_by_frame: ClassVar[bool] = True
+
     def sample(self, shape: ClipShape, rng: Rng) -> Params:
         """The key of the clip's noise."""
         return {"key": rng.key}
 
-    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
-        """``frames`` with noise; the mask is passed on (noise is everywhere)."""
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+        """``frames`` with noise; masks are passed on (noise is everywhere)."""
         rng = Rng(params["key"])
         out = [self.one(f, rng.at("frame", start + i).generator()) for i, f in enumerate(frames)]
-        return Damage(torch.stack(out), mask)
+        return Damage(torch.stack(out), masks)
 
     def one(self, frame: Tensor, generator: np.random.Generator) -> Tensor:
         """One frame ``(C, H, W)`` with noise."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
@@ -17,6 +19,8 @@ from degradations.catalog import KINDS, load, nearest
 if TYPE_CHECKING:
     from degradations.base import Degradation
 
+Tone = Literal["colour", "gray", "sharp", "gray-sharp"]
+
 
 class Variant(BaseModel):
     """One severity or kind within a profile: the steps, in order, each ``{kind: settings}``."""
@@ -25,10 +29,19 @@ class Variant(BaseModel):
 
     title: str
     description: str
-    severity: int | None = Field(default=None, description="order of the variants that form one severity curve")
-    truth: Literal["colour", "gray"] = Field(
+    severity: int | float | None = Field(default=None, description="order of the variants that form one severity curve")
+    truth: Tone = Field(
         default="colour",
-        description="gray: the clean clip is made black and white first, for models are not to guess colours",
+        description="gray: the clean clip is made black and white first, for models are not to guess colours; sharp: "
+        "it is sharpened as Real-ESRGAN does, which some papers ask a model for",
+    )
+    start: Tone | None = Field(
+        default=None, description="what the damage starts from, where that is not the ground truth"
+    )
+    on_reading: bool = Field(
+        default=False,
+        description="the degraded clip is not stored but made anew in floating point whenever it is read, because 8 "
+        "bits cannot hold it",
     )
     steps: tuple[dict[str, dict[str, Any]], ...] = Field(min_length=1)
 
@@ -41,8 +54,71 @@ class Variant(BaseModel):
         return [{k: ({} if v is None else v) for k, v in s.items()} if isinstance(s, dict) else s for s in value]
 
 
+RUNGS = 5
+_SEVERITY = re.compile(r"severity-(\d+(?:\.\d+)?)")
+
+
+class Severities(Variant):
+    """A variant for every severity from 1 to 5: where its steps say ``{ladder: [a, b, c, d, e]}`` a setting has these
+    values at severities 1 to 5, and values between them in between (whole numbers are rounded, what is no number is
+    that of the severity below). Lists of numbers move number by number."""
+
+    def at(self, severity: float) -> Variant:
+        """The variant of a severity of 1 to 5.
+
+        Raises:
+            ValueError: outside that range, or a ladder has not five values.
+        """
+        if not 1 <= severity <= RUNGS:
+            raise ValueError(f"severity {severity:g} is outside 1..{RUNGS}")
+        steps = [_on_ladder(step, severity) for step in self.steps]
+        return Variant(
+            **{
+                **self.model_dump(),
+                "title": f"{self.title} {severity:g}",
+                "severity": int(severity) if severity == int(severity) else severity,
+                "steps": steps,
+            }
+        )
+
+
+def severity_name(severity: float) -> str:
+    """The name of the variant of a severity.
+
+    Example:
+        >>> severity_name(3.0), severity_name(2.5)
+        ('severity-3', 'severity-2.5')
+    """
+    return f"severity-{severity:g}"
+
+
+def _on_ladder(value: Any, severity: float) -> Any:
+    """``value`` with every ladder in it replaced by what it says at this severity."""
+    if isinstance(value, dict):
+        if set(value) == {"ladder"}:
+            rungs = value["ladder"]
+            if not isinstance(rungs, list | tuple) or len(rungs) != RUNGS:
+                raise ValueError(f"a ladder has {RUNGS} values, for severities 1 to {RUNGS}, and this one is {rungs!r}")
+            below = min(int(severity), RUNGS - 1)
+            return _between(rungs[below - 1], rungs[below], severity - below)
+        return {key: _on_ladder(item, severity) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_on_ladder(item, severity) for item in value]
+    return value
+
+
+def _between(low: Any, high: Any, share: float) -> Any:
+    if isinstance(low, list | tuple) and isinstance(high, list | tuple) and len(low) == len(high):
+        return [_between(a, b, share) for a, b in zip(low, high, strict=True)]
+    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in (low, high))
+    if not numbers:
+        return high if share == 1 else low
+    found = low + (high - low) * share
+    return math.floor(found + 0.5) if isinstance(low, int) and isinstance(high, int) else found
+
+
 class Profile(BaseModel):
-    """A recipe of damage: what it stands for, where it comes from, its variants."""
+    """A recipe of damage: what it stands for, where it comes from, its variants, and its severities."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -53,6 +129,7 @@ class Profile(BaseModel):
     source: str
     default: tuple[str, ...] = Field(min_length=1, description="variants that are made when none is named")
     variants: dict[str, Variant] = Field(min_length=1)
+    severities: Severities | None = Field(default=None, description="a variant for any severity from 1 to 5")
 
     _file: str = PrivateAttr(default="")
 
@@ -81,9 +158,21 @@ class Profile(BaseModel):
         Raises:
             ValueError: no such variant; the text names the nearest.
         """
-        if name not in self.variants:
-            raise ValueError(f'The profile {self.where()} has no variant "{name}". {nearest(name, self.variants)}')
-        return self.variants[name]
+        if name in self.variants:
+            return self.variants[name]
+        if asked := _SEVERITY.fullmatch(name):
+            if self.severities is None:
+                raise ValueError(
+                    f"The profile {self.where()} has no severities, only variants: {', '.join(self.variants)}."
+                )
+            severity = float(asked[1])
+            if name != severity_name(severity):
+                raise ValueError(f'The variant "{name}" is written "{severity_name(severity)}".')
+            try:
+                return self.severities.at(severity)
+            except ValueError as error:
+                raise ValueError(f"Profile {self.where()}: {error}.") from error
+        raise ValueError(f'The profile {self.where()} has no variant "{name}". {nearest(name, self.variants)}')
 
     def build(self, variant: str) -> list[Degradation]:
         """The steps of a variant, ready to draw and apply.
@@ -110,6 +199,13 @@ class Profile(BaseModel):
                     f'Profile {self.where()}, variant "{variant}", step {number} ({built.kind}) needs the '
                     "scene between frames, which only the first step can see: put it first."
                 )
+        if self.variant(variant).on_reading:
+            for number, built in enumerate(out, 1):
+                if not built.frame_by_frame:
+                    raise ValueError(
+                        f'Profile {self.where()}, variant "{variant}", step {number} ({built.kind}) cannot be made on '
+                        "reading: it needs other frames than the one that is read. Leave out on_reading."
+                    )
         return out
 
 
@@ -197,5 +293,11 @@ def sha256(profile: Profile, variant: str) -> str:
     """Hash of what a variant does, with every default filled in, so that a changed default changes it."""
     steps = [[step.kind, step.model_dump(mode="json")] for step in profile.build(variant)]
     facts = {"profile": profile.name, "version": profile.version, "variant": variant, "steps": steps}
-    facts["truth"] = profile.variant(variant).truth
+    chosen = profile.variant(variant)
+    facts["truth"] = chosen.truth
+    # Left out where they are as ever, so that the hash of what has not changed does not change.
+    if chosen.start is not None:
+        facts["start"] = chosen.start
+    if chosen.on_reading:
+        facts["on_reading"] = True
     return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -13,7 +13,7 @@ from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
-from degradations.base import ClipShape, Damage, Degradation, Params
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
 from degradations.rng import Rng
 
 FILTERS = {
@@ -56,15 +56,15 @@ class Downscale(Degradation):
         """Nothing is random; the size in between is recorded."""
         return {"height": -(-shape.height // self.factor), "width": -(-shape.width // self.factor)}
 
-    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
-        """See the class; the mask is passed on."""
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+        """See the class; masks are passed on."""
         height, width = frames.shape[2:]
         out = np.empty(tuple(frames.shape), np.float32)
         for frame, target in zip(frames.numpy(), out, strict=True):
             for plane, result in zip(frame, target, strict=True):
                 small = resize(plane, params["height"], params["width"], self.down)
                 result[...] = resize(small, height, width, self.up)
-        return Damage(torch.from_numpy(out.clip(0.0, 1.0)), mask)
+        return Damage(torch.from_numpy(out.clip(0.0, 1.0)), masks)
 
 
 class Shrink(Degradation):
@@ -72,8 +72,8 @@ class Shrink(Degradation):
 
     A model is asked to bring it back to the size of the ground truth. Every pixel stands for a square of it, counted
     from the top left; where the size is no multiple of the factor the last squares reach beyond the picture, which is
-    mirrored there, and what a model makes of them is cut off. A mask of earlier steps has no meaning at the new size
-    and is dropped. Values are clipped to [0, 1].
+    mirrored there, and what a model makes of them is cut off. Masks of earlier steps have no meaning at the new
+    size and are dropped. Values are clipped to [0, 1].
 
     Source: MATLAB ``imresize(image, 1 / factor, "bicubic")`` with its antialiasing, which the papers on super-resolution
     use: a cubic with a = -0.5 stretched by the factor, borders mirrored with the border pixel repeated.
@@ -91,19 +91,24 @@ class Shrink(Degradation):
 
     def sample(self, shape: ClipShape, rng: Rng) -> Params:
         """Nothing is random; the size is recorded."""
-        after = self.shape_after(shape)
+        after = self.shape_after(shape, {})
         return {"height": after.height, "width": after.width}
 
-    def shape_after(self, shape: ClipShape) -> ClipShape:
+    def shape_after(self, shape: ClipShape, params: Params) -> ClipShape:
         """Height and width divided by the factor, rounded up."""
-        return replace(shape, height=-(-shape.height // self.factor), width=-(-shape.width // self.factor))
+        return replace(
+            shape,
+            height=-(-shape.height // self.factor),
+            width=-(-shape.width // self.factor),
+            scale=shape.scale * self.factor,
+        )
 
-    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
         rows, columns = (cubic_matrix(side, self.factor) for side in frames.shape[2:])
         # In double precision, so that a value on the limit between two levels is rounded as MATLAB rounds it.
         small = rows @ frames.double() @ columns.T
-        return Damage(small.clamp(0, 1).float(), None)
+        return Damage(small.clamp(0, 1).float())
 
 
 @lru_cache(maxsize=16)

@@ -15,7 +15,7 @@ import torch
 from pydantic import Field, ValidationError, model_validator
 from torch import Tensor
 
-from degradations.base import ClipShape, Damage, Degradation, Params
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
 from degradations.catalog import nearest
 from degradations.rng import Rng
 
@@ -99,7 +99,7 @@ class Spatial(Degradation):
         """The key of the seeds, and the library's version."""
         return {"key": rng.key, "albumentations": library().__version__}
 
-    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class; the result has 8 bits."""
         transform = self.build()
         rng = Rng(params["key"])
@@ -107,4 +107,4 @@ class Spatial(Degradation):
         for i, frame in enumerate(frames):
             place = rng.at("frame", start + i) if self.per == "frame" else rng.at("clip")
             out.append(_run(transform, frame, int(place.generator().integers(2**31))))
-        return Damage(torch.stack(out), mask)
+        return Damage(torch.stack(out), masks)

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from degradations.base import ClipShape, Damage, Degradation, Params, merge_masks
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, covered
 from degradations.film.common import Float, as_mask, blank_masks, scale_of, stamp, writable
 from degradations.rng import Rng
 
@@ -50,13 +50,13 @@ class Dirt(Degradation):
             return 0
         return int(generator.negative_binomial(mean / (self.burst - 1), 1 / self.burst))
 
-    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
         out, cover = writable(frames), blank_masks(frames)
         rng = Rng(params["key"])
         for i in range(len(out)):
             self._soil(out[i], cover[i], params["scale"], rng.at("frame", start + i).generator())
-        return Damage(torch.from_numpy(out), merge_masks(mask, as_mask(cover)))
+        return Damage(torch.from_numpy(out), covered(masks, "dirt", as_mask(cover)))
 
     def _soil(self, frame: Float, cover: Float, scale: float, g: np.random.Generator) -> None:
         height, width = cover.shape

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from degradations.base import ClipShape, Damage, Degradation, Params
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
 from degradations.film.common import Float, scale_of
 from degradations.rng import Rng
 
@@ -56,7 +56,7 @@ class Grain(Degradation):
         # Of a unit normal n, the variance of n + a n^3 is 1 + 6a + 15a^2.
         return np.asarray(heavy / np.sqrt(1 + 6 * 0.035 + 15 * 0.035**2), dtype=np.float32)
 
-    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
         rng = Rng(params["key"])
         _, channels, height, width = frames.shape
@@ -71,7 +71,7 @@ class Grain(Degradation):
             out.append(
                 frame + (self.strength / 255.0) * response(luma) * torch.from_numpy(np.asarray(common, np.float32))
             )
-        return Damage(torch.stack(out), mask)
+        return Damage(torch.stack(out), masks)
 
 
 def response(luma: Tensor) -> Tensor:

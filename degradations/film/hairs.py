@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from degradations.base import ClipShape, Damage, Degradation, Params, merge_masks
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, covered
 from degradations.film.common import Float, as_mask, blank_masks, scale_of, stamp, writable
 from degradations.rng import Rng
 
@@ -56,7 +56,7 @@ class Hairs(Degradation):
                 stuck.append(hair)
         return {"key": rng.key, "scale": scale_of(shape.height), "stuck": stuck}
 
-    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
         out, cover = writable(frames), blank_masks(frames)
         rng, scale = Rng(params["key"]), params["scale"]
@@ -68,7 +68,7 @@ class Hairs(Degradation):
                 if hair["from"] <= start + i < hair["to"]:
                     tremble = rng.at("stuck", number, start + i).generator().standard_normal(3)
                     self._draw(out[i], cover[i], _hanging(hair, cover[i].shape, scale, tremble), scale)
-        return Damage(torch.from_numpy(out), merge_masks(mask, as_mask(cover)))
+        return Damage(torch.from_numpy(out), covered(masks, "hair", as_mask(cover)))
 
     def _loose(self, shape: tuple[int, ...], scale: float, g: np.random.Generator) -> NDArray[np.float64]:
         length = self.length * np.exp(0.5 * g.standard_normal()) * scale

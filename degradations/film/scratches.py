@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from degradations.base import ClipShape, Damage, Degradation, Params, merge_masks
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, covered
 from degradations.film.common import Float, as_mask, autoregressive, blank_masks, scale_of, stamp, writable
 from degradations.rng import Rng
 
@@ -66,7 +66,7 @@ class Scratches(Degradation):
                 lasting.append(scratch)
         return {"key": rng.key, "scale": scale, "lasting": lasting}
 
-    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
         out, cover = writable(frames), blank_masks(frames)
         rng, scale = Rng(params["key"]), params["scale"]
@@ -77,7 +77,7 @@ class Scratches(Degradation):
                     g = rng.at("lasting", number, start + i).generator()
                     self._lasting(out[i], cover[i], scratch, age, scale, g)
             self._rain(out[i], cover[i], scale, rng.at("rain", start + i).generator())
-        return Damage(torch.from_numpy(out), merge_masks(mask, as_mask(cover)))
+        return Damage(torch.from_numpy(out), covered(masks, "scratch", as_mask(cover)))
 
     def _lasting(
         self,

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from degradations.base import ClipShape, Damage, Degradation, Params
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
 from degradations.film.common import autoregressive
 from degradations.rng import Rng
 
@@ -28,10 +28,10 @@ class Monochrome(Degradation):
         """Nothing is random."""
         return {}
 
-    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
         if frames.shape[1] == 1:
-            return Damage(frames, mask)
+            return Damage(frames, masks)
         luma = sum(w * frames[:, i : i + 1] for i, w in enumerate(LUMA))
         assert isinstance(luma, Tensor)  # noqa: S101 - a sum of tensors
         if self.tone == "sepia":
@@ -40,7 +40,7 @@ class Monochrome(Degradation):
             toned = torch.cat([luma + 0.20 * warm, luma + 0.02 * warm, luma - 0.24 * warm], dim=1)
         else:
             toned = luma.expand(-1, 3, -1, -1)
-        return Damage(torch.lerp(frames, toned, self.amount), mask)
+        return Damage(torch.lerp(frames, toned, self.amount), masks)
 
 
 class Fading(Degradation):
@@ -68,14 +68,14 @@ class Fading(Degradation):
         gamma = np.exp(1.5 * self.cast * g.standard_normal(3) + 0.03 * g.standard_normal())
         return {"black": black.tolist(), "white": white.tolist(), "gamma": gamma.tolist()}
 
-    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
         channels = range(frames.shape[1]) if frames.shape[1] == 3 else [1]
         black, white, gamma = (
             torch.tensor([params[k][c] for c in channels], dtype=torch.float32).view(1, -1, 1, 1)
             for k in ("black", "white", "gamma")
         )
-        return Damage(black + (white - black) * frames.clamp(0, 1) ** gamma, mask)
+        return Damage(black + (white - black) * frames.clamp(0, 1) ** gamma, masks)
 
 
 class Softness(Degradation):
@@ -94,14 +94,14 @@ class Softness(Degradation):
         """Nothing is random."""
         return {"scale": shape.height / 480.0}
 
-    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
         scale = params["scale"]
         out = _blurred(frames, self.sigma * scale)
         if self.halation:
             glow = _blurred((frames - 0.7).clamp_min(0), self.reach * scale)
             out = out + self.halation * glow * (1 - out.clamp(0, 1))
-        return Damage(out, mask)
+        return Damage(out, masks)
 
 
 def _blurred(frames: Tensor, sigma: float) -> Tensor:
@@ -126,13 +126,13 @@ class Vignette(Degradation):
         x, y = 0.08 * rng.at("centre").generator().standard_normal(2)
         return {"x": float(x), "y": float(y)}
 
-    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
         height, width = frames.shape[-2:]
         y = torch.linspace(-1, 1, height)[:, None] - params["y"]
         x = torch.linspace(-1, 1, width)[None] - params["x"]
         radius = ((x.square() + y.square()) / 2).clamp(0, 1.2)
-        return Damage(frames * (1 - self.strength * radius**1.4), mask)
+        return Damage(frames * (1 - self.strength * radius**1.4), masks)
 
 
 class Flicker(Degradation):
@@ -161,7 +161,7 @@ class Flicker(Degradation):
             out[name] = autoregressive(g, shape.frames, self.memory, std * self.local * share * 1.6)
         return {name: [round(float(v), 6) for v in values] for name, values in out.items()}
 
-    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
         count, _, height, width = frames.shape
         y = torch.linspace(-1, 1, height)[:, None]
@@ -171,4 +171,4 @@ class Flicker(Degradation):
             return torch.tensor(params[name][start : start + count], dtype=torch.float32).view(-1, 1, 1, 1)
 
         gain = of("common") + of("vertical") * y + of("edges") * (y.square() - 1 / 3) + of("horizontal") * x
-        return Damage(frames * gain.exp(), mask)
+        return Damage(frames * gain.exp(), masks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from degradations.base import ClipShape, Damage, Degradation, Params
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, over_masks
 from degradations.film.common import autoregressive
 from degradations.rng import Rng
 
@@ -51,19 +51,24 @@ class Weave(Degradation):
             x, y, turn = x - x.mean(), y - y.mean(), turn - turn.mean()
         return {name: [round(float(v), 5) for v in values] for name, values in (("x", x), ("y", y), ("turn", turn))}
 
-    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
         height, width = frames.shape[-2:]
         moved = torch.empty_like(frames)
-        moved_mask = None if mask is None else torch.empty_like(mask)
+        moved_masks = over_masks(masks, torch.zeros_like)
         for i in range(len(frames)):
             matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), params["turn"][start + i], 1.0)
             matrix[:, 2] += params["x"][start + i], params["y"][start + i]
             for plane, target in zip(frames[i], moved[i], strict=True):
                 target.copy_(_shift(plane, matrix, cv2.INTER_CUBIC))
-            if mask is not None and moved_mask is not None:
-                moved_mask[i, 0] = _shift(mask[i, 0], matrix, cv2.INTER_LINEAR)
-        return Damage(moved, moved_mask)
+            for kind, plane in masks.items():
+                if plane[i].any():  # most frames have nothing of most kinds
+                    moved_masks[kind][i, 0] = _shift(plane[i, 0], matrix, cv2.INTER_LINEAR)
+        return Damage(moved, moved_masks)
+
+    def facts(self, params: Params, shape: ClipShape) -> dict[str, list[Any]]:
+        """Shift in pixels to the right and down, and rotation in degrees, of each frame."""
+        return {"shift_x_px": params["x"], "shift_y_px": params["y"], "rotation_deg": params["turn"]}
 
 
 def _shift(plane: Tensor, matrix: np.ndarray, interpolation: int) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from degradations import catalog
 from degradations.apply import Recipe, degrade, draw, replay, shrunk
-from degradations.base import ClipShape, Damage, Degradation, Params
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, joined
 from degradations.profile import list_profiles, load_profile
 from degradations.rng import Rng
 
@@ -55,9 +55,7 @@ def chunked(frames: Tensor, size: int) -> Iterator[Tensor]:
 
 
 def collect(stream: Iterator[Damage]) -> Damage:
-    parts = list(stream)
-    masks = [p.mask for p in parts if p.mask is not None]
-    return Damage(torch.cat([p.frames for p in parts]), torch.cat(masks) if masks else None)
+    return joined(stream)
 
 
 def test_a_replay_of_the_stored_recipe_gives_the_same_bytes_for_any_chunks(chain: Path) -> None:
@@ -159,16 +157,16 @@ class Broken(Degradation):
     def sample(self, shape: ClipShape, rng: Rng) -> Params:
         return {}
 
-    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         if self.how == "nan":
-            return Damage(frames * float("nan"), mask)
+            return Damage(frames * float("nan"), masks)
         if self.how == "size":
-            return Damage(frames[..., :-1], mask)
+            return Damage(frames[..., :-1], masks)
         if self.how == "count":
-            return Damage(frames[:-1], mask)
+            return Damage(frames[:-1], masks)
         if self.how == "type":
-            return Damage(frames.double(), mask)
-        return Damage(frames, frames[:1, :1])
+            return Damage(frames.double(), masks)
+        return Damage(frames, {"dirt": frames[:1, :1]})
 
 
 @pytest.mark.parametrize(
@@ -178,7 +176,7 @@ class Broken(Degradation):
         ("size", r"step 1 \(broken\) are \(3, 34, 49\)"),
         ("count", r"(?i)step 1 \(broken\) gave 6 frames; the recipe is for 7"),
         ("type", r"step 1 \(broken\) are torch.float64"),
-        ("mask", r"mask of step 1 \(broken\)"),
+        ("mask", r'mask "dirt" of step 1 \(broken\)'),
     ],
 )
 def test_a_step_that_breaks_its_promise_is_named(monkeypatch: pytest.MonkeyPatch, how: str, says: str) -> None:

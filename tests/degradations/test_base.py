@@ -10,7 +10,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from degradations.base import ClipShape, Damage, Degradation, Params, merge_masks
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, covered, joined, over_masks
 from degradations.rng import Rng
 
 
@@ -24,12 +24,12 @@ class Window(Degradation):
     def sample(self, shape: ClipShape, rng: Rng) -> Params:
         return {}
 
-    def apply(self, frames: Tensor, params: Params, *, start: int = 0, mask: Tensor | None = None) -> Damage:
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         count = len(frames) - 3
         out = sum(w * frames[i : i + count] for i, w in enumerate((1.0, 10.0, 100.0, 1000.0)))
         assert isinstance(out, Tensor)
         stamp = torch.arange(start, start + count, dtype=torch.float32).view(-1, 1, 1, 1)
-        return Damage(out + 1e5 * stamp, None if mask is None else mask[2 : 2 + count])
+        return Damage(out + 1e5 * stamp, over_masks(masks, lambda plane: plane[2 : 2 + count]))
 
 
 def ramp(count: int) -> Tensor:
@@ -38,7 +38,7 @@ def ramp(count: int) -> Tensor:
 
 def chunked(frames: Tensor, size: int, mask: Tensor | None = None) -> Iterator[Damage]:
     for i in range(0, len(frames), size):
-        yield Damage(frames[i : i + size], None if mask is None else mask[i : i + size])
+        yield Damage(frames[i : i + size], {} if mask is None else {"dirt": mask[i : i + size]})
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
@@ -70,20 +70,31 @@ def test_the_stream_is_lazy() -> None:
 
 def test_a_mask_that_begins_late_is_kept() -> None:
     frames = ramp(4)
-    chunks = [Damage(frames[:2], None), Damage(frames[2:], torch.ones(2, 1, 2, 2))]
+    chunks = [Damage(frames[:2]), Damage(frames[2:], {"hair": torch.ones(2, 1, 2, 2)})]
     parts = list(Window().stream(iter(chunks), {}, ClipShape(4, 2, 2, 1)))
     seen = [m for p in parts for m in ([0.0] * len(p.frames) if p.mask is None else p.mask[:, 0, 0, 0].tolist())]
     assert seen == [0.0, 0.0, 1.0, 1.0]
 
 
-def test_merging_masks_is_a_union() -> None:
-    a, b = torch.tensor([0.2, 0.9]), torch.tensor([0.5, 0.1])
-    merged = merge_masks(a, b)
-    assert merged is not None
-    assert merged.tolist() == torch.tensor([0.5, 0.9]).tolist()
-    assert merge_masks(None, None) is None
-    assert merge_masks(a, None) is a
-    assert merge_masks(None, b) is b
+def test_kinds_are_kept_apart_and_one_kind_is_united() -> None:
+    a, b = (torch.tensor(v).view(1, 1, 1, 2) for v in ([0.2, 0.9], [0.5, 0.1]))
+    masks = covered(covered(covered({}, "dirt", a), "hair", b), "dirt", b)
+    assert masks["dirt"].flatten().tolist() == torch.tensor([0.5, 0.9]).tolist()
+    assert masks["hair"] is b
+    whole = Damage(torch.zeros(1, 3, 1, 2), masks).mask
+    assert whole is not None
+    assert whole.equal(masks["dirt"])
+    assert Damage(torch.zeros(1, 3, 1, 2)).mask is None
+
+
+def test_chunks_are_joined_and_a_kind_that_one_lacks_is_empty_there() -> None:
+    frames = ramp(3)
+    whole = joined([Damage(frames[:2], {"dirt": frames[:2]}), Damage(frames[2:], {"hair": frames[2:]})])
+    assert whole.frames.equal(frames)
+    assert whole.masks["dirt"][:, 0, 0, 0].tolist() == [0, 1, 0]
+    assert whole.masks["hair"][:, 0, 0, 0].tolist() == [0, 0, 2]
+    with pytest.raises(ValueError, match="empty"):
+        joined([])
 
 
 @pytest.mark.parametrize("settings", [{"gian": 1.0}, {"gain": float("nan")}, {"gain": float("inf")}])

@@ -24,7 +24,7 @@ def random_clip(frames: int = 2, height: int = 33, width: int = 47, channels: in
 
 def run(step: Degradation, clip: Tensor, chunk: int = 100) -> Tensor:
     shape = ClipShape(len(clip), *clip.shape[2:], clip.shape[1])
-    chunks = (Damage(clip[i : i + chunk], None) for i in range(0, len(clip), chunk))
+    chunks = (Damage(clip[i : i + chunk]) for i in range(0, len(clip), chunk))
     return torch.cat([d.frames for d in step.stream(chunks, step.sample(shape, Rng.root(0)), shape)])
 
 
@@ -109,7 +109,7 @@ class Edge:
 def rendered(step: ExposureBlur, scene: Edge, count: int, chunk: int) -> Tensor:
     clip = torch.stack([scene(t) for t in range(count)])
     shape = ClipShape(count, 16, 64, scene.channels, rendered=True)
-    chunks = (Damage(clip[i : i + chunk], None) for i in range(0, count, chunk))
+    chunks = (Damage(clip[i : i + chunk]) for i in range(0, count, chunk))
     return torch.cat([d.frames for d in step.stream(chunks, step.sample(shape, Rng.root(0)), shape, scene)])
 
 
@@ -139,7 +139,7 @@ def test_stored_light_averages_values_as_they_are() -> None:
         return torch.full((1, 4, 4), 1.0 if time > 0 else 0.0)
 
     shape = ClipShape(1, 4, 4, 1, rendered=True)
-    clip = [Damage(torch.zeros(1, 1, 4, 4), None)]
+    clip = [Damage(torch.zeros(1, 1, 4, 4))]
     for light, want in (("stored", 0.5), ("linear", float(to_display(torch.tensor(0.5))))):
         step = ExposureBlur.model_validate({"shutter": 1.0, "samples": 10, "light": light})
         (out,) = step.stream(clip, step.sample(shape, Rng.root(0)), shape, flash)
@@ -206,9 +206,9 @@ def test_the_recipe_says_where_the_instants_come_from() -> None:
     assert drawn["instants"] == "rendered"
     clip = torch.stack([Edge(3.0)(t) for t in range(2)])
     with pytest.raises(ValueError, match="between its frames"):
-        list(step.stream([Damage(clip, None)], drawn, shape))
-    kept = [d.frames for d in step.stream([Damage(clip, None)], flow, shape)]
-    asked = [d.frames for d in step.stream([Damage(clip, None)], flow, shape, Edge(50.0))]
+        list(step.stream([Damage(clip)], drawn, shape))
+    kept = [d.frames for d in step.stream([Damage(clip)], flow, shape)]
+    asked = [d.frames for d in step.stream([Damage(clip)], flow, shape, Edge(50.0))]
     assert torch.cat(kept).equal(torch.cat(asked))
 
 
@@ -244,7 +244,7 @@ def test_masks_go_through_the_exposure_with_their_frames() -> None:
 
     def chunks() -> Iterator[Damage]:
         for i in range(4):
-            yield Damage(clip[i : i + 1], mask[i : i + 1])
+            yield Damage(clip[i : i + 1], {"dirt": mask[i : i + 1]})
 
     parts = list(step.stream(chunks(), step.sample(shape, Rng.root(0)), shape))
     assert torch.cat([p.mask for p in parts if p.mask is not None]).equal(mask)

@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from degradations import codec as module
-from degradations.base import ClipShape, Damage
+from degradations.base import ClipShape, Damage, joined
 from degradations.codec import Codec, Jpeg
 from degradations.rng import Rng
 
@@ -36,12 +36,11 @@ def texture(frames: int = 6, height: int = 48, width: int = 64, channels: int = 
 def run(step: Codec, frames: Tensor, chunk: int = 100, mask: Tensor | None = None) -> Damage:
     shape = ClipShape(len(frames), *frames.shape[2:], frames.shape[1])
     chunks = (
-        Damage(frames[i : i + chunk], None if mask is None else mask[i : i + chunk])
+        Damage(frames[i : i + chunk], {} if mask is None else {"dirt": mask[i : i + chunk]})
         for i in range(0, len(frames), chunk)
     )
     parts = list(step.stream(chunks, {}, shape))
-    masks = [p.mask for p in parts if p.mask is not None]
-    return Damage(torch.cat([p.frames for p in parts]), torch.cat(masks) if masks else None)
+    return joined(parts)
 
 
 def psnr(a: Tensor, b: Tensor) -> float:
@@ -104,7 +103,7 @@ def test_the_stream_says_constant_qp_and_one_thread(tmp_path: Path) -> None:
     path = tmp_path / "clip.mkv"
     shape = ClipShape(12, 64, 96)
     step = Codec(codec="h264", qp=33)
-    module._encode(module._pictures([Damage(clip, None)], shape, tmp_path, []), path, step.options(), shape)
+    module._encode(module._pictures([Damage(clip)], shape, tmp_path, []), path, step.options(), shape)
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         settings = bytes(next(container.demux(stream)))
@@ -134,7 +133,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_stopping_early_leaves_no_file(temporary: Path) -> None:
     clip = texture()
-    stream = Codec(codec="h264", qp=30).stream((Damage(f[None], None) for f in clip), {}, ClipShape(6, 48, 64))
+    stream = Codec(codec="h264", qp=30).stream((Damage(f[None]) for f in clip), {}, ClipShape(6, 48, 64))
     next(stream)
     assert os.listdir(temporary)
     stream.close()  # type: ignore[attr-defined]
@@ -152,7 +151,7 @@ def test_an_error_of_the_source_ends_the_encoder(temporary: Path, monkeypatch: p
     monkeypatch.setattr(module.subprocess, "Popen", spy)
 
     def broken() -> Iterator[Damage]:
-        yield Damage(texture(2), None)
+        yield Damage(texture(2))
         raise OSError("the disk is gone")
 
     with pytest.raises(OSError, match="the disk is gone"):

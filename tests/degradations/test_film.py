@@ -23,8 +23,8 @@ SHAPE = ClipShape(60, 480, 640, 1)
 def test_the_mask_is_where_the_picture_changed(step: Dirt | Hairs | Scratches) -> None:
     shape = ClipShape(4, 240, 320)
     x = torch.full((4, 3, 240, 320), 0.5)
-    out, mask = step.apply(x, step.sample(shape, Rng.root(5)))
-    assert mask is not None
+    out, masks = step.apply(x, step.sample(shape, Rng.root(5)))
+    (mask,) = masks.values()
     changed = (out - x).abs().amax(dim=1, keepdim=True)
     assert float(changed[mask == 0].max()) == 0
     assert float(changed[mask > 0.5].min()) > 0.5 / 255
@@ -42,8 +42,8 @@ def test_dirt_is_counted_as_on_real_film() -> None:
     assert counts.mean() / (480 * 640 / 1e6) == pytest.approx(110, rel=0.05)
     assert 4.6 < counts.var() / counts.mean() < 7.9
     x = torch.full((8, 1, 480, 640), 0.5)
-    out, mask = step.apply(x, {"key": Rng.root(1).key, "scale": 1.0})
-    assert mask is not None
+    out, masks = step.apply(x, {"key": Rng.root(1).key, "scale": 1.0})
+    (mask,) = masks.values()
     areas, dark = [], []
     for frame, cover in zip(out[:, 0].numpy(), mask[:, 0].numpy(), strict=True):
         labels, count = ndimage.label(cover > 0.5, structure=np.ones((3, 3)))
@@ -88,7 +88,7 @@ def test_weave_is_small_correlated_and_larger_upright() -> None:
 def test_weave_moves_the_picture_by_what_it_says() -> None:
     image = ndimage.gaussian_filter(np.random.default_rng(0).random((96, 128)), 3)
     x = torch.from_numpy(image).float()[None, None]
-    out = Weave().apply(x, {"x": [1.5], "y": [-0.5], "turn": [0.0]}, mask=x).frames[0, 0].numpy()
+    out = Weave().apply(x, {"x": [1.5], "y": [-0.5], "turn": [0.0]}, masks={"dirt": x}).frames[0, 0].numpy()
     wanted = ndimage.shift(image, (-0.5, 1.5), order=3, mode="mirror")
     assert np.abs(out - wanted)[8:-8, 8:-8].max() < 0.002
 

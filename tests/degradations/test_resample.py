@@ -44,11 +44,11 @@ def test_a_small_clip_goes_through_the_steps_behind() -> None:
 
 def test_masks_are_dropped_and_chunks_do_not_matter() -> None:
     step = Shrink(factor=2)
-    assert step.apply(random(1, 3, 8, 8), {}, mask=torch.ones(1, 1, 8, 8)).mask is None
+    assert step.apply(random(1, 3, 8, 8), {}, masks={"dirt": torch.ones(1, 1, 8, 8)}).mask is None
     profile = load_profile("sr")
     clip = random(5, 1, 16, 8)
     recipe = draw(profile, "bicubic-x4", ClipShape(5, 16, 8, 1))
-    parts = [d.frames for d in replay(recipe, [Damage(part, None) for part in clip.split(2)])]
+    parts = [d.frames for d in replay(recipe, [Damage(part) for part in clip.split(2)])]
     assert torch.equal(torch.cat(parts), degrade(clip, profile, "bicubic-x4").frames)
 
 
@@ -67,7 +67,7 @@ def test_a_size_that_does_not_divide_is_mirrored_at_the_end(factor: int) -> None
 
 
 def test_a_step_that_lies_about_its_size_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Shrink, "shape_after", lambda self, shape: shape)
+    monkeypatch.setattr(Shrink, "shape_after", lambda self, shape, params: shape)
     with pytest.raises(ValueError, match=r"Frames of step 1 \(shrink\) are"):
         degrade(random(1, 3, 8, 8), "sr", "bicubic-x2")
 

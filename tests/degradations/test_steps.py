@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from degradations.apply import Recipe, degrade, replay, shrunk
-from degradations.base import Damage
+from degradations.base import Damage, joined
 from degradations.profile import list_profiles, load_profile
 
 VARIANTS = [(p, v) for p in list_profiles() for v in load_profile(p).variants]
@@ -23,11 +23,6 @@ def clean(moving: NDArray[np.uint8]) -> Tensor:
 
 def psnr(a: Tensor, b: Tensor) -> float:
     return -10 * math.log10(float((a.clamp(0, 1) - b).square().mean()))
-
-
-def joined(parts: list[Damage]) -> Damage:
-    masks = [p.mask for p in parts if p.mask is not None]
-    return Damage(torch.cat([p.frames for p in parts]), torch.cat(masks) if masks else None)
 
 
 @pytest.mark.parametrize(("profile", "variant"), VARIANTS)
