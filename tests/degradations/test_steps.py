@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from degradations.apply import Recipe, degrade, replay, shrunk
-from degradations.base import Damage, joined
+from degradations.base import joined
 from degradations.profile import list_profiles, load_profile
 
 VARIANTS = [(p, v) for p in list_profiles() for v in load_profile(p).variants]
