@@ -253,3 +253,29 @@ def facts(recipe: Recipe, measured: Sequence[Mapping[str, Any]] = ()) -> list[di
         out.append({"kind": step.kind, **made.facts(step.params, shape), **learned})
         shape = made.shape_after(shape, step.params)
     return out
+
+
+def frames_at(recipe: Recipe, frames: Tensor, start: int) -> Tensor:
+    """Any run of frames of a clip, damaged without the rest of it.
+
+    Args:
+        recipe: one whose steps treat every frame by itself.
+        frames: clean frames ``(t, C, H, W)``, float32 in [0, 1], of which the first is frame ``start`` of the clip.
+
+    Raises:
+        ValueError: a step needs other frames, or the frames are not in the clip.
+
+    Example:
+        >>> clean = torch.rand(5, 3, 8, 8)
+        >>> whole = degrade(clean, "noise", "gaussian25")
+        >>> bool((frames_at(whole.recipe, clean[2:4], 2) == whole.frames[2:4]).all())
+        True
+    """
+    if start < 0 or start + len(frames) > recipe.shape["frames"]:
+        raise ValueError(f"Frames {start}:{start + len(frames)} are not in a clip of {recipe.shape['frames']}.")
+    for number, step in enumerate(recipe.steps, 1):
+        made = load(step.kind).model_validate(step.settings)
+        if not made.frame_by_frame:
+            raise ValueError(f"Step {number} ({step.kind}) needs the frames before or after: the clip cannot be cut.")
+        frames = made.apply(frames, step.params, start=start).frames
+    return frames

@@ -167,9 +167,23 @@ class Degradation(BaseModel):
             yield self.apply(held.frames, params, start=start, masks=held.masks)
 
 
+def one_plane(frames: Tensor) -> bool:
+    """Whether three channels are one plane seen three times (a view with a stride of 0), as black-and-white film is.
+
+    Steps may work on ``frames[:, :1]`` then and expand the result, for a third of the work.
+
+    Example:
+        >>> one_plane(torch.zeros(2, 1, 4, 4).expand(-1, 3, -1, -1)), one_plane(torch.zeros(2, 3, 4, 4))
+        (True, False)
+    """
+    return frames.shape[1] == 3 and frames.stride(1) == 0
+
+
 def _join(a: Damage, b: Damage) -> Damage:
     kinds = dict.fromkeys((*a.masks, *b.masks))
     masks = {kind: torch.cat([_plane(a, kind), _plane(b, kind)]) for kind in kinds}
+    if one_plane(a.frames) and one_plane(b.frames):
+        return Damage(torch.cat([a.frames[:, :1], b.frames[:, :1]]).expand(-1, 3, -1, -1), masks)
     return Damage(torch.cat([a.frames, b.frames]), masks)
 
 

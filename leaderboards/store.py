@@ -41,7 +41,7 @@ def cell_path(root: Path, dataset: str, model: str, clip: str, metric: str) -> P
     return root / "results" / parts[0] / parts[1] / parts[2] / f"{parts[3]}.json"
 
 
-def commit_json(path: Path, document: Any) -> None:
+def commit_json(path: Path, document: Any, indent: int | None = 1) -> None:
     """Write JSON whole or not at all: to a temporary file beside, flushed to the disk, renamed.
 
     Raises:
@@ -49,7 +49,7 @@ def commit_json(path: Path, document: Any) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{uuid.uuid4().hex[:12]}")
-    text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
+    text = json.dumps(document, ensure_ascii=False, indent=indent, allow_nan=False)
     try:
         with temporary.open("w", encoding="utf-8") as file:
             file.write(text + "\n")

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from vbench.errors import Interrupted, VbenchError
+from vbench.errors import Interrupted, UsageError, VbenchError
 
 app = typer.Typer(
     name="vbench",
@@ -25,12 +25,14 @@ metrics_app = typer.Typer(help="Metrics: list them, show one.", no_args_is_help=
 assets_app = typer.Typer(help="Parameter files of metrics: what is here, fetch or bring one.", no_args_is_help=True)
 weights_app = typer.Typer(help="Weights of the networks: what is here, bring in a file.", no_args_is_help=True)
 profiles_app = typer.Typer(help="Profiles of damage: list them, show one.", no_args_is_help=True)
+datasets_app = typer.Typer(help="Data sets: list them, take pairs that lie on disk already.", no_args_is_help=True)
 app.add_typer(report_app, name="report")
 app.add_typer(models_app, name="models")
 app.add_typer(metrics_app, name="metrics")
 app.add_typer(assets_app, name="assets")
 app.add_typer(weights_app, name="weights")
 app.add_typer(profiles_app, name="profiles")
+app.add_typer(datasets_app, name="datasets")
 
 DEFAULT_ROOT = Path("runs")
 Root = Annotated[Path, typer.Option("--root", help="Folder in which everything lives.", metavar="DIR")]
@@ -85,34 +87,58 @@ def _options(
 
 @app.command()
 def synth(
-    profile: Annotated[str, typer.Option("--profile", "-p", help="oldfilm, codec, blur, noise, or your own .yaml.")],
+    profile: Annotated[
+        str | None, typer.Option("--profile", "-p", help="Kind of damage (vbench profiles list), or your own .yaml.")
+    ] = None,
+    description: Annotated[
+        Path | None, typer.Option("--from", help="Make a data set again from its dataset.json.", metavar="FILE")
+    ] = None,
     source: Annotated[
         list[Path] | None,
         typer.Option(
             "--source",
             "-s",
-            help="A video, a folder of frames, or a folder of clips. Default: embedded clips.",
+            help="A video, a folder of frames, a folder of clips, or a data set as published. Default: embedded clips.",
         ),
     ] = None,
     variant: Annotated[
-        list[str] | None, typer.Option("--variant", help="Only these variants (a,b or repeated).")
+        list[str] | None, typer.Option("--variant", help="Only these variants (a,b or repeated), or all.")
     ] = None,
-    clip: Annotated[list[str] | None, typer.Option("--clip", help="Only these embedded clips.")] = None,
+    severity: Annotated[
+        list[str] | None, typer.Option("--severity", help="Severities from 1 to 5, like 1,3,4.5, instead of variants.")
+    ] = None,
+    clip: Annotated[list[str] | None, typer.Option("--clip", help="Only these clips (a,b or repeated).")] = None,
     frames: Annotated[str | None, typer.Option("--frames", help="Frames A:B of each source (A counts from 0).")] = None,
     max_frames: Annotated[
         int | None, typer.Option("--max-frames", min=1, help="At most so many frames of each.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.")] = 0,
+    seed: Annotated[int | None, typer.Option("--seed", help="Same seed, same bytes. Default: 0.")] = None,
+    textures: Annotated[
+        Path | None, typer.Option("--textures", help="Folder of film textures, for oldfilm-rtn.", metavar="DIR")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="png: a file per frame; ffv1: one file per clip.")] = "png",
     replace: Annotated[bool, typer.Option("--replace", help="Make the data sets anew.")] = False,
     root: Root = DEFAULT_ROOT,
     workers: Workers = None,
 ) -> None:
     """Make paired data sets: clean clips and their damaged versions, with a recipe of everything drawn."""
-    from vbench.commands import synth_command
+    from vbench.commands_synth import Asked, synth_command
 
-    synth_command(
-        profile, source or [], _split(variant), _split(clip), frames, max_frames, seed, replace, root, workers
+    asked = Asked(
+        profile,
+        description,
+        tuple(source or ()),
+        tuple(_split(clip)),
+        frames,
+        max_frames,
+        tuple(_split(variant)),
+        tuple(_split(severity)),
+        seed,
+        textures,
+        form,
+        replace,
     )
+    synth_command(asked, root, workers)
 
 
 @app.command()
@@ -231,7 +257,7 @@ def demo(
     workers: Workers = None,
 ) -> None:
     """The whole way on the embedded clips: all four profiles, all models that can run, the report."""
-    from vbench.commands import demo_command
+    from vbench.commands_demo import demo_command
 
     demo_command(root, workers)
 
@@ -342,7 +368,7 @@ def weights_import(
 @profiles_app.command("list")
 def profiles_list() -> None:
     """All profiles and their variants."""
-    from vbench.commands import profiles_list_command
+    from vbench.commands_profiles import profiles_list_command
 
     profiles_list_command()
 
@@ -350,9 +376,71 @@ def profiles_list() -> None:
 @profiles_app.command("show")
 def profiles_show(name: Annotated[str, typer.Argument(help="A profile, or your own .yaml.")]) -> None:
     """What a profile does, step by step."""
-    from vbench.commands import profiles_show_command
+    from vbench.commands_profiles import profiles_show_command
 
     profiles_show_command(name)
+
+
+@profiles_app.command("preview")
+def profiles_preview(
+    name: Annotated[str, typer.Argument(help="A profile, or your own .yaml.")],
+    source: Annotated[
+        Path | None, typer.Option("--source", "-s", help="A video or a folder of frames. Default: an embedded clip.")
+    ] = None,
+    variant: Annotated[list[str] | None, typer.Option("--variant", help="Only these variants (a,b), or all.")] = None,
+    severity: Annotated[list[str] | None, typer.Option("--severity", help="Severities from 1 to 5.")] = None,
+    clip: Annotated[str | None, typer.Option("--clip", help="Which clip, where there are several.")] = None,
+    frames: Annotated[str | None, typer.Option("--frames", help="Frames A:B of the source.")] = None,
+    max_frames: Annotated[int, typer.Option("--max-frames", min=1, help="At most so many frames.")] = 24,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same pictures.")] = 0,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the pictures.", metavar="DIR")] = Path("preview"),
+) -> None:
+    """A contact sheet (clean, damaged, a detail, masks) and a short video of every variant."""
+    from vbench.commands_profiles import profiles_preview_command
+
+    profiles_preview_command(name, source, _split(variant), _split(severity), clip, frames, max_frames, seed, out)
+
+
+@datasets_app.command("list")
+def datasets_list(root: Root = DEFAULT_ROOT) -> None:
+    """The data sets: clips, frames, size, damage, where they lie."""
+    from vbench.commands_datasets import datasets_list_command
+
+    datasets_list_command(root)
+
+
+@datasets_app.command("add")
+def datasets_add(
+    folder: Annotated[
+        Path, typer.Argument(help="Pairs: a data set as published, a split or a sequence of it, folders gt and lq.")
+    ],
+    name: Annotated[str | None, typer.Option("--name", help="Of the data set.")] = None,
+    version: Annotated[
+        str | None, typer.Option("--version", help="Which damaged side, where there are several: blur_gamma.")
+    ] = None,
+    split: Annotated[str | None, typer.Option("--split", help="Only the clips of this split: test.")] = None,
+    clips: Annotated[list[str] | None, typer.Option("--clips", help="Only these clips (a,b or repeated).")] = None,
+    frames: Annotated[str | None, typer.Option("--frames", help="Frames A:B of each clip (A counts from 0).")] = None,
+    scale: Annotated[str, typer.Option("--scale", help="How many times smaller the damaged side is.")] = "auto",
+    replace: Annotated[bool, typer.Option("--replace", help="Forget a data set of this name first.")] = False,
+    root: Root = DEFAULT_ROOT,
+    workers: Workers = None,
+) -> None:
+    """Take pairs as a data set where they lie; nothing is copied. Goes on where it stopped."""
+    from vbench.commands_datasets import datasets_add_command
+
+    datasets_add_command(folder, name, version, split, _split(clips), frames, scale, replace, root, workers)
+
+
+@datasets_app.command("verify")
+def datasets_verify(
+    path: Annotated[Path, typer.Argument(help="A data set's folder, or its dataset.json alone.")],
+    workers: Workers = None,
+) -> None:
+    """Hash what is stored, make it again from the description, compare. Exit status 1 if anything differs."""
+    from vbench.commands_synth import verify_command
+
+    verify_command(path, workers)
 
 
 def _fail(text: str, code: int) -> NoReturn:
@@ -369,8 +457,10 @@ def main() -> None:
         app()
     except Interrupted as error:
         _fail(str(error), 130)
-    except VbenchError as error:
+    except UsageError as error:
         _fail(str(error), 2)
+    except VbenchError as error:
+        _fail(str(error), 1)
     except BrokenPipeError:
         sys.stderr.close()
         raise SystemExit(141) from None

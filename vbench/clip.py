@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from vbench.errors import InputError
 
-Frames = NDArray[np.uint8] | NDArray[np.uint16]
-"""``(T, H, W, C)``, RGB (C = 3) or gray (C = 1); uint8, or uint16 over the full range 0..65535."""
+Frames = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
+"""``(T, H, W, C)``, RGB (C = 3) or gray (C = 1); uint8, uint16 over the full range 0..65535, or float32 about [0, 1],
+which noise may leave."""
 
 
 @dataclass(frozen=True)

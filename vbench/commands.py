@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vbench.console import console, progress
-from vbench.errors import InputError, RunError
+from vbench.errors import InputError
 from vbench.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from leaderboards.table import Board
     from vbench.models.spec import ModelSpec
     from vbench.run import RunResult
-    from vbench.synth import Source, SynthResult
 
 DEFAULT_ROOT = Path("runs")
 
@@ -56,76 +55,6 @@ def took(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
 
 
-# --- synth ---------------------------------------------------------------------------------------
-
-
-def synth_command(
-    profile: str,
-    sources: Sequence[Path],
-    variants: Sequence[str],
-    clips: Sequence[str],
-    frames: str | None,
-    max_frames: int | None,
-    seed: int,
-    replace: bool,
-    root: Path,
-    workers: int | None,
-) -> None:
-    """``vbench synth``."""
-    from vbench.clip import parse_frames
-
-    start, stop = parse_frames(frames)
-    if sources and clips:
-        raise InputError("--clip chooses among the embedded clips, and --source brings others: give one of them.")
-    if not sources and frames:
-        raise InputError("--frames chooses frames of a --source; embedded clips are shortened with --max-frames.")
-    began = time.monotonic()
-    found = _sources(sources, clips, start, stop, max_frames)
-    result = run_synth(Workspace(root), profile, variants, found, seed, replace, workers)
-    _say_synth(result, found, root, time.monotonic() - began)
-    say(f"Next: vbench run --models all{at_root(root)}")
-
-
-def _sources(
-    paths: Sequence[Path], clips: Sequence[str], start: int, stop: int | None, max_frames: int | None
-) -> tuple[Source, ...]:
-    from vbench.synth import builtin_sources, file_sources
-
-    return file_sources(paths, start, stop, max_frames) if paths else builtin_sources(clips, max_frames)
-
-
-def run_synth(
-    workspace: Workspace,
-    profile: str,
-    variants: Sequence[str],
-    sources: tuple[Source, ...],
-    seed: int,
-    replace: bool,
-    workers: int | None,
-) -> SynthResult:
-    """Plan and make; progress on the terminal."""
-    from degradations.profile import load_profile
-    from vbench.execute import cores
-    from vbench.synth import SynthPlan, synth
-
-    with worded():
-        loaded = load_profile(profile)
-        chosen = loaded.default if not variants else tuple(loaded.variants) if "all" in variants else tuple(variants)
-        for name in chosen:
-            loaded.build(name)
-    plan = SynthPlan(workspace, profile, tuple(dict.fromkeys(chosen)), seed, sources, replace)
-    with workspace.lock(f"synth --profile {profile}"), progress("synth") as report:
-        return synth(plan, workers=workers or cores(), progress=report)
-
-
-def _say_synth(result: SynthResult, sources: Sequence[Source], root: Path, seconds: float) -> None:
-    made = f"{result.made} made" if result.made else "nothing to do"
-    kept = f", {result.kept} were there already" if result.kept else ""
-    say(f"{len(result.datasets)} data set(s) of {len(sources)} clip(s): {made}{kept} ({took(seconds)}).")
-    for name in result.datasets:
-        say(f"  {Workspace(root).dataset(name)}")
-
-
 # --- run -----------------------------------------------------------------------------------------
 
 
@@ -142,7 +71,7 @@ def run_command(
     """``vbench run``."""
     began = time.monotonic()
     result = run_models(Workspace(root), models, datasets, metrics, protocol, device, max_clips, workers)
-    _say_run(result, root, time.monotonic() - began)
+    say_run(result, time.monotonic() - began)
     say(f"Next: vbench report html{at_root(root)}")
     if result.failures:
         raise SystemExit(1)
@@ -201,7 +130,7 @@ def grouped(missing: Sequence[ModelSpec]) -> list[str]:
     return out
 
 
-def _say_run(result: RunResult, root: Path, seconds: float) -> None:
+def say_run(result: RunResult, seconds: float) -> None:
     parts = [f"{result.restored} clips restored, {result.cells} results measured"]
     if result.kept:
         parts.append(f"{result.kept} were there already")
@@ -244,7 +173,7 @@ def report_command(root: Path, out: Path | None, title: str | None) -> None:
     say(f"Open it: {page.resolve().as_uri()}")
 
 
-def _cells(root: Path) -> list[Cell]:
+def read_cells(root: Path) -> list[Cell]:
     from leaderboards.store import iter_cells
 
     with worded():
@@ -259,7 +188,7 @@ def table_command(root: Path, form: str) -> None:
     from leaderboards import export
     from leaderboards.table import boards, frame
 
-    cells = _cells(root)
+    cells = read_cells(root)
     if form == "long":
         frame(cells).to_csv(sys.stdout, index=False)
         return
@@ -383,69 +312,3 @@ def _fitting(columns: list[Column], width: int) -> list[list[Column]]:
         room -= column.width
     groups[0] += columns[-2:]
     return groups
-
-
-# --- demo ----------------------------------------------------------------------------------------
-
-DEMO_FRAMES = 12
-DEMO_VARIANTS = {
-    "oldfilm": ["medium"],
-    "codec": ["h264-qp37"],
-    "blur": ["motion360"],
-    "noise": ["gaussian25"],
-}
-
-
-def demo_command(root: Path, workers: int | None) -> None:
-    """``vbench demo``."""
-    from leaderboards.table import boards
-
-    began = time.monotonic()
-    say(
-        f"The whole way, small: {len(DEMO_VARIANTS)} kinds of damage on the embedded clips ({DEMO_FRAMES} frames each), "
-        "every model that can run here, the report."
-    )
-    found = _sources((), (), 0, None, DEMO_FRAMES)
-    for profile, variants in DEMO_VARIANTS.items():
-        result = run_synth(Workspace(root), profile, variants, found, 0, False, workers)
-        say(f"  made {', '.join(result.datasets)}")
-    outcome = run_models(Workspace(root), ["all"], workers=workers)
-    _say_run(outcome, root, time.monotonic() - began)
-    for board in in_order(boards(_cells(root)), root):
-        print_board(board)
-    report_command(root, None, None)
-    say(f"Done in {took(time.monotonic() - began)}. Next, in full: vbench synth --profile oldfilm")
-    if outcome.failures:
-        raise RunError(f"{len(outcome.failures)} tasks failed; they are named above and are holes in the report.")
-
-
-# --- lists ---------------------------------------------------------------------------------------
-
-
-def profiles_list_command() -> None:
-    """``vbench profiles list``."""
-    from degradations.profile import list_profiles, load_profile
-
-    for name in list_profiles():
-        profile = load_profile(name)
-        say(f"{name}: {' '.join(profile.description.split())}")
-        for key, variant in profile.variants.items():
-            mark = "*" if key in profile.default else " "
-            say(f"  {mark} {key:<12} {variant.title}")
-    say("* made when no --variant is named. Steps and settings: vbench profiles show NAME")
-
-
-def profiles_show_command(name: str) -> None:
-    """``vbench profiles show``."""
-    from degradations.profile import load_profile, sha256
-
-    with worded():
-        profile = load_profile(name)
-        say(f"{profile.name}, version {profile.version}: {' '.join(profile.description.split())}")
-        say(f"Source: {' '.join(profile.source.split())}")
-        for key, variant in profile.variants.items():
-            say(f"\n{key} ({variant.title}), hash {sha256(profile, key)[:12]}")
-            say(f"  {' '.join(variant.description.split())}")
-            for step in profile.build(key):
-                settings = ", ".join(f"{k} {v}" for k, v in step.model_dump(mode="json").items())
-                say(f"  - {step.kind}: {settings}")

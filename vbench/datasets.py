@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -13,8 +13,28 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from vbench.clip import Clip, ClipInfo
 from vbench.errors import InputError, nearest
 from vbench.provenance import fingerprint
-from vbench.sources import open_clip
+from vbench.sources import changed_since, open_clip
+from vbench.storage import open_stored
 from vbench.workspace import Workspace, read_json
+
+if TYPE_CHECKING:
+    from degradations.apply import Recipe
+
+
+class Origin(BaseModel):
+    """A clean clip, described so that any process can open it again: a path, or an embedded clip.
+
+    ``identity`` changes when the content may have changed (path, sizes, times; or the renderer's version).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    path: str | None
+    builtin: str | None
+    start: int
+    stop: int
+    identity: str
 
 
 class ClipFacts(BaseModel):
@@ -40,6 +60,18 @@ class ClipFacts(BaseModel):
     lq_height: int | None = None
     """Of the degraded frames, where they are smaller than the ground truth."""
     lq_width: int | None = None
+    mask_kinds: tuple[str, ...] = ()
+    """Kinds of damage that have a mask of their own ("dirt", "scratch", ...)."""
+    on_reading: bool = False
+    """The degraded frames are not stored, but made in floating point when they are read."""
+    origin: Origin | None = None
+    """Where the clean clip came from."""
+    gt_path: str | None = None
+    """Of an adopted pair: where its clean frames lie (a folder of frames, or a video), outside the data set."""
+    lq_path: str | None = None
+    """Of an adopted pair: where its degraded frames lie."""
+    first_frame: int = 0
+    """Of an adopted pair: the first frame there that is taken."""
 
     @property
     def data_sha256(self) -> str:
@@ -59,12 +91,16 @@ class DatasetFacts(BaseModel):
     title: str
     description: str
     source: str
-    severity: int | None = None
+    severity: int | float | None = None
     profile_version: int
     profile_sha256: str
     seed: int
     clips: tuple[ClipFacts, ...]
     versions: dict[str, str]
+    recipe: dict[str, Any] | None = None
+    """The profile, cut down to this variant: with the seed and the clips all that is needed to make the data set again."""
+    commands: tuple[str, ...] = ()
+    """Of an adopted data set: what was typed to adopt it."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +143,12 @@ class Pair:
         return ClipInfo(f.name, f.frames, f.height, f.width, f.channels, f.fps, 8, f.source, f.colour)
 
     def _open(self, room: str) -> Clip:
-        clip = open_clip(self.folder / room / self.name, name=self.name)
-        info = clip.info
         facts = self.facts
-        channels = 1 if room == "mask" else facts.channels
+        if facts.gt_path is not None and facts.lq_path is not None:
+            return self._adopted(room, Path(facts.gt_path if room == "gt" else facts.lq_path))
+        channels = 1 if room.startswith("mask") else facts.channels
+        clip = open_stored(self.folder / room, self.name, channels)
+        info = clip.info
         height, width = facts.height, facts.width
         if room == "lq":
             height, width = facts.lq_height or height, facts.lq_width or width
@@ -124,13 +162,51 @@ class Pair:
             )
         return clip
 
+    def _adopted(self, room: str, path: Path) -> Clip:
+        """A clip that lies where its owner has it, if it is what it was when it was adopted."""
+        facts = self.facts
+        stop = facts.first_frame + facts.frames
+        note = self.folder / "recipe" / f"{self.name}.json"
+        before = read_json(note)["files"][room] if note.exists() else []
+        digest = facts.gt_sha256 if room == "gt" else facts.lq_sha256
+        changed = changed_since(path, before, digest, facts.first_frame, stop)
+        if changed is not None:
+            raise InputError(
+                f'The clip "{self.name}" of the adopted data set "{self.dataset}" is not what it was: {changed}. Put back '
+                "what was there, or adopt it as it is now: give the same `vbench datasets add` again "
+                f'(it stands in "{self.folder / "dataset.json"}", under "commands").'
+            )
+        return open_clip(path, name=self.name, start=facts.first_frame, stop=stop)
+
     def truth(self) -> Clip:
         """The ground truth."""
         return self._open("gt")
 
     def degraded(self) -> Clip:
         """What a model gets to see."""
+        if self.facts.on_reading:
+            from vbench.remade import RemadeClip
+
+            return RemadeClip(self.truth(), self.recipe())
         return self._open("lq")
+
+    def recipe(self) -> Recipe:
+        """What was drawn for this clip.
+
+        Raises:
+            InputError: the file is gone or damaged.
+        """
+        from degradations.apply import Recipe
+
+        path = self.folder / "recipe" / f"{self.name}.json"
+        if not path.exists():
+            raise InputError(f'"{path}" is gone: delete the folder "{self.folder}" and make the data set again.')
+        return Recipe.from_json(read_json(path)["recipe"])
+
+    def damage_facts(self) -> list[dict[str, Any]]:
+        """What every step did to each frame: gains, shifts, levels, kernels, bits (``facts/CLIP.json``)."""
+        found: list[dict[str, Any]] = read_json(self.folder / "facts" / f"{self.name}.json")["steps"]
+        return found
 
     def flow(self) -> Callable[[int], dict[str, NDArray[Any]]] | None:
         """Exact optical flow of neighbours of the ground truth, by the first one's index; None where it is not known."""
@@ -145,9 +221,11 @@ class Pair:
 
         return read
 
-    def mask(self) -> Clip | None:
-        """Where the damage is, 8-bit gray; None where it has no place."""
-        return self._open("mask") if self.facts.mask else None
+    def mask(self, kind: str | None = None) -> Clip | None:
+        """Where the damage is (of one kind, or of all together), 8-bit gray; None where it has no place."""
+        if kind is None:
+            return self._open("mask") if self.facts.mask else None
+        return self._open(f"masks/{kind}") if kind in self.facts.mask_kinds else None
 
 
 @dataclass(frozen=True)
@@ -175,8 +253,8 @@ def open_dataset(folder: Path) -> Dataset:
     path = folder / "dataset.json"
     if not path.exists():
         raise InputError(
-            f'"{folder}" has no dataset.json: `vbench synth` was interrupted there. Run the same synth command '
-            "again; it goes on where it stopped."
+            f'"{folder}" has no dataset.json: `vbench synth` or `vbench datasets add` was interrupted there. Run the same '
+            "command again; it goes on where it stopped."
         )
     try:
         return Dataset(folder, DatasetFacts.model_validate(read_json(path)))

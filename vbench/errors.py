@@ -7,11 +7,15 @@ from collections.abc import Iterable
 
 
 class VbenchError(Exception):
-    """Anything the user can mend. The command line prints its text without a traceback and exits with 2."""
+    """Anything the user can mend. The command line prints its text without a traceback and exits with 1."""
 
 
 class InputError(VbenchError):
     """A clip, folder or file that cannot be used as it is."""
+
+
+class UsageError(InputError):
+    """Options that do not go together, or a value that an option does not take. The command line exits with 2."""
 
 
 class MissingWeights(VbenchError):

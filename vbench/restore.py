@@ -67,19 +67,31 @@ def to_uint8(frames: Tensor) -> NDArray[np.uint8]:
     return np.ascontiguousarray(whole.permute(0, 2, 3, 1).cpu().numpy())
 
 
-def from_uint8(frames: Frames) -> Tensor:
-    """``(T, H, W, C)`` uint8 (or uint16, full range) as float32 ``(T, C, H, W)`` in [0, 1].
+def to_float_array(frames: Tensor) -> NDArray[np.float32]:
+    """``(T, C, H, W)`` as a ``(T, H, W, C)`` float32 array, unchanged.
+
+    Example:
+        >>> to_float_array(torch.tensor([-0.5]).view(1, 1, 1, 1)).ravel().tolist()
+        [-0.5]
+    """
+    return np.ascontiguousarray(frames.permute(0, 2, 3, 1).cpu().numpy(), dtype=np.float32)
+
+
+def from_array(frames: Frames) -> Tensor:
+    """``(T, H, W, C)`` uint8 or uint16 (full range) as float32 ``(T, C, H, W)`` in [0, 1]; float32 as it is.
 
     Raises:
         TypeError: frames of another type, whose range is not known.
 
     Example:
-        >>> from_uint8(np.full((1, 2, 2, 3), 51, np.uint8)).mean().item()
+        >>> from_array(np.full((1, 2, 2, 3), 51, np.uint8)).mean().item()
         0.2...
     """
-    if frames.dtype not in (np.uint8, np.uint16):
-        raise TypeError(f"Frames of type {frames.dtype} were given; uint8 or uint16 over the full range are expected.")
-    peak = float(np.iinfo(frames.dtype).max)
+    if frames.dtype not in (np.uint8, np.uint16, np.float32):
+        raise TypeError(
+            f"Frames of type {frames.dtype} were given; uint8, uint16 over the full range, or float32 are expected."
+        )
+    peak = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}[frames.dtype.name]
     return torch.from_numpy(np.array(frames.transpose(0, 3, 1, 2), order="C")).float() / peak
 
 

@@ -108,7 +108,7 @@ def restore_pair(workspace: Workspace, pair: Pair, model: Ready, device: str) ->
     import torch
 
     from vbench.media import FrameFolder, FrameHasher
-    from vbench.restore import ClipMeta, from_uint8, to_uint8
+    from vbench.restore import ClipMeta, from_array, to_uint8
     from vbench.workspace import make_folder
 
     folder, note = restored_paths(workspace, pair, model.name)
@@ -124,7 +124,7 @@ def restore_pair(workspace: Workspace, pair: Pair, model: Ready, device: str) ->
         begin = time.perf_counter()
         for frames in clip.chunks(CHUNK):
             seen.update(frames)
-            tensor = from_uint8(frames).to(device)
+            tensor = from_array(frames).to(device)
             waiting += time.perf_counter() - begin
             yield tensor
             begin = time.perf_counter()

@@ -109,10 +109,10 @@ def partial_path(final: Path) -> Path:
     return final.with_name(f"{TEMPORARY}{os.getpid()}-{uuid.uuid4().hex[:12]}")
 
 
-def write_json(path: Path, document: Any) -> None:
+def write_json(path: Path, document: Any, indent: int | None = 1) -> None:
     """Commit ``document`` to ``path``, whole or not at all; errors of the disk in words."""
     try:
-        commit_json(path, document)
+        commit_json(path, document, indent)
     except OSError as error:
         raise disk_error(path, error) from error
 

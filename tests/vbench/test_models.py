@@ -18,7 +18,7 @@ from vbench.errors import InputError, MissingWeights
 from vbench.models.dncnn.net import DnCNN
 from vbench.models.dncnn.restorer import fuse, load_restorer
 from vbench.models.recipe import read_manifest, state_dict
-from vbench.restore import ClipMeta, Restorer, from_uint8, run_array, to_uint8
+from vbench.restore import ClipMeta, Restorer, from_array, run_array, to_uint8
 
 LARGER = models.spec("lanczos").scales
 PLAIN = [name for name in models.names() if models.spec(name).weights is None and models.spec(name).scales != LARGER]
@@ -26,7 +26,7 @@ CPU = torch.device("cpu")
 
 
 def clip(moving: NDArray[np.uint8]) -> Tensor:
-    return from_uint8(moving)
+    return from_array(moving)
 
 
 @pytest.mark.parametrize("name", PLAIN)
@@ -79,7 +79,7 @@ def test_deconvolution_undoes_its_blur(picture: NDArray[np.uint8]) -> None:
     import cv2
 
     blurred = cv2.GaussianBlur(picture, (9, 9), 1.2)
-    x, truth = from_uint8(blurred[None]), from_uint8(picture[None])
+    x, truth = from_array(blurred[None]), from_array(picture[None])
     out = run_array(models.spec("richardson-lucy").load(CPU, None), x)
     gain = 10 * torch.log10((x - truth).square().mean() / (out - truth).square().mean())
     assert float(gain) > 1.5  # dB
@@ -124,9 +124,9 @@ def test_denoisers_denoise(picture: NDArray[np.uint8], name: str, gain: float) -
 
     The median of three has 0.449 of their variance: 3.48 dB.
     """
-    clean = from_uint8(np.repeat(picture[None, :96, :128], 6, axis=0))
+    clean = from_array(np.repeat(picture[None, :96, :128], 6, axis=0))
     noisy = clean + 15 / 255 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
-    noisy = from_uint8(to_uint8(noisy))
+    noisy = from_array(to_uint8(noisy))
     out = run_array(models.spec(name).load(CPU, None), noisy)[1:-1]  # the ends of a window have fewer neighbours
     ratio = (noisy[1:-1] - clean[1:-1]).square().mean() / (out - clean[1:-1]).square().mean()
     assert float(10 * torch.log10(ratio)) > gain

@@ -24,7 +24,7 @@ from vbench.frames_io import write_png
 from vbench.models.brought import command, label_of, python_file
 from vbench.models.brought.frames import Ready
 from vbench.models.spec import ModelSpec
-from vbench.restore import ClipMeta, Framewise, from_uint8, run_array
+from vbench.restore import ClipMeta, Framewise, from_array, run_array
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "bring-your-model.md").read_text("utf-8")
 CPU = torch.device("cpu")
@@ -41,7 +41,7 @@ def example(name: str) -> str:
 
 def clip(frames: int = 3, channels: int = 3) -> torch.Tensor:
     pixels = np.random.default_rng(0).integers(0, 256, (frames, 12, 16, channels), dtype=np.uint8)
-    return from_uint8(pixels)
+    return from_array(pixels)
 
 
 def load(text: str) -> Any:
@@ -269,7 +269,7 @@ def test_frames_that_are_there(here: Path) -> None:
     restorer = entry.load(CPU, None)
     meta = ClipMeta(3, 12, 16, 3, 24.0, name="cat", dataset="noise")
     found = torch.cat(list(restorer.restore(iter(clip().split(2)), meta)))
-    assert torch.equal(found, from_uint8(pixels))
+    assert torch.equal(found, from_array(pixels))
     gray = ClipMeta(3, 12, 16, 3, 24.0, name="dog", dataset="noise")
     assert torch.cat(list(restorer.restore(iter(clip().split(2)), gray))).shape == (3, 3, 12, 16)
     (here / "results" / "dog" / "frame 1.png").unlink()

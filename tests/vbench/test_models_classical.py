@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vbench import models
 from vbench.models.motion_median import MotionMedian
-from vbench.restore import from_uint8, run_array, to_uint8
+from vbench.restore import from_array, run_array, to_uint8
 
 CPU = torch.device("cpu")
 FILTERS = [
@@ -25,7 +25,7 @@ def test_frames_stay_in_their_places(name: str, channels: int) -> None:
     clip = np.full((9, 48, 96, channels), 60, np.uint8)
     for t in range(9):
         clip[t, :, 10 * t + 2 : 10 * t + 8] = 200
-    found = run_array(models.spec(name).load(CPU, None), from_uint8(clip))
+    found = run_array(models.spec(name).load(CPU, None), from_array(clip))
     assert found.shape == (9, channels, 48, 96)
     if name in ("temporal-median", "motion-median"):
         return  # what is in one frame alone is dirt to these
@@ -41,9 +41,9 @@ def test_threads_do_not_matter(name: str, moving: NDArray[np.uint8]) -> None:
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
-        one = run_array(restorer, from_uint8(moving))
+        one = run_array(restorer, from_array(moving))
         torch.set_num_threads(2)
-        two = run_array(restorer, from_uint8(moving))
+        two = run_array(restorer, from_array(moving))
     finally:
         torch.set_num_threads(before)
     assert torch.equal(one, two)
@@ -67,7 +67,7 @@ def specks(moving: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.boo
 def test_dirt_is_removed_and_little_else_changes(moving: NDArray[np.uint8], channels: int) -> None:
     clean = moving[..., :channels]
     dirty, where = specks(clean)
-    found = to_uint8(run_array(MotionMedian(), from_uint8(dirty), chunk=2))
+    found = to_uint8(run_array(MotionMedian(), from_array(dirty), chunk=2))
 
     def error(frames: NDArray[np.uint8], place: NDArray[np.bool_]) -> float:
         return float(np.square(frames[place].astype(float) - clean[place]).mean())
@@ -78,7 +78,7 @@ def test_dirt_is_removed_and_little_else_changes(moving: NDArray[np.uint8], chan
 
 
 def test_a_clip_without_dirt_is_left_alone(moving: NDArray[np.uint8]) -> None:
-    x = from_uint8(moving)
+    x = from_array(moving)
     found = run_array(MotionMedian(), x)
     assert float((found != x).float().mean()) < 0.01
     still = x[:1].expand(5, -1, -1, -1)
@@ -87,13 +87,13 @@ def test_a_clip_without_dirt_is_left_alone(moving: NDArray[np.uint8]) -> None:
 
 def test_flicker_is_no_dirt(moving: NDArray[np.uint8]) -> None:
     gains = torch.tensor([1.0, 0.8, 1.0, 0.75, 1.0, 0.85]).view(-1, 1, 1, 1)
-    x = from_uint8(moving) * gains
+    x = from_array(moving) * gains
     assert float((run_array(MotionMedian(), x) != x).float().mean()) < 0.02
 
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_clips_too_short_come_out_as_they_are(moving: NDArray[np.uint8], count: int) -> None:
-    x = from_uint8(moving[:count])
+    x = from_array(moving[:count])
     assert torch.equal(run_array(MotionMedian(), x), x)
-    small = from_uint8(moving[:4, :15, :15])
+    small = from_array(moving[:4, :15, :15])
     assert torch.equal(run_array(MotionMedian(), small), small)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vbench.errors import RunError
-from vbench.restore import ClipMeta, Framewise, Windowed, checked, from_uint8, reflect, repeat, run_array, to_uint8
+from vbench.restore import ClipMeta, Framewise, Windowed, checked, from_array, reflect, repeat, run_array, to_uint8
 
 
 def numbered(count: int) -> Tensor:
@@ -22,7 +22,7 @@ def numbered(count: int) -> Tensor:
 
 def test_every_level_of_8_bits_comes_back() -> None:
     levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
-    x = from_uint8(levels)
+    x = from_array(levels)
     assert x.dtype == torch.float32
     assert (to_uint8(x) == levels).all()
     assert (float(x.min()), float(x.max())) == (0.0, 1.0)
@@ -36,7 +36,7 @@ def test_levels_are_rounded_half_up_and_clipped() -> None:
 
 def test_axes_are_turned_and_16_bits_are_read() -> None:
     frames = np.random.default_rng(0).integers(0, 65536, (2, 3, 5, 3)).astype(np.uint16)
-    x = from_uint8(frames)
+    x = from_array(frames)
     assert x.shape == (2, 3, 3, 5)
     assert float(x[1, 2, 0, 4]) == pytest.approx(frames[1, 0, 4, 2] / 65535)
     eight = to_uint8(x)
@@ -47,12 +47,12 @@ def test_axes_are_turned_and_16_bits_are_read() -> None:
 
 def test_frames_of_unknown_range_are_refused() -> None:
     with pytest.raises(TypeError, match="type float32 were given; uint8 or uint16"):
-        from_uint8(np.zeros((1, 2, 2, 3), np.float32))  # type: ignore[arg-type]
+        from_array(np.zeros((1, 2, 2, 3), np.float32))  # type: ignore[arg-type]
 
 
 def test_decoded_frames_that_may_not_be_written_to_are_taken() -> None:
     frames = np.frombuffer(bytes(range(12)), np.uint8).reshape(1, 2, 2, 3)
-    x = from_uint8(frames)
+    x = from_array(frames)
     x += 1.0
     assert frames[0, 0, 0, 0] == 0
 

@@ -27,7 +27,7 @@ class FilterRestorer:
         import torch
 
         from vbench.media import pipe_filter
-        from vbench.restore import from_uint8, to_uint8
+        from vbench.restore import from_array, to_uint8
 
         out = pipe_filter(
             (to_uint8(chunk) for chunk in chunks),
@@ -39,7 +39,7 @@ class FilterRestorer:
             threads=torch.get_num_threads(),
         )
         for frame in out:
-            yield from_uint8(frame)
+            yield from_array(frame)
 
 
 def _spec(name: str, title: str, task: str, options: str, space: str, source: str) -> ModelSpec:

@@ -82,7 +82,7 @@ class Command:
         """
         from vbench.frames_io import write_png
         from vbench.models.brought.frames import matched, opened
-        from vbench.restore import from_uint8, to_uint8
+        from vbench.restore import from_array, to_uint8
 
         with tempfile.TemporaryDirectory(prefix="vbench-") as folder:
             given, made = Path(folder) / "input", Path(folder) / "output"
@@ -97,7 +97,7 @@ class Command:
             if not any(made.iterdir()):
                 raise RunError(f"{self._said()} ended well and wrote nothing into {{output}}.")
             for frames in opened(made, meta).chunks(1):
-                yield matched(from_uint8(frames), meta.channels).to(self._device)
+                yield matched(from_array(frames), meta.channels).to(self._device)
 
     def _said(self) -> str:
         return f'The command "{shlex.join(self._words)}"'

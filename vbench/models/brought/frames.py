@@ -69,7 +69,7 @@ class Ready:
         Raises:
             RunError: there are none for this clip, or not as many as it has frames.
         """
-        from vbench.restore import from_uint8
+        from vbench.restore import from_array
 
         clip = opened(find(self._folder, meta), meta)
         ready = clip.chunks(1)
@@ -78,7 +78,7 @@ class Ready:
                 frames = next(ready, None)
                 if frames is None:
                     break
-                yield matched(from_uint8(frames), meta.channels).to(self._device)
+                yield matched(from_array(frames), meta.channels).to(self._device)
 
 
 def find(folder: Path, meta: ClipMeta) -> Path:
