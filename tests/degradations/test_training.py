@@ -1,0 +1,120 @@
+"""Crops that are damaged on the fly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader
+
+from degradations.apply import replay
+from degradations.training import DamagedCrops, InMemory, Sample
+
+MIXED = """
+name: mixed
+version: 1
+title: Mixed
+description: A test.
+source: None.
+default: [plain, gray]
+variants:
+  plain:
+    title: Noise
+    description: Noise.
+    steps: [gaussian-noise: {sigma: 20}]
+  gray:
+    title: Sharp target
+    description: Black and white, sharpened target.
+    truth: gray-sharp
+    start: gray
+    steps: [gaussian-noise: {sigma: 5}]
+"""
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    path = tmp_path / "mixed.yaml"
+    path.write_text(MIXED)
+    return path
+
+
+def clips() -> dict[str, NDArray[Any]]:
+    g = np.random.default_rng(0)
+    return {name: g.integers(0, 256, (7, 40, 56, 3), dtype=np.uint8) for name in ("a", "b", "c")}
+
+
+def same(a: Sample, b: Sample) -> bool:
+    return all(torch.equal(a[k], b[k]) for k in ("gt", "lq", "mask")) and a["variant"] == b["variant"]
+
+
+def test_a_sample_is_the_same_in_any_process_and_any_order(mixed: Path) -> None:
+    data = DamagedCrops(clips(), mixed, frames=3, crop=(16, 24), length=8, seed=3)
+    alone = [data[i] for i in reversed(range(8))][::-1]
+    for workers in (0, 2):
+        loader = DataLoader(data, batch_size=None, num_workers=workers, multiprocessing_context="fork" if workers else None)
+        assert all(same(a, b) for a, b in zip(alone, loader, strict=True))
+    assert same(data[-1], alone[7])
+    with pytest.raises(IndexError):
+        data[8]
+
+
+def test_samples_differ_and_epochs_and_seeds_too(mixed: Path) -> None:
+    data = DamagedCrops(clips(), mixed, frames=3, crop=16, length=40)
+    samples = [data[i] for i in range(40)]
+    assert {s["variant"] for s in samples} == {"plain", "gray"}
+    assert {s["clip"] for s in samples} == {"a", "b", "c"}
+    assert {s["start"] for s in samples} == set(range(5))
+    first = data[0]
+    data.set_epoch(1)
+    assert not same(first, data[0])
+    assert not same(first, DamagedCrops(clips(), mixed, frames=3, crop=16, length=40, seed=1)[0])
+
+
+def test_the_crop_is_cut_from_the_clip_and_its_recipe_replays(mixed: Path) -> None:
+    sources = clips()
+    data = DamagedCrops(sources, mixed, ["plain"], frames=3, crop=16, length=5)
+    for i in range(5):
+        sample = data[i]
+        stored = (sample["gt"] * 255).round().byte().permute(0, 2, 3, 1).numpy()
+        part = sources[sample["clip"]][sample["start"] : sample["start"] + 3]
+        windows = np.lib.stride_tricks.sliding_window_view(part, (16, 16), axis=(1, 2)).transpose(0, 1, 2, 4, 5, 3)
+        assert (windows == stored[:, None, None]).all(axis=(0, 3, 4, 5)).sum() == 1
+        (again,) = replay(data.recipe(i), [sample["gt"]])
+        assert again.frames.equal(sample["lq"])
+
+
+def test_the_target_is_in_the_tone_of_the_variant(mixed: Path) -> None:
+    sample = DamagedCrops(clips(), mixed, ["gray"], frames=2, crop=32, length=1)[0]
+    assert sample["gt"][:, 0].equal(sample["gt"][:, 1])
+    # Noise of 5 levels would leave a difference of 5; the target is sharpened besides.
+    assert float((sample["lq"] - sample["gt"]).std()) * 255 > 8
+
+
+def test_masks_and_smaller_inputs() -> None:
+    dirty = DamagedCrops(clips(), "oldfilm", ["heavy"], frames=2, crop=32, length=20)
+    assert any(float(dirty[i]["mask"].max()) > 0 for i in range(20))
+    small = DamagedCrops(clips(), "sr", ["bicubic-x4"], frames=2, crop=32, length=1)[0]
+    assert tuple(small["lq"].shape) == (2, 3, 8, 8)
+    assert tuple(small["mask"].shape) == (2, 1, 8, 8)
+
+
+def test_what_cannot_be_cut_is_said() -> None:
+    with pytest.raises(ValueError, match='"a" has 7 frames of 56 x 40; samples want 9'):
+        DamagedCrops(clips(), "noise", frames=9, crop=16)
+    with pytest.raises(ValueError, match="5 of 64 x 64"):
+        DamagedCrops(clips(), "noise", frames=5, crop=64)
+    with pytest.raises(ValueError, match="multiples of 4"):
+        DamagedCrops(clips(), "sr", ["bicubic-x4"], frames=5, crop=30)
+    with pytest.raises(ValueError, match="no clip"):
+        DamagedCrops([], "noise")
+    with pytest.raises(ValueError, match="float32; expected"):
+        InMemory("f", np.zeros((1, 4, 4, 3), np.float32))
+
+
+def test_deep_frames_are_taken_over_their_full_range() -> None:
+    data = DamagedCrops([InMemory("deep", np.full((2, 8, 8, 1), 65535, np.uint16))], "noise", frames=2, crop=8, length=1)
+    assert float(data[0]["gt"].min()) == 1
