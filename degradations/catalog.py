@@ -34,6 +34,8 @@ KINDS: dict[str, str] = {
     "camera-noise": "degradations.noise:CameraNoise",
     "speckle": "degradations.noise:Speckle",
     "salt-pepper": "degradations.noise:SaltPepper",
+    "anisotropic-blur": "degradations.blur:AnisotropicBlur",
+    "rolling-shutter": "degradations.blur:RollingShutter",
 }
 
 
