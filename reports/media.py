@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ FRAMES_AT_MOST = 12
 """Frames of a clip that the viewer offers, evenly spread; more help nobody."""
 SLICE_ROWS = 4
 """An x-t slice shows each frame as so many rows."""
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,11 @@ def export_media(
     folder.mkdir()
     pairs = _pairs(root, boards)
     frames, clips, notes = _plan(pairs, budget)
+    without = {(b.dataset, clip) for b in boards for clip in b.clips} - {(dataset, clip) for dataset, clip, _ in pairs}
+    if pairs and without:
+        named = ", ".join(sorted(f"{clip} ({dataset})" for dataset, clip in without)[:3])
+        more = ", ..." if len(without) > 3 else ""
+        notes.append(f"No pictures of {named}{more}: their frames are in videos, or not where they were.")
     jobs: list[tuple[Sequence[Path], Path]] = []
     slices: list[tuple[Sequence[Path], Path]] = []
     datasets: dict[str, dict[str, Any]] = {}
@@ -100,13 +108,17 @@ def _pairs(root: Path, boards: Sequence[Board]) -> list[tuple[str, str, list[_So
     """Every pair that a board speaks of, and the picture series that exist for it."""
     out = []
     seen = set()
+    outside = {board.dataset: _outside(root / "datasets" / board.dataset) for board in boards}
     for board in boards:
         for clip in board.clips:
             if (board.dataset, clip) in seen:
                 continue
             seen.add((board.dataset, clip))
             base = root / "datasets" / board.dataset
-            given, truth = _series(base / "lq" / clip), _series(base / "gt" / clip)
+            given, truth = outside[board.dataset].get(clip) or (
+                _series(base / "lq" / clip),
+                _series(base / "gt" / clip),
+            )
             label = "Input"
             if given and truth and _size(given[0]) != _size(truth[0]):
                 # Pictures lie on top of each other: what is shown is what doing nothing gives.
@@ -129,9 +141,39 @@ def _series(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(folder.glob("[0-9]*.png"))) if folder.is_dir() else ()
 
 
+def _outside(base: Path) -> dict[str, tuple[tuple[Path, ...], tuple[Path, ...]]]:
+    """Of a data set that was adopted in place: the files of every clip, degraded and clean, where they lie."""
+    path = base / "dataset.json"
+    clips = json.loads(path.read_text("utf-8")).get("clips", []) if path.exists() else []
+    return {
+        clip["name"]: (_taken(clip["lq_path"], clip), _taken(clip["gt_path"], clip))
+        for clip in clips
+        if clip.get("gt_path") and clip.get("lq_path")
+    }
+
+
+def _taken(folder: str, clip: dict[str, Any]) -> tuple[Path, ...]:
+    """The frames of a folder that a data set takes, in their order; none of a video, which no picture is made of."""
+    place = Path(folder)
+    names = [p for p in place.iterdir() if p.suffix.lower() in PICTURES and p.name[0] != "."] if place.is_dir() else []
+    first = int(clip.get("first_frame", 0))
+    return tuple(sorted(names, key=lambda p: _by_number(p.name))[first : first + int(clip["frames"])])
+
+
+def _by_number(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key by which frame2 comes before frame10.
+
+    Example:
+        >>> sorted(["f10.png", "f2.png"], key=_by_number)
+        ['f2.png', 'f10.png']
+    """
+    parts = [p for p in re.split(r"(\d+)", name.casefold()) if p]
+    return (*((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts), (-1, 0, name))
+
+
 def _plan(pairs: Sequence[tuple[str, str, list[_Source]]], budget: int) -> tuple[int, int, list[str]]:
     """Frames per clip and clips per data set that fit into the budget: first fewer frames, then fewer clips."""
-    per_frame = sum(p.files[0].stat().st_size for _, _, sources in pairs for p in sources)
+    per_frame = sum(_bytes(p.files[0]) for _, _, sources in pairs for p in sources)
     most = max((len(sources[0].files) for _, _, sources in pairs), default=0)
     wanted = min(most, FRAMES_AT_MOST)
     by_dataset: dict[str, int] = {}
@@ -150,6 +192,14 @@ def _plan(pairs: Sequence[tuple[str, str, list[_Source]]], budget: int) -> tuple
     return frames, clips, notes
 
 
+def _bytes(path: Path) -> int:
+    """About how large a picture is without loss: as its PNG is; of other kinds half of its pixels' bytes."""
+    if path.suffix.lower() == ".png":
+        return path.stat().st_size
+    width, height = _size(path)
+    return width * height * 3 // 2
+
+
 def _spread(total: int, count: int) -> list[int]:
     """``count`` frame numbers, evenly spread over ``total``, the middles of equal parts.
 
@@ -163,17 +213,23 @@ def _spread(total: int, count: int) -> list[int]:
 
 
 def _open(path: Path) -> Image:
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     with Image.open(path) as image:
-        return image.convert("RGB")
+        return (ImageOps.exif_transpose(image) if _turned(image) else image).convert("RGB")
 
 
 def _size(path: Path) -> tuple[int, int]:
     from PIL import Image
 
     with Image.open(path) as image:
-        return image.size
+        upright = _turned(image) < 5
+        return image.size if upright else (image.height, image.width)
+
+
+def _turned(image: Image) -> int:
+    """How a photograph is turned, by its EXIF tag; 0 where there is none. Only JPEG says so in practice."""
+    return int(image.getexif().get(0x0112, 0)) if image.format == "JPEG" else 0
 
 
 def _frame(files: Sequence[Path]) -> Image:

@@ -445,7 +445,9 @@ def _commands(data: dict[str, dict[str, Any]], run: dict[str, Any]) -> tuple[str
     out = []
     by_profile: dict[tuple[str, int], list[str]] = defaultdict(list)
     for facts in data.values():
-        if facts:
+        if facts.get("commands"):  # it was adopted where it lay
+            out += [command for command in facts["commands"] if command not in out]
+        elif facts:
             by_profile[facts["profile"], facts["seed"]].append(facts["variant"])
     for (profile, seed), variants in sorted(by_profile.items()):
         out.append(f"vbench synth --profile {profile} --variant {','.join(variants)} --seed {seed}")

@@ -1,18 +1,18 @@
-"""Find clips on disk: a video, a folder of frames, a folder of clips."""
+"""Find clips on disk: a video, a folder of frames, a folder of clips, a data set as it was published."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Collection, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from vbench.clip import Clip, RangeClip, natural_key, validate_name
 from vbench.errors import InputError
+from vbench.layouts import IMAGE_SUFFIXES, VIDEO_SUFFIXES, Found, detect, known_names, listed
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
-VIDEO_SUFFIXES = frozenset({
-    ".mp4", ".mkv", ".mov", ".avi", ".y4m", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".mxf",
-    ".ogv", ".wmv", ".flv", ".3gp", ".vob", ".ivf", ".nut", ".dv", ".264", ".265", ".266", ".h264", ".hevc",
-})  # fmt: skip
+FileFacts = list[tuple[str, int, int]]
+"""Name, size in bytes, and time of the last change in nanoseconds, of the files of a clip in their order."""
 
 
 def open_clip(
@@ -63,36 +63,53 @@ def _asked(start: int, stop: int | None, max_frames: int | None) -> str:
     return range_words if max_frames is None else f"{range_words}, at most {max_frames}"
 
 
-def open_sources(paths: Sequence[Path]) -> list[Clip]:
-    """All clips at the given paths: videos, folders of frames, folders of videos or of folders.
+def open_sources(paths: Sequence[Path], clips: Collection[str] = ()) -> list[Clip]:
+    """All clips at the given paths: videos, folders of frames, folders of videos or of folders, data sets in a
+    published layout (`vbench.layouts`), of which the clean side is taken, lists of their clips.
 
     A folder of clips gives them in natural order. A truncated video is not an error here, but where frames
     that are not there are read (or by `open_clip`, with their range).
 
+    Args:
+        clips: take only the clips of these names; nothing else is opened.
+
     Raises:
-        InputError: nothing found, a folder that is not plain, a name that cannot be used, or two clips of
-            one name.
+        InputError: nothing found, a folder that is not plain, a name that cannot be used, two clips of one name, or
+            none of a name that was asked for.
     """
+    places = [found for path in paths for found in _places(Path(path))]
+    if clips:
+        names = {name for _, name in places}
+        for wanted in clips:
+            if wanted not in names:
+                raise InputError(f'There is no clip "{wanted}" in what was given. {known_names(wanted, names)}')
+        places = [(place, name) for place, name in places if name in clips]
     out: dict[str, Clip] = {}
-    for path in paths:
-        for place, name in _places(Path(path)):
-            found = _identify(place)
-            if found is None:
-                raise InputError(_nothing_found(place))
-            clip = _open(found, validate_name(name))
-            if name in out:
-                raise InputError(
-                    f'Two sources give a clip called "{name}": "{out[name].info.source}" and '
-                    f'"{clip.info.source}". A clip is known by its name: rename one of them.'
-                )
-            out[name] = clip
+    for place, name in places:
+        found = _identify(place)
+        if found is None:
+            raise InputError(_nothing_found(place))
+        clip = _open(found, validate_name(name))
+        if name in out:
+            raise InputError(
+                f'Two sources give a clip called "{name}": "{out[name].info.source}" and '
+                f'"{clip.info.source}". A clip is known by its name: rename one of them.'
+            )
+        out[name] = clip
     return list(out.values())
 
 
 def _places(path: Path) -> list[tuple[Path, str]]:
     if not path.exists():
         raise InputError(f'"{path}" does not exist. --source takes a video, a folder of frames, or a folder of clips.')
-    if path.is_file() or _images(path):
+    if path.is_file() and path.suffix.lower() == ".txt":
+        return _clean_side(path, listed(path))
+    if path.is_file():
+        return [(path, _name_of(path))]
+    known = detect(path)
+    if known is not None and any(clip.clean for clip in known.clips):
+        return _clean_side(path, known)
+    if _images(path):
         return [(path, _name_of(path))]
     videos = _videos(path)
     folders = [p for p in _visible(path) if p.is_dir() and (_images(p) or _videos(p))]
@@ -101,6 +118,24 @@ def _places(path: Path) -> list[tuple[Path, str]]:
     if not videos and not folders:
         raise InputError(_nothing_found(path))
     return [(p, _name_of(p)) for p in sorted([*videos, *folders], key=lambda p: natural_key(p.name))]
+
+
+def _clean_side(path: Path, found: Found) -> list[tuple[Path, str]]:
+    """The clean clips of a data set in a known layout."""
+    places = [(clip.clean, clip.name) for clip in found.clips if clip.clean is not None]
+    if not places:
+        raise InputError(
+            f'The clips of {found.words} that "{path}" stands for have no clean side: only damaged frames are there, '
+            f'"{next(iter(found.clips[0].degraded.values()))}" for one. {found.hint}'.rstrip()
+        )
+    if found.passed_over:
+        some = ", ".join(f'"{p}"' for p in found.passed_over[:3])
+        raise InputError(
+            f'"{path}" holds {found.words}, and also frames that are no part of it: {some}'
+            f"{', ...' if len(found.passed_over) > 3 else ''}. It is not plain which clips are meant: name the folder of "
+            f'the clean ones (the first is "{places[0][0]}"), or move the others away.'
+        )
+    return places
 
 
 def _visible(folder: Path) -> list[Path]:
@@ -171,3 +206,54 @@ def _open(path: Path, name: str) -> Clip:
     from vbench.media import VideoClip
 
     return VideoClip(path, name)
+
+
+# --- what files were like when they were read -----------------------------------------------------
+
+
+def file_facts(path: Path) -> FileFacts:
+    """What can be told of the files of a clip (a folder of frames, or a video) without reading them.
+
+    Raises:
+        InputError: a file is gone, or the folder cannot be read.
+    """
+    files = _images(path) if path.is_dir() else [path]
+    try:
+        return [(file.name, (stat := os.stat(file)).st_size, stat.st_mtime_ns) for file in files]
+    except OSError as error:
+        raise InputError(f'"{error.filename}" cannot be read: {error.strerror}.') from error
+
+
+def changed_since(path: Path, before: FileFacts, digest: str, start: int = 0, stop: int | None = None) -> str | None:
+    """What has changed in the files of a clip, in words; None if its frames are what they were.
+
+    Files of other times but the same names and sizes are read again, and their frames compared.
+
+    Args:
+        before: what `file_facts` gave; nothing if it was not kept, and then the frames are compared.
+        digest: of the decoded frames, by `vbench.frames_io.FrameHasher`.
+        start, stop: the frames that are meant.
+    """
+    if not path.exists():
+        return f'"{path}" is not there any more'
+    now = file_facts(path)
+    was, has = ({name: size for name, size, _ in facts} for facts in (before, now))
+    gone = sorted(was.keys() - has.keys(), key=natural_key)
+    if gone:
+        return f'the frame "{gone[0]}" is gone from "{path}"'
+    for name, size in has.items():
+        if name not in was and before:
+            return f'"{path}" holds a frame more, "{name}"'
+        if size != was.get(name, size):
+            return f'"{path / name if path.is_dir() else path}" has {size} bytes, and had {was[name]}'
+    if now != [tuple(facts) for facts in before] and _digest(path, start, stop, tuple(now)) != digest:
+        return f'the frames in "{path}" are others than they were, although their files have the same names and sizes'
+    return None
+
+
+@lru_cache(maxsize=64)
+def _digest(path: Path, start: int, stop: int | None, now: tuple[tuple[str, int, int], ...]) -> str:
+    """Hash of the decoded frames; ``now`` is there so that it is computed again for other files."""
+    from vbench.frames_io import frame_hash
+
+    return frame_hash(open_clip(path, start=start, stop=stop).chunks())
