@@ -120,7 +120,7 @@ def test_brisque_of_piq_is_what_papers_on_old_film_report(
     shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With its weights where PyTorch's hub looks for them; figures of the RTN protocol."""
-    pytest.importorskip("piq")
+    piq = pytest.importorskip("piq")
     from vbench.metrics import external
 
     external._piq_function.cache_clear()
@@ -137,10 +137,13 @@ def test_brisque_of_piq_is_what_papers_on_old_film_report(
             continue
         frame = read(shared / "metrics" / entry["file"])
         found = figures_of(metrics.load("piq:brisque"), View(Chunk(frame))).values[0]
-        # piq rounds a luma that it computes in float32: another PyTorch lands on the other side in some pixels of a
-        # colour frame. The fixture's page finds piq up to 0.1 from the official code by that alone.
-        gray = bool((frame == frame[:, :1]).all())
-        assert found == pytest.approx(official, abs=1e-4 if gray else 0.03), entry["file"]
+        # What piq gives here is what the column holds.
+        direct = float(piq.brisque(frame.float() / 255, data_range=1.0))
+        assert found == pytest.approx(direct, abs=1e-9), entry["file"]
+        # piq works in float32: the order in which a processor sums a convolution moves its figure. Measured for these
+        # pictures between oneDNN on AVX-512, without oneDNN and in float64: up to 0.02 (0.7 where JPEG makes flat
+        # windows, on which the fixture and oneDNN agree). The fixture's page finds piq up to 0.1 from the official code.
+        assert found == pytest.approx(official, abs=0.03), entry["file"]
         seen += 1
     external._piq_function.cache_clear()
     assert seen >= 10

@@ -46,8 +46,8 @@ def test_axes_are_turned_and_16_bits_are_read() -> None:
 
 
 def test_frames_of_unknown_range_are_refused() -> None:
-    with pytest.raises(TypeError, match="type float32 were given; uint8 or uint16"):
-        from_array(np.zeros((1, 2, 2, 3), np.float32))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="type float64 were given; uint8, uint16"):
+        from_array(np.zeros((1, 2, 2, 3), np.float64))  # type: ignore[arg-type]
 
 
 def test_decoded_frames_that_may_not_be_written_to_are_taken() -> None:
