@@ -52,7 +52,10 @@ def _soft(image: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def toned(frames: NDArray[np.uint8], tone: str) -> NDArray[np.uint8]:
-    """``(T, H, W, C)`` uint8, RGB or gray, in the tone of a variant; sharpened frames are rounded half up.
+    """``(T, H, W, C)`` uint8, RGB or gray, in the tone of a variant.
+
+    "gray-sharp" is the target of RTN: luma first, and the sharpened levels are truncated to 8 bits, as the generator of
+    its validation data and RRTN's script write them (in training they stay real numbers). "sharp" is rounded half up.
 
     Raises:
         ValueError: no such tone.
@@ -61,22 +64,21 @@ def toned(frames: NDArray[np.uint8], tone: str) -> NDArray[np.uint8]:
         >>> toned(np.full((1, 4, 4, 3), 7, np.uint8), "gray-sharp").max()
         np.uint8(7)
     """
-    steps: dict[str, tuple[Callable[[NDArray[np.uint8]], NDArray[np.uint8]], ...]] = {
-        "colour": (),
-        "gray": (to_gray,),
-        "sharp": (_sharpened,),
-        "gray-sharp": (to_gray, _sharpened),
+    steps: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+        "colour": lambda clip: clip,
+        "gray": to_gray,
+        "sharp": lambda clip: _sharpened(clip, 0.5),
+        "gray-sharp": lambda clip: np.repeat(_sharpened(to_gray(clip)[..., :1], 0.0), clip.shape[3], axis=3),
     }
     if tone not in steps:
         raise ValueError(f'There is no tone "{tone}"; known: {", ".join(TONES)}.')
-    for step in steps[tone]:
-        frames = step(frames)
-    return frames
+    return steps[tone](frames)
 
 
-def _sharpened(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _sharpened(frames: NDArray[np.uint8], half: float) -> NDArray[np.uint8]:
+    """Sharpened frames at whole levels: half a level is added before truncation, or nothing."""
     out = np.empty_like(frames)
     for frame, target in zip(frames, out, strict=True):
-        sharp = unsharp(frame.astype(np.float32) / 255)
-        target[...] = np.floor(sharp * 255 + 0.5).astype(np.uint8)
+        levels = unsharp(frame.astype(np.float32) / 255) * 255
+        target[...] = np.clip(levels + np.float32(half), 0, 255).astype(np.uint8)
     return out
