@@ -111,7 +111,7 @@ def datasets_add_command(
     began = time.monotonic()
     choice = choose(folder, name=name, version=version, split=split, clips=clips)
     options = {"--name": name, "--version": version, "--split": split, "--frames": frames}
-    words = ["vbench", "datasets", "add", str(folder)]
+    words = ["vbench", "datasets", "add", str(folder.absolute())]
     words += [text for option, value in options.items() if value is not None for text in (option, value)]
     words += ["--clips", ",".join(clips)] if clips else []
     words += ["--scale", scale] if wanted else []

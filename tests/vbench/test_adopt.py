@@ -455,6 +455,25 @@ def test_pictures_of_videos_are_missing_and_that_is_told(
     assert "No pictures of film (my pairs-lq)" in page
 
 
+def test_pictures_of_turned_photographs_are_upright(tmp_path: Path, moving: Frames) -> None:
+    """As frames are read: EXIF says how a JPEG is turned."""
+    from PIL import Image
+
+    from reports.media import _open, _size, _taken
+
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter to the right
+    for name in ("f10.jpg", "f9.jpg"):
+        Image.fromarray(moving[0]).save(tmp_path / name, quality=95, exif=exif)
+    (tmp_path / "notes.txt").touch()
+    first, second = _taken(str(tmp_path), {"frames": 2})
+    assert (first.name, second.name) == ("f9.jpg", "f10.jpg")
+    assert _taken(str(tmp_path), {"frames": 1, "first_frame": 1}) == (second,)
+    read = read_image(first)[0]
+    assert _size(first) == read.shape[1::-1] == (64, 80)
+    assert np.abs(np.asarray(_open(first), int) - read).max() <= 2
+
+
 def test_a_folder_that_is_gone(pairs: Path, root: Path, run_pairs: Callable[[], None]) -> None:
     add(pairs, root)
     (pairs / "lq" / "two").rename(pairs / "elsewhere")
