@@ -36,6 +36,9 @@ KINDS: dict[str, str] = {
     "salt-pepper": "degradations.noise:SaltPepper",
     "anisotropic-blur": "degradations.blur:AnisotropicBlur",
     "rolling-shutter": "degradations.blur:RollingShutter",
+    "interlace": "degradations.vhs:Interlace",
+    "tape": "degradations.vhs:Tape",
+    "deinterlace": "degradations.vhs:Deinterlace",
 }
 
 
