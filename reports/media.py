@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +26,54 @@ PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
 
 
 @dataclass(frozen=True)
+class _Series:
+    """The frames of a clip: a file each, or one lossless video."""
+
+    files: tuple[Path, ...] = ()
+    video: Path | None = None
+    count: int = 0
+
+    def __len__(self) -> int:
+        return self.count if self.video else len(self.files)
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return _size(self.files[0]) if self.files else self.open_all([0])[0].size
+
+    @cached_property
+    def bytes_of_a_frame(self) -> int:
+        """About how large a frame is without loss: as its PNG is; of other kinds half of its pixels' bytes."""
+        if self.video:
+            return self.video.stat().st_size // max(self.count, 1)
+        if self.files[0].suffix.lower() == ".png":
+            return self.files[0].stat().st_size
+        return self.size[0] * self.size[1] * 3 // 2
+
+    def walk(self, numbers: Sequence[int]) -> Iterator[tuple[int, Image]]:
+        """Frames of these numbers, in their order, one at a time."""
+        if self.video is None:
+            for number in numbers:
+                yield number, _open(self.files[number])
+            return
+        import av
+
+        wanted = set(numbers)
+        with av.open(str(self.video.absolute()), options={"protocol_whitelist": "file"}) as container:
+            for number, frame in enumerate(container.decode(video=0)):
+                if number in wanted:
+                    yield number, frame.to_image()
+
+    def open_all(self, numbers: Sequence[int]) -> list[Image]:
+        """Frames of these numbers."""
+        return [image for _, image in self.walk(numbers)]
+
+
+@dataclass(frozen=True)
 class _Source:
     key: str
     label: str
-    files: tuple[Path, ...]
+    series: _Series
 
 
 def export_media(
@@ -52,31 +97,28 @@ def export_media(
         named = ", ".join(sorted(f"{clip} ({dataset})" for dataset, clip in without)[:3])
         more = ", ..." if len(without) > 3 else ""
         notes.append(f"No pictures of {named}{more}: their frames are in videos, or not where they were.")
-    jobs: list[tuple[Sequence[Path], Path]] = []
-    slices: list[tuple[Sequence[Path], Path]] = []
+    jobs: list[tuple[_Series, dict[int, Path], Path | None]] = []
     datasets: dict[str, dict[str, Any]] = {}
     number = 0
     for dataset, clip, sources in pairs:
         entry = datasets.setdefault(dataset, {"name": dataset, "clips": []})
         if len(entry["clips"]) >= clips:
             continue
-        total = len(sources[0].files)
+        total = len(sources[0].series)
         chosen = _spread(total, frames)
         shown = []
         for source in sources:
-            names = []
-            for index in chosen:
-                name = f"{number:06d}.webp"
-                number += 1
-                jobs.append(([source.files[index]], folder / name))
-                names.append(f"media/{name}")
+            names = [f"{number + i:06d}.webp" for i in range(len(chosen))]
+            number += len(chosen)
             cut = None
             if source.key != "mask":
                 cut = f"media/{number:06d}.webp"
                 number += 1
-                slices.append((source.files, folder / Path(cut).name))
+            targets = {index: folder / name for index, name in zip(chosen, names, strict=True)}
+            jobs.append((source.series, targets, folder / Path(cut).name if cut else None))
+            names = [f"media/{name}" for name in names]
             shown.append({"key": source.key, "label": source.label, "files": names, "slice": cut})
-        width, height = _size(sources[0].files[0])
+        width, height = sources[0].series.size
         entry["clips"].append(
             {
                 "name": clip,
@@ -89,18 +131,11 @@ def export_media(
             }
         )
     if progress is not None:
-        progress("pictures", 0, len(jobs) + len(slices))
-
-    def work(job: tuple[Callable[[Sequence[Path]], Image], Sequence[Path], Path]) -> None:
-        make, files, target = job
-        # Lossless, and quick rather than small: method 0 takes a tenth of the time for a few per cent.
-        make(files).save(target, "WEBP", lossless=True, quality=20, method=0)
-
-    todo = [(_frame, files, target) for files, target in jobs] + [(_slice, files, target) for files, target in slices]
+        progress("pictures", 0, sum(len(targets) + (cut is not None) for _, targets, cut in jobs))
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for _ in pool.map(work, todo):
+        for made in pool.map(lambda job: _export(*job), jobs):
             if progress is not None:
-                progress("pictures", 1, None)
+                progress("pictures", made, None)
     return {"datasets": list(datasets.values()), "notes": notes}
 
 
@@ -108,46 +143,60 @@ def _pairs(root: Path, boards: Sequence[Board]) -> list[tuple[str, str, list[_So
     """Every pair that a board speaks of, and the picture series that exist for it."""
     out = []
     seen = set()
-    outside = {board.dataset: _outside(root / "datasets" / board.dataset) for board in boards}
+    facts = {board.dataset: _clips(root / "datasets" / board.dataset) for board in boards}
+    outside = {dataset: _outside(clips) for dataset, clips in facts.items()}
     for board in boards:
         for clip in board.clips:
             if (board.dataset, clip) in seen:
                 continue
             seen.add((board.dataset, clip))
             base = root / "datasets" / board.dataset
+            frames = facts[board.dataset].get(clip, {})
             given, truth = outside[board.dataset].get(clip) or (
-                _series(base / "lq" / clip),
-                _series(base / "gt" / clip),
+                _series(base / "lq", clip, frames),
+                _series(base / "gt", clip, frames),
             )
             label = "Input"
-            if given and truth and _size(given[0]) != _size(truth[0]):
+            nothing = _series(root / "restored" / board.dataset / BASELINE, clip, frames)
+            if given and truth and given.size != truth.size:
                 # Pictures lie on top of each other: what is shown is what doing nothing gives.
-                given, label = _series(root / "restored" / board.dataset / BASELINE / clip), "Input, enlarged"
+                given, label = nothing, "Input, enlarged"
+            elif frames.get("on_reading"):
+                given, label = nothing, "Input, clipped to 8 bits"
             sources = [_Source("input", label, given), _Source("truth", "Ground truth", truth)]
             for row in board.rows:
                 name = row.model.name
                 if name != BASELINE:
-                    files = _series(root / "restored" / board.dataset / name / clip)
-                    sources.append(_Source(f"model:{name}", name, files))
-            sources.append(_Source("mask", "Damage mask", _series(base / "mask" / clip)))
-            length = len(sources[0].files)
-            sources = [s for s in sources if s.files and len(s.files) == length]
+                    series = _series(root / "restored" / board.dataset / name, clip, frames)
+                    sources.append(_Source(f"model:{name}", name, series))
+            sources.append(_Source("mask", "Damage mask", _series(base / "mask", clip, frames)))
+            length = len(sources[0].series)
+            sources = [s for s in sources if len(s.series) == length]
             if length and any(s.key == "truth" for s in sources):
                 out.append((board.dataset, clip, sources))
     return out
 
 
-def _series(folder: Path) -> tuple[Path, ...]:
-    return tuple(sorted(folder.glob("[0-9]*.png"))) if folder.is_dir() else ()
+def _series(room: Path, clip: str, facts: dict[str, Any]) -> _Series:
+    """The frames of a clip in a room: a folder of PNG, or an FFV1 file."""
+    folder, video = room / clip, room / f"{clip}.mkv"
+    if folder.is_dir():
+        return _Series(tuple(sorted(folder.glob("[0-9]*.png"))))
+    return _Series(video=video, count=int(facts.get("frames", 0))) if video.is_file() else _Series()
 
 
-def _outside(base: Path) -> dict[str, tuple[tuple[Path, ...], tuple[Path, ...]]]:
-    """Of a data set that was adopted in place: the files of every clip, degraded and clean, where they lie."""
+def _clips(base: Path) -> dict[str, dict[str, Any]]:
+    """What a data set's description says of each clip."""
     path = base / "dataset.json"
     clips = json.loads(path.read_text("utf-8")).get("clips", []) if path.exists() else []
+    return {clip["name"]: clip for clip in clips}
+
+
+def _outside(clips: dict[str, dict[str, Any]]) -> dict[str, tuple[_Series, _Series]]:
+    """Of a data set that was adopted in place: the files of every clip, degraded and clean, where they lie."""
     return {
-        clip["name"]: (_taken(clip["lq_path"], clip), _taken(clip["gt_path"], clip))
-        for clip in clips
+        name: (_Series(_taken(clip["lq_path"], clip)), _Series(_taken(clip["gt_path"], clip)))
+        for name, clip in clips.items()
         if clip.get("gt_path") and clip.get("lq_path")
     }
 
@@ -173,8 +222,8 @@ def _by_number(name: str) -> tuple[tuple[int, int, str], ...]:
 
 def _plan(pairs: Sequence[tuple[str, str, list[_Source]]], budget: int) -> tuple[int, int, list[str]]:
     """Frames per clip and clips per data set that fit into the budget: first fewer frames, then fewer clips."""
-    per_frame = sum(_bytes(p.files[0]) for _, _, sources in pairs for p in sources)
-    most = max((len(sources[0].files) for _, _, sources in pairs), default=0)
+    per_frame = sum(p.series.bytes_of_a_frame for _, _, sources in pairs for p in sources)
+    most = max((len(sources[0].series) for _, _, sources in pairs), default=0)
     wanted = min(most, FRAMES_AT_MOST)
     by_dataset: dict[str, int] = {}
     for dataset, _, _ in pairs:
@@ -190,14 +239,6 @@ def _plan(pairs: Sequence[tuple[str, str, list[_Source]]], budget: int) -> tuple
             f"{frames} of up to {most} frames of each clip are shown, evenly spread; figures cover all frames."
         )
     return frames, clips, notes
-
-
-def _bytes(path: Path) -> int:
-    """About how large a picture is without loss: as its PNG is; of other kinds half of its pixels' bytes."""
-    if path.suffix.lower() == ".png":
-        return path.stat().st_size
-    width, height = _size(path)
-    return width * height * 3 // 2
 
 
 def _spread(total: int, count: int) -> list[int]:
@@ -232,20 +273,28 @@ def _turned(image: Image) -> int:
     return int(image.getexif().get(0x0112, 0)) if image.format == "JPEG" else 0
 
 
-def _frame(files: Sequence[Path]) -> Image:
-    return _open(files[0])
-
-
-def _slice(files: Sequence[Path]) -> Image:
-    """The middle row of every frame, one below the other: x to the right, time downwards."""
+def _export(series: _Series, targets: dict[int, Path], cut: Path | None) -> int:
+    """Write the chosen frames, and the middle row of every frame, one below the other: x to the right, time downwards."""
     from PIL import Image
 
-    width, height = _size(files[0])
-    out = Image.new("RGB", (width, SLICE_ROWS * len(files)))
-    for i, path in enumerate(files):
-        row = _open(path).crop((0, height // 2, width, height // 2 + 1))
-        out.paste(row.resize((width, SLICE_ROWS)), (0, SLICE_ROWS * i))
-    return out
+    rows: list[Image.Image] = []
+    for number, image in series.walk(range(len(series)) if cut else list(targets)):
+        if number in targets:
+            _save(image, targets[number])
+        if cut:
+            middle = image.height // 2
+            rows.append(image.crop((0, middle, image.width, middle + 1)).resize((image.width, SLICE_ROWS)))
+    if cut:
+        out = Image.new("RGB", (rows[0].width, SLICE_ROWS * len(rows)))
+        for i, row in enumerate(rows):
+            out.paste(row, (0, SLICE_ROWS * i))
+        _save(out, cut)
+    return len(targets) + (cut is not None)
+
+
+def _save(image: Image, target: Path) -> None:
+    # Lossless, and quick rather than small: method 0 takes a tenth of the time for a few per cent.
+    image.save(target, "WEBP", lossless=True, quality=20, method=0)
 
 
 def _curves(cells: Sequence[Cell], dataset: str, clip: str) -> dict[str, dict[str, list[float | None]]]:

@@ -152,7 +152,8 @@ def restore_pair(workspace: Workspace, pair: Pair, model: Ready, device: str) ->
         if seen.hexdigest() != pair.facts.lq_sha256:
             raise RunError(
                 f'The degraded frames of "{pair.name}" in data set "{pair.dataset}" are not those that '
-                "`vbench synth` made (their hash differs): files were changed since. Make the data set again."
+                "`vbench synth` made (their hash differs): files were changed since. Make the data set again; `vbench "
+                "datasets verify` says which clips are concerned."
             )
     _used.add((model.name, device))
     cost = Cost(

@@ -158,7 +158,14 @@ class FrameVideo:
             "ffv1",
             rate=self._fps,
             # Golomb-Rice codes take 0.65 of the time of the range coder for 6 to 9 per cent more bytes.
-            options={"level": "3", "coder": "0", "context": "0", "g": "1", "slices": "4", "slicecrc": "1"},
+            options={
+                "level": "3",
+                "coder": "0",
+                "context": "0",
+                "g": "1",
+                "slices": "4" if min(height, width) > 1 else "1",
+                "slicecrc": "1",
+            },
         )
         stream.width, stream.height = width, height
         stream.pix_fmt = "gray" if channels == 1 else "bgr0"

@@ -72,13 +72,20 @@ def builtin_sources(wanted: Sequence[str] = (), max_frames: int | None = None) -
 
 
 def file_sources(
-    paths: Sequence[Path], start: int = 0, stop: int | None = None, max_frames: int | None = None
+    paths: Sequence[Path],
+    start: int = 0,
+    stop: int | None = None,
+    max_frames: int | None = None,
+    clips: Sequence[str] = (),
 ) -> tuple[Origin, ...]:
-    """Clips found at the paths that the user gave: videos, folders of frames, folders of clips."""
-    from vbench.sources import open_sources
+    """Clips found at the paths that the user gave: videos, folders of frames, folders of clips, published data sets.
+
+    ``clips`` are the names of those that are wanted; all if empty.
+    """
+    from vbench.sources import file_facts, open_sources
 
     out = []
-    for clip in open_sources(paths):
+    for clip in open_sources(paths, clips):
         info = clip.info
         end = min(info.frames, stop if stop is not None else info.frames)
         if max_frames is not None:
@@ -89,17 +96,12 @@ def file_sources(
                 f"to {stop if stop is not None else 'the end'}: none is left."
             )
         path = Path(info.source)
-        identity = fingerprint({"files": _stat(path), "start": start, "stop": end})
+        files = [list(facts) for facts in file_facts(path)]
+        identity = fingerprint({"files": files, "start": start, "stop": end})
         # A data set may be made again from another folder.
         place = str(path.absolute())
         out.append(Origin(name=info.name, path=place, builtin=None, start=start, stop=end, identity=identity))
     return tuple(out)
-
-
-def _stat(path: Path) -> list[list[Any]]:
-    """Name, size and time of a file, or of each file of a folder."""
-    files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
-    return [[p.name, p.stat().st_size, p.stat().st_mtime_ns] for p in files]
 
 
 def synth(
