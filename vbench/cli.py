@@ -112,6 +112,12 @@ def synth(
     max_frames: Annotated[
         int | None, typer.Option("--max-frames", min=1, help="At most so many frames of each.")
     ] = None,
+    every: Annotated[
+        int,
+        typer.Option(
+            "--every", min=1, help="One frame of N of a fast video; motion blur sees the others.", metavar="N"
+        ),
+    ] = 1,
     seed: Annotated[int | None, typer.Option("--seed", help="Same seed, same bytes. Default: 0.")] = None,
     textures: Annotated[
         Path | None, typer.Option("--textures", help="Folder of film textures, for oldfilm-rtn.", metavar="DIR")
@@ -133,6 +139,7 @@ def synth(
         max_frames,
         tuple(_split(variant)),
         tuple(_split(severity)),
+        every,
         seed,
         textures,
         form,

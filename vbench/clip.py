@@ -118,6 +118,43 @@ def validate_name(name: str) -> str:
     return name
 
 
+class EveryClip:
+    """Every ``every``-th frame of a faster clip, from frame ``first`` on: as many as are the middle of ``every`` frames.
+
+    Example:
+        >>> EveryClip.count(33, 11), EveryClip.count(32, 11), EveryClip.count(5, 1)
+        (3, 2, 5)
+    """
+
+    def __init__(self, fast: Clip, every: int) -> None:
+        self.fast = fast
+        self.every = every
+        self.first = every // 2
+        info = fast.info
+        count = self.count(info.frames, every)
+        if not count:
+            raise InputError(
+                f'"{info.name}" has {info.frames} frame(s), and --every {every} makes one of each {every}: none is left.'
+            )
+        colour = f"{info.colour}, every {every}th frame"
+        self.info = ClipInfo(**{**vars(info), "frames": count, "fps": info.fps / every, "colour": colour})
+
+    @staticmethod
+    def count(frames: int, every: int) -> int:
+        """Frames that are left of so many."""
+        return frames // every
+
+    def read(self, start: int, stop: int) -> Frames:
+        """Frames ``start`` to ``stop`` (excluded)."""
+        check_range(self.info, start, stop)
+        numbers = [self.first + i * self.every for i in range(start, stop)]
+        return np.concatenate([self.fast.read(n, n + 1) for n in numbers])
+
+    def chunks(self, size: int = 16) -> Iterator[Frames]:
+        """All frames, ``size`` at a time."""
+        return walk(self, size)
+
+
 class RangeClip:
     """Some consecutive frames of another clip."""
 

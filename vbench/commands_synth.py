@@ -35,6 +35,7 @@ class Asked:
     max_frames: int | None = None
     variants: tuple[str, ...] = ()
     severities: tuple[str, ...] = ()
+    every: int = 1
     seed: int | None = None
     textures: Path | None = None
     form: str = "png"
@@ -80,7 +81,7 @@ def _plan(asked: Asked, workspace: Workspace) -> SynthPlan:
     if asked.description is not None:
         return _again(asked, workspace, form)
     assert asked.profile is not None  # noqa: S101 - one of the two, see above
-    sources = sources_of(asked.sources, asked.clips, asked.frames, asked.max_frames)
+    sources = sources_of(asked.sources, asked.clips, asked.frames, asked.max_frames, asked.every)
     with worded():
         profile, variants = chosen(asked.profile, asked.variants, asked.severities)
         if asked.textures is not None:
@@ -91,7 +92,7 @@ def _plan(asked: Asked, workspace: Workspace) -> SynthPlan:
 
 
 def sources_of(
-    paths: Sequence[Path], clips: Sequence[str], frames: str | None, max_frames: int | None
+    paths: Sequence[Path], clips: Sequence[str], frames: str | None, max_frames: int | None, every: int = 1
 ) -> tuple[Origin, ...]:
     """The clips that were asked for: at the paths, or embedded ones; ``clips`` chooses among them."""
     from vbench.clip import parse_frames
@@ -101,8 +102,10 @@ def sources_of(
     if not paths:
         if frames:
             raise UsageError("--frames needs --source: embedded clips are shortened with --max-frames.")
+        if every > 1:
+            raise UsageError("--every needs --source: embedded clips are rendered at any instant.")
         return builtin_sources(clips, max_frames)
-    return file_sources(paths, start, stop, max_frames, clips)
+    return file_sources(paths, start, stop, max_frames, clips, every)
 
 
 def chosen(name: str, variants: Sequence[str], severities: Sequence[str]) -> tuple[Profile, tuple[str, ...]]:
@@ -197,6 +200,7 @@ def _again(asked: Asked, workspace: Workspace, form: Format) -> SynthPlan:
         "--textures": asked.textures,
         "--frames": asked.frames,
         "--max-frames": asked.max_frames,
+        "--every": asked.every > 1,
         "--seed": asked.seed,
     }.items():
         if value:
@@ -247,7 +251,7 @@ def file_sources_at(place: Origin, origin: Origin) -> tuple[Origin, ...]:
     from vbench.synth import file_sources
 
     assert place.path is not None  # noqa: S101 - it came from a path
-    found = file_sources([Path(place.path)], origin.start, origin.stop)
+    found = file_sources([Path(place.path)], origin.start, origin.stop, every=origin.every)
     return tuple(replace_name(source, origin.name) for source in found)
 
 

@@ -35,6 +35,18 @@ class Origin(BaseModel):
     start: int
     stop: int
     identity: str
+    every: int = 1
+    """One frame is taken of so many; the others are the scene between those that stay (motion blur sees them)."""
+
+    @property
+    def frames(self) -> int:
+        """Frames of the clean clip."""
+        return (self.stop - self.start) // self.every
+
+    @property
+    def rendered(self) -> bool:
+        """Whether the scene between frames can be seen."""
+        return self.builtin is not None or self.every > 1
 
 
 class ClipFacts(BaseModel):

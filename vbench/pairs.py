@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vbench.clip import Clip
+from vbench.clip import Clip, EveryClip
 from vbench.datasets import ClipFacts, Origin
 from vbench.errors import InputError, RunError
 from vbench.execute import advance
@@ -69,7 +69,8 @@ def open_origin(origin: Origin) -> Clip:
         raise InputError(
             f'The source of the clip "{origin.name}" is not at "{origin.path}" any more: name it with --source.'
         )
-    return open_clip(Path(origin.path), name=origin.name, start=origin.start, stop=origin.stop)
+    clip = open_clip(Path(origin.path), name=origin.name, start=origin.start, stop=origin.stop)
+    return clip if origin.every == 1 else EveryClip(clip, origin.every)
 
 
 def to_8bit(frames: Frames) -> NDArray[np.uint8]:
@@ -219,7 +220,7 @@ def make_damage(
     info = open_stored(room, origin.name).info
     channels = int(known["channels"])
     fps = float(known["fps"])
-    shape = ClipShape(info.frames, info.height, info.width, channels, fps, rendered=origin.builtin is not None)
+    shape = ClipShape(info.frames, info.height, info.width, channels, fps, rendered=origin.rendered)
     recipe = draw(profile, variant, shape, seed=seed, clip=origin.name)
     behind = shape_behind(recipe)
     measured: list[dict[str, Any]] = []
@@ -351,13 +352,15 @@ def _drop_stale_masks(folder: Path, clip: str, kinds: tuple[str, ...]) -> None:
 
 
 def subframes_of(origin: Origin, tone: str) -> Callable[[float], torch.Tensor] | None:
-    """The scene between frames, where the source is rendered."""
-    if origin.builtin is None:
+    """The scene between frames, where the source is rendered or faster than the clip."""
+    if not origin.rendered:
         return None
     import numpy as np
     import torch
 
     clip = open_origin(origin)
+    if isinstance(clip, EveryClip):
+        return _from_fast(clip, tone)
 
     def at(time: float) -> torch.Tensor:
         image = clip.render(time)  # type: ignore[attr-defined]  # only embedded clips come here
@@ -372,6 +375,20 @@ def subframes_of(origin: Origin, tone: str) -> Callable[[float], torch.Tensor] |
     return at
 
 
+def _from_fast(clip: EveryClip, tone: str) -> Callable[[float], torch.Tensor]:
+    from functools import lru_cache
+
+    from degradations.blur import Decimated
+    from degradations.truth import toned
+
+    @lru_cache(maxsize=4 * clip.every)
+    def read(number: int) -> torch.Tensor:
+        frames = toned(to_8bit(clip.fast.read(number, number + 1)), tone)
+        return as_damage(frames, gray=False).frames[0]
+
+    return Decimated(read, clip.fast.info.frames, clip.every, clip.first)
+
+
 def recipe_path(folder: Path, clip: str) -> Path:
     """Where the recipe of a clip stands; it is committed last, so it says that the clip is finished."""
     return folder / "recipe" / f"{clip}.json"
@@ -382,6 +399,6 @@ def redrawn(profile: Profile, variant: str, seed: int, clip: ClipFacts) -> Recip
     from degradations.apply import draw
     from degradations.base import ClipShape
 
-    rendered = clip.origin is not None and clip.origin.builtin is not None
+    rendered = clip.origin is not None and clip.origin.rendered
     shape = ClipShape(clip.frames, clip.height, clip.width, clip.channels, clip.fps, rendered)
     return draw(profile, variant, shape, seed=seed, clip=clip.name)

@@ -53,7 +53,7 @@ def preview(
         RunError: the files cannot be written.
     """
     say = progress or (lambda what, done, total: None)
-    say("damage", 0, len(variants) * (origin.stop - origin.start))
+    say("damage", 0, len(variants) * origin.frames)
     rows: list[tuple[str, list[tuple[str, Picture]]]] = []
     films: list[tuple[str, list[Picture]]] = []
     for name in variants:
@@ -80,7 +80,7 @@ def _damaged(
 
     chosen = profile.variant(variant)
     info = open_origin(origin).info
-    shape = ClipShape(info.frames, info.height, info.width, info.channels, info.fps, origin.builtin is not None)
+    shape = ClipShape(info.frames, info.height, info.width, info.channels, info.fps, origin.rendered)
     recipe = draw(profile, variant, shape, seed=seed, clip=origin.name)
     start = chosen.start or chosen.truth
     gray = start.startswith("gray") and info.channels == 3

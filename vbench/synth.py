@@ -77,10 +77,13 @@ def file_sources(
     stop: int | None = None,
     max_frames: int | None = None,
     clips: Sequence[str] = (),
+    every: int = 1,
 ) -> tuple[Origin, ...]:
     """Clips found at the paths that the user gave: videos, folders of frames, folders of clips, published data sets.
 
-    ``clips`` are the names of those that are wanted; all if empty.
+    ``clips`` are the names of those that are wanted; all if empty. ``every`` takes one frame of so many, the middle
+    one: of a fast camera's video the others are what an exposure sees. ``start``, ``stop`` and ``max_frames`` count
+    the frames of the source.
     """
     from vbench.sources import file_facts, open_sources
 
@@ -95,12 +98,20 @@ def file_sources(
                 f'The clip "{info.name}" has {info.frames} frame(s), and --frames asks for those from {start} '
                 f"to {stop if stop is not None else 'the end'}: none is left."
             )
+        if (end - start) // every < 1:
+            raise InputError(
+                f'The clip "{info.name}" has {end - start} frame(s) to take, and --every {every} makes one of each '
+                f"{every}: none is left."
+            )
         path = Path(info.source)
         files = [list(facts) for facts in file_facts(path)]
-        identity = fingerprint({"files": files, "start": start, "stop": end})
+        marks: dict[str, Any] = {"files": files, "start": start, "stop": end}
+        identity = fingerprint({**marks, "every": every} if every > 1 else marks)
         # A data set may be made again from another folder.
         place = str(path.absolute())
-        out.append(Origin(name=info.name, path=place, builtin=None, start=start, stop=end, identity=identity))
+        out.append(
+            Origin(name=info.name, path=place, builtin=None, start=start, stop=end, identity=identity, every=every)
+        )
     return tuple(out)
 
 
@@ -137,7 +148,7 @@ def synth(
     tones = {variant: profile.variant(variant).truth for variant in plan.variants}
     wanted = dict.fromkeys((source, tones[variant]) for variant, source in work)
     missing = [(s, tone) for s, tone in wanted if read_truth(plan.workspace, s, tone, plan.form) is None]
-    length = {s.name: s.stop - s.start for s in plan.sources}
+    length = {s.name: s.frames for s in plan.sources}
     total = sum(length[s.name] for s, _ in missing) + sum(length[s.name] for _, s in work)
     say("starting", 0, total)
     decode = [

@@ -286,3 +286,40 @@ def test_a_preview_is_a_sheet_and_a_film(tmp_path: Path, mine: str, sources: str
     film = open_clip(out / "mine.mp4").info
     assert (film.frames, film.width) == (24, 640)
     assert sorted(p.name for p in out.iterdir()) == ["mine.mp4", "mine.png"]
+
+
+def test_every_nth_frame_of_a_fast_video_is_blurred_by_the_others(tmp_path: Path, moving: NDArray[np.uint8]) -> None:
+    """GoPro's recipe: the mean of 11 stored frames, the middle one being the truth."""
+    from vbench.sources import open_clip
+    from vbench.storage import writer
+
+    g = np.random.default_rng(0)
+    fast = g.integers(0, 256, (36, 40, 48, 3), dtype=np.uint8)
+    with writer(tmp_path / "src", "fast", "ffv1", 240) as out:
+        for frame in fast:
+            out.write(frame)
+    root = tmp_path / "root"
+    synth = [
+        "synth",
+        "-p",
+        "blur",
+        "--variant",
+        "gopro-linear",
+        "-s",
+        tmp_path / "src",
+        "--root",
+        root,
+        "--workers",
+        "1",
+    ]
+    vbench(*synth, "--every", "11")
+    pair = pairs(root, "blur-gopro-linear")["src"]
+    assert (pair.facts.frames, round(pair.facts.fps, 2)) == (3, 21.82)
+    assert (pair.truth().read(0, 3) == fast[[5, 16, 27]]).all()
+    means = np.stack([fast[11 * i : 11 * i + 11].astype(float).mean(axis=0) for i in range(3)])
+    assert np.abs(pair.degraded().read(0, 3) - means).max() <= 0.5 + 1e-4
+    assert pair.damage_facts()[0]["instants"] == ["rendered"] * 3
+    assert "All 1 clips are as described" in vbench("datasets", "verify", root / "datasets" / "blur-gopro-linear")
+    with pytest.raises(InputError, match="--every 37 makes one of each 37: none is left"):
+        vbench(*synth, "--every", "37", "--replace")
+    assert open_clip(tmp_path / "src" / "fast.mkv").info.fps == 240
