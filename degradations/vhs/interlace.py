@@ -113,11 +113,17 @@ class Deinterlace(Degradation):
 def _neighbours(frames: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
     """The rows above and below some rows; at the edges of the picture the one there is, twice."""
     height = frames.shape[2]
-    if height == 1:
+    numbers = range(height)[rows]
+    if height == 1 or not numbers:
         return frames[:, :, rows], frames[:, :, rows]
-    up = torch.tensor([1, *range(height - 1)][rows], dtype=torch.long)
-    down = torch.tensor([*range(1, height), height - 2][rows], dtype=torch.long)
-    return frames[:, :, up], frames[:, :, down]
+    step = numbers.step
+    above = frames[:, :, max(numbers[0] - 1, 0) : numbers[-1] : step]
+    below = frames[:, :, numbers[0] + 1 : numbers[-1] + 2 : step]
+    if numbers[0] == 0:
+        above = torch.cat([frames[:, :, 1:2], frames[:, :, step - 1 : numbers[-1] : step]], dim=2)
+    if numbers[-1] == height - 1:
+        below = torch.cat([below, frames[:, :, height - 2 : height - 1]], dim=2)
+    return above, below
 
 
 def _spread(plane: Tensor, rows: slice) -> Tensor:

@@ -41,8 +41,11 @@ SYSTEMS: dict[str, System] = {
     "ntsc": System(active_us=52.6, lines=480, comb=(0, 1)),
     "pal": System(active_us=51.95, lines=576, comb=(0, 1, 2, 3)),
 }
-"""The two systems; their lines are what the blanking of ITU-R BT.470 leaves. VHS takes the crosstalk of the neighbouring track off the colour
-by a comb filter with a delay of one line in NTSC and of two in PAL, whose decoder averages two lines once more."""
+"""The two systems; their lines are what the blanking of ITU-R BT.470 leaves.
+
+VHS takes the crosstalk of the neighbouring track off the colour by a comb filter with a delay of one line in NTSC and
+of two in PAL, whose decoder averages two lines once more.
+"""
 
 LUMA_ORDER, CHROMA_ORDER = 5, 2
 """Orders of the two low passes (Butterworth): ours; a recorder cuts luma steeply and lets colour fall off softly."""
@@ -90,8 +93,12 @@ def to_rgb(planes: Plane) -> Plane:
 
 def mixed(planes: Plane, mix: Mix) -> Plane:
     """Three planes mixed anew by a matrix ``(3, 3)`` or ``(3, 4)``, whose last column is added."""
-    image = cv2.transform(cv2.merge(list(planes)), mix.astype(np.float32))
-    return np.stack(cv2.split(image)).astype(np.float32, copy=False)
+    out = np.empty_like(planes)
+    for target, row in zip(out, mix.tolist(), strict=True):
+        a, b, c, *offset = row
+        cv2.addWeighted(planes[0], a, planes[1], b, sum(offset), dst=target)
+        cv2.scaleAdd(planes[2], c, target, dst=target)
+    return out
 
 
 @dataclass(frozen=True)
@@ -123,16 +130,15 @@ class Lines:
 
     def analysed(self, plane: Plane) -> Spectrum:
         """Spectra of the rows of ``(H, W)``, the border repeated beyond them."""
-        after = self.size - self.width - self.pad
-        wide = np.concatenate(
-            [np.repeat(plane[:, :1], self.pad, axis=1), plane, np.repeat(plane[:, -1:], after, axis=1)], axis=1
-        )
-        return np.asarray(fft.rfft(wide.astype(np.float32, copy=False), axis=1))
+        wide = np.empty((len(plane), self.size), np.float32)
+        end = self.pad + self.width
+        wide[:, : self.pad], wide[:, self.pad : end], wide[:, end:] = plane[:, :1], plane, plane[:, -1:]
+        return np.asarray(fft.rfft(wide, axis=1, overwrite_x=True))
 
     def synthesised(self, spectrum: Spectrum) -> Plane:
         """Rows ``(H, W)`` of their spectra, of which frequencies beyond the last one given are 0."""
-        wide = fft.irfft(spectrum, self.size, axis=1)
-        return np.ascontiguousarray(wide[:, self.pad : self.pad + self.width], dtype=np.float32)
+        wide: Plane = fft.irfft(spectrum, self.size, axis=1, overwrite_x=True)
+        return wide[:, self.pad : self.pad + self.width]
 
     def turned(self, shifts_us: NDArray[np.float64], count: int) -> Spectrum:
         """What delays each row by its own time in microseconds, at the ``count`` lowest frequencies ``(H, count)``."""
@@ -158,13 +164,12 @@ class Channel:
         power = float((loud[1:] ** 2).sum() * 4 + loud[0] ** 2)
         self.loud: Plane = (loud * (noise * lines.size / math.sqrt(power))).astype(np.float32)
 
-    def played(self, plane: Plane, shifts_us: NDArray[np.float64], generator: np.random.Generator) -> Plane:
-        """Rows ``(H, W)`` that went through: filtered, noisy, each delayed by its own time in microseconds."""
-        spectrum = self.lines.analysed(plane)
-        kept: Spectrum = spectrum[:, : len(self.passes)]
+    def played(self, plane: Plane, turned: Spectrum, generator: np.random.Generator) -> Plane:
+        """Rows ``(H, W)`` that went through: filtered, noisy, each delayed as ``lines.turned`` says."""
+        kept: Spectrum = self.lines.analysed(plane)[:, : len(self.passes)]
         kept *= self.passes
         kept[:, : len(self.loud)] += self.noise(generator, len(plane))
-        kept *= self.lines.turned(shifts_us, len(self.passes))
+        kept *= turned[:, : len(self.passes)]
         return self.lines.synthesised(kept)
 
     def noise(self, generator: np.random.Generator, rows: int) -> Spectrum:
@@ -214,11 +219,12 @@ def chroma_response(mhz: NDArray[np.float64], cut: float, delay_us: float) -> ND
     return np.asarray(butterworth(mhz, cut, CHROMA_ORDER) * np.exp(-2j * np.pi * mhz * delay_us))
 
 
-def combed(plane: Plane, lags: tuple[int, ...]) -> Plane:
+def combed(plane: Plane, lags: tuple[int, ...], out: Plane) -> None:
     """The mean of lines of the same field, ``lags`` lines above each; above the first line there are more of it."""
-    rows = np.arange(len(plane))
-    total = np.zeros_like(plane)
+    out[...] = 0
     for lag in lags:
-        total += plane[np.maximum(rows - 2 * lag, rows % 2 if len(plane) > 1 else 0)]
-    total /= np.float32(len(lags))
-    return total
+        below = min(2 * lag, len(plane))
+        out[below:] += plane[: len(plane) - below]
+        for row in range(below):
+            out[row] += plane[min(row % 2, len(plane) - 1)]
+    out /= np.float32(len(lags))

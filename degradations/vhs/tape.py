@@ -273,10 +273,14 @@ class _Player:
     def played(self, planes: Plane, shifts: NDArray[np.float64], rng: Rng) -> Plane:
         """Planes as they come from the tape: filtered, noisy, displaced, colour combed."""
         out = np.empty_like(planes)
-        for number, plane in enumerate(planes):
-            channel = self.colour if number else self.luma
-            played = channel.played(plane, shifts, rng.at("noise", number).generator())
-            out[number] = combed(played, self.comb) if number else played
+        channels = (self.luma, self.colour, self.colour)[: len(planes)]
+        turned = self.lines.turned(shifts, max(len(c.passes) for c in channels))
+        for number, (plane, channel) in enumerate(zip(planes, channels, strict=True)):
+            played = channel.played(plane, turned, rng.at("noise", number).generator())
+            if number:
+                combed(played, self.comb, out[number])
+            else:
+                out[number] = played
         self._blank(out, shifts)
         return out
 
