@@ -5,42 +5,84 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vbench.commands import say, took, worded
 from vbench.console import progress
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+WIDTH = 80
+"""Of lines and tables where the output is no terminal."""
+
 
 def profiles_list_command() -> None:
-    """``vbench profiles list``."""
+    """``vbench profiles list``: a row for each profile, its variants, those that are made by default in bold."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
     from degradations.profile import list_profiles, load_profile
 
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_lines=True)
+    for head in ("profile", "damage", "variants"):
+        table.add_column(head, no_wrap=head == "profile")
     for name in list_profiles():
         profile = load_profile(name)
-        say(f"{name}: {' '.join(profile.description.split())}")
-        for key, variant in profile.variants.items():
-            mark = "*" if key in profile.default else " "
-            say(f"  {mark} {key:<12} {variant.title}")
-        if profile.severities is not None:
-            say(f"    --severity 1..5: {' '.join(profile.severities.description.split())}")
-    say("* made when no --variant is named. Steps and settings: vbench profiles show NAME")
+        variants = Text()
+        for key in profile.variants:
+            variants.append(key, "bold" if key in profile.default else "")
+            variants.append("*" if key in profile.default else "").append("  ")
+        table.add_row(Text(name, "bold"), Text(profile.title), variants)
+    out = _terminal()
+    out.print(table)
+    out.print(
+        "* made when neither --variant nor --severity is given. Every profile takes --severity 1..5 as well. What each "
+        "is: vbench profiles show NAME; what it looks like: vbench profiles preview NAME",
+        style="dim",
+        soft_wrap=False,
+    )
+
+
+def _terminal() -> Console:
+    from vbench.console import console
+
+    out = console()
+    if out.width > 200:
+        out.width = WIDTH
+    return out
 
 
 def profiles_show_command(name: str) -> None:
-    """``vbench profiles show``."""
+    """``vbench profiles show``: what a profile is, where it comes from, and every step of every variant."""
+    from rich.padding import Padding
+    from rich.text import Text
+
     from degradations.profile import load_profile, sha256
 
+    out = _terminal()
     with worded():
         profile = load_profile(name)
-        say(f"{profile.name}, version {profile.version}: {' '.join(profile.description.split())}")
-        say(f"Source: {' '.join(profile.source.split())}")
-        shown = [*profile.variants, *(["severity-1", "severity-5"] if profile.severities else [])]
-        for key in shown:
+        out.print(Text(f"{profile.name}, version {profile.version}: {profile.title}", "bold"), soft_wrap=False)
+        out.print(Text(" ".join(profile.description.split())), soft_wrap=False)
+        out.print(Text(f"Source: {' '.join(profile.source.split())}", "dim"), soft_wrap=False)
+        for key in [*profile.variants, *(["severity-1", "severity-5"] if profile.severities else [])]:
             variant = profile.variant(key)
-            say(f"\n{key} ({variant.title}), hash {sha256(profile, key)[:12]}")
-            say(f"  {' '.join(variant.description.split())}")
+            mark = " (made by default)" if key in profile.default else ""
+            out.print(Text(f"\n{key}: {variant.title}{mark}", "bold"), soft_wrap=False)
+            out.print(Padding(Text(" ".join(variant.description.split())), (0, 0, 0, 2)), soft_wrap=False)
+            words = [f"truth: {variant.truth}"] if variant.truth != "colour" else []
+            words += [f"damage starts from: {variant.start}"] if variant.start else []
+            words += ["made on reading"] if variant.on_reading else []
+            words.append(f"hash {sha256(profile, key)[:12]}")
+            out.print(Padding(Text("; ".join(words), "dim"), (0, 0, 0, 2)), soft_wrap=False)
             for step in profile.build(key):
-                settings = ", ".join(f"{k} {v}" for k, v in step.model_dump(mode="json").items())
-                say(f"  - {step.kind}: {settings}")
+                settings = ", ".join(f"{k} {v}" for k, v in step.model_dump(mode="json").items() if v is not None)
+                out.print(
+                    Padding(Text(f"- {step.kind}{': ' if settings else ''}{settings}"), (0, 0, 0, 2)), soft_wrap=False
+                )
 
 
 def profiles_preview_command(
