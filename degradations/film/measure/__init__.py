@@ -1,0 +1,1 @@
+"""The parts of ``degradations.film.statistics``: how each trait of old film is measured on a clip."""
