@@ -25,6 +25,7 @@ metrics_app = typer.Typer(help="Metrics: list them, show one.", no_args_is_help=
 assets_app = typer.Typer(help="Parameter files of metrics: what is here, fetch or bring one.", no_args_is_help=True)
 weights_app = typer.Typer(help="Weights of the networks: what is here, bring in a file.", no_args_is_help=True)
 profiles_app = typer.Typer(help="Profiles of damage: list them, show one.", no_args_is_help=True)
+film_app = typer.Typer(help="Old film: measure it.", no_args_is_help=True)
 datasets_app = typer.Typer(help="Data sets: list them, take pairs that lie on disk already.", no_args_is_help=True)
 app.add_typer(report_app, name="report")
 app.add_typer(models_app, name="models")
@@ -33,6 +34,7 @@ app.add_typer(assets_app, name="assets")
 app.add_typer(weights_app, name="weights")
 app.add_typer(profiles_app, name="profiles")
 app.add_typer(datasets_app, name="datasets")
+app.add_typer(film_app, name="film")
 
 DEFAULT_ROOT = Path("runs")
 Root = Annotated[Path, typer.Option("--root", help="Folder in which everything lives.", metavar="DIR")]
@@ -448,6 +450,27 @@ def datasets_verify(
     from vbench.commands_synth import verify_command
 
     verify_command(path, workers)
+
+
+@film_app.command("statistics")
+def film_statistics(
+    clips: Annotated[list[Path], typer.Argument(help="Videos, folders of frames, or data sets that synth made.")],
+    truth: Annotated[
+        Path | None, typer.Option("--truth", help="The clean clip of the one that is named.", metavar="CLIP")
+    ] = None,
+    frames: Annotated[str | None, typer.Option("--frames", help="Frames A:B of each clip.")] = None,
+    region: Annotated[
+        str | None, typer.Option("--region", help="Only this part: TOP:BOTTOM,LEFT:RIGHT in pixels.")
+    ] = None,
+    scratches: Annotated[
+        str | None, typer.Option("--scratch-region", help="Where scratches are looked for, as --region.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tone, flicker, weave, grain, dirt and scratches, beside those of three transfers of real old films."""
+    from vbench.commands_film import film_statistics_command
+
+    film_statistics_command(clips, as_json, truth=truth, frames=frames, region=region, scratches=scratches)
 
 
 def _fail(text: str, code: int) -> NoReturn:
