@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -177,7 +178,8 @@ def _checked(stream: Iterable[Damage], shape: ClipShape, who: str) -> Iterator[D
             raise ValueError(f"Frames of {who} are {frames.dtype}; frames are torch.float32 in [0, 1].")
         if frames.ndim != 4 or tuple(frames.shape[1:]) != wanted:
             raise ValueError(f"Frames of {who} are {tuple(frames.shape[1:])} and the recipe is for {wanted} (C, H, W).")
-        if not bool(torch.isfinite(frames).all()):
+        # One value that is no finite number makes the sum none: a tenth of the time of looking at each.
+        if not math.isfinite(float(frames.sum())):
             raise ValueError(f"Frames of {who} hold values that are not numbers, from frame {seen} on.")
         for kind, mask in masks.items():
             if tuple(mask.shape) != (len(frames), 1, *wanted[1:]):

@@ -240,7 +240,7 @@ def list_profiles() -> tuple[str, ...]:
 
     Example:
         >>> list_profiles()
-        ('blur', 'codec', 'noise', 'oldfilm', 'sr')
+        ('blur', 'clean', 'codec', 'noise', 'oldfilm', 'oldfilm-rtn', 'realworld', 'social', 'sr', 'vhs')
     """
     room = resources.files("degradations") / "profiles"
     return tuple(sorted(p.name.removesuffix(".yaml") for p in room.iterdir() if p.name.endswith(".yaml")))
