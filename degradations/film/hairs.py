@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
 from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, covered
-from degradations.film.common import Float, as_mask, blank_masks, scale_of, stamp, writable
+from degradations.film.common import Double, Float, as_frames, as_mask, blank_masks, scale_of, stamp, writable
 from degradations.rng import Rng
+
+WIDTHS = (1.0, 2.0)
+"""Thinnest and thickest hair, pixels at 480 lines."""
 
 
 class Hairs(Degradation):
@@ -24,10 +25,11 @@ class Hairs(Degradation):
         stuck: mean number of hairs that hang in the gate at any time.
         stay: mean number of frames that such a hair stays.
         length: median length in pixels at 480 lines.
-        contrast: how dark they are, 0 to 1.
+        contrast: how dark the darkest of them are, 0 to 1; the others are down to 0.4 times as dark.
     """
 
     kind: ClassVar[str] = "hairs"
+    frame_by_frame: ClassVar[bool] = True
     rate: float = Field(default=0.25, ge=0)
     stuck: float = Field(default=0.3, ge=0)
     stay: float = Field(default=40, gt=0)
@@ -51,10 +53,19 @@ class Hairs(Degradation):
                 "bend": float(1.2 * g.standard_normal()),
                 "curl": float(1.0 * g.standard_normal()),
                 "lean": float(0.6 * g.standard_normal()),
+                "width": float(g.uniform(*WIDTHS)),
+                "contrast": float(self.contrast * g.uniform(0.5, 1)),
             }
             if until > 0:
                 stuck.append(hair)
         return {"key": rng.key, "scale": scale_of(shape.height), "stuck": stuck}
+
+    def facts(self, params: Params, shape: ClipShape) -> dict[str, list[Any]]:
+        """Number of hairs in each frame: loose ones, and those that hang in the gate."""
+        rng, frames = Rng(params["key"]), range(shape.frames)
+        loose = [int(rng.at("frame", i).generator().poisson(self.rate)) for i in frames]
+        stuck = [sum(hair["from"] <= i < hair["to"] for hair in params["stuck"]) for i in frames]
+        return {"loose_hairs": loose, "stuck_hairs": stuck}
 
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
@@ -63,24 +74,24 @@ class Hairs(Degradation):
         for i in range(len(out)):
             g = rng.at("frame", start + i).generator()
             for _ in range(int(g.poisson(self.rate))):
-                self._draw(out[i], cover[i], self._loose(cover[i].shape, scale, g), scale)
+                points = self._loose(cover[i].shape, scale, g)
+                patch, top, left = stroke(points, max(1.0, g.uniform(*WIDTHS) * scale))
+                stamp(out[i], cover[i], top, left, patch, -self.contrast * float(g.uniform(0.4, 1)))
             for number, hair in enumerate(params["stuck"]):
                 if hair["from"] <= start + i < hair["to"]:
                     tremble = rng.at("stuck", number, start + i).generator().standard_normal(3)
-                    self._draw(out[i], cover[i], _hanging(hair, cover[i].shape, scale, tremble), scale)
-        return Damage(torch.from_numpy(out), covered(masks, "hair", as_mask(cover)))
+                    points = _hanging(hair, cover[i].shape, scale, tremble)
+                    patch, top, left = stroke(points, max(1.0, hair["width"] * scale))
+                    stamp(out[i], cover[i], top, left, patch, -hair["contrast"])
+        return Damage(as_frames(out, frames), covered(masks, "hair", as_mask(cover)))
 
-    def _loose(self, shape: tuple[int, ...], scale: float, g: np.random.Generator) -> NDArray[np.float64]:
+    def _loose(self, shape: tuple[int, ...], scale: float, g: np.random.Generator) -> Double:
         length = self.length * np.exp(0.5 * g.standard_normal()) * scale
         origin = np.array([g.uniform(0, shape[1]), g.uniform(0, shape[0])])
         return curve(origin, g.uniform(0, 2 * np.pi), length, 1.6 * g.standard_normal(), 1.6 * g.standard_normal())
 
-    def _draw(self, frame: Float, cover: Float, points: NDArray[np.float64], scale: float) -> None:
-        patch, top, left = stroke(points, max(1.0, 1.3 * scale))
-        stamp(frame, cover, top, left, patch, -self.contrast)
 
-
-def curve(origin: NDArray[np.float64], angle: float, length: float, bend: float, curl: float) -> NDArray[np.float64]:
+def curve(origin: Double, angle: float, length: float, bend: float, curl: float) -> Double:
     """Points (N, 2) of a smooth curve: it turns by ``bend`` along its length, and ``curl`` changes the turning."""
     s = np.linspace(0, 1, max(8, int(length / 1.5)))
     heading = angle + bend * s + curl * np.sin(2.2 * np.pi * s)
@@ -88,9 +99,7 @@ def curve(origin: NDArray[np.float64], angle: float, length: float, bend: float,
     return np.asarray(origin + np.cumsum(steps, axis=0))
 
 
-def _hanging(
-    hair: dict[str, float], shape: tuple[int, ...], scale: float, tremble: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _hanging(hair: dict[str, float], shape: tuple[int, ...], scale: float, tremble: Double) -> Double:
     height, width = shape
     inward = {"top": np.pi / 2, "bottom": -np.pi / 2, "left": 0.0, "right": np.pi}[str(hair["edge"])]
     along = {"top": (1, 0, 0, 0), "bottom": (1, 0, 0, 1), "left": (0, 1, 0, 0), "right": (0, 1, 1, 0)}[
@@ -103,13 +112,13 @@ def _hanging(
     return curve(origin, inward + hair["lean"] + 0.03 * tremble[2], hair["length"] * scale, hair["bend"], hair["curl"])
 
 
-def stroke(points: NDArray[np.float64], width: float) -> tuple[Float, int, int]:
-    """Coverage of a line of this width through ``points``: patch, its top, its left; anti-aliased, tapering."""
+def stroke(points: Double, width: float) -> tuple[Float, int, int]:
+    """Coverage of a line of this width through ``points``: patch, its top, its left; anti-aliased."""
     fine, bits = 4, 4
     left, top = (np.floor(points.min(axis=0)) - 3).astype(int)
     right, bottom = (np.ceil(points.max(axis=0)) + 4).astype(int)
     canvas = np.zeros(((bottom - top) * fine, (right - left) * fine), np.uint8)
     local = np.round((points - [left, top]) * fine * 2**bits).astype(np.int32)
     cv2.polylines(canvas, [local[:, None]], False, 255, max(1, round(width * fine)), cv2.LINE_AA, bits)
-    patch = canvas.reshape(bottom - top, fine, right - left, fine).mean(axis=(1, 3), dtype=np.float32) / 255.0
-    return patch.astype(np.float32), int(top), int(left)
+    patch = cv2.resize(canvas, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
+    return patch.astype(np.float32) / np.float32(255), int(top), int(left)

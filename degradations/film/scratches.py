@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import cv2
 import numpy as np
-import torch
 from pydantic import Field
 from torch import Tensor
 
 from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, covered
-from degradations.film.common import Float, as_mask, autoregressive, blank_masks, scale_of, stamp, writable
+from degradations.film.common import (
+    Double,
+    Float,
+    as_frames,
+    as_mask,
+    autoregressive,
+    blank_masks,
+    scale_of,
+    scatter,
+    stamp,
+    writable,
+)
 from degradations.rng import Rng
 
 
@@ -26,13 +35,16 @@ class Scratches(Degradation):
         contrast: median depth over the local level.
         bright: share of bright ones; ``paired``: share with a line of the other polarity beside them.
         rain: mean number of short streaks per frame, each in one frame only.
+        rain_contrast: their median depth over that of lasting scratches.
+        tint: how unlike the depth is in the three channels: scratches of colour film cut dyes away, one after the other.
 
-    Measured on real transfers: 8 to more than 40 frames, steps of 0.6 to 1 pixel, width 2 to 3.2 pixels,
-    intermittent along the length (72 % of it deeper than half the median), some dark-bright pairs; depth only
-    a few levels, so that the medium and heavy variants are worse than those transfers.
+    Measured on real transfers: 8 to more than 40 frames, steps of 0.6 to 1 pixel, about 10 pixels in all, width 2 to
+    3.2 pixels, intermittent along the length (72 % of it deeper than half the median), some dark-bright pairs; 2 to 7
+    levels deep. Rain: on one film 0.5 to 0.9 streaks longer than 24 rows in every window of 150 x 24 pixels.
     """
 
     kind: ClassVar[str] = "scratches"
+    frame_by_frame: ClassVar[bool] = True
     alive: float = Field(default=1.5, ge=0)
     stay: float = Field(default=22, ge=1)
     wander: float = Field(default=0.8, ge=0)
@@ -41,6 +53,8 @@ class Scratches(Degradation):
     bright: float = Field(default=0.45, ge=0, le=1)
     paired: float = Field(default=0.2, ge=0, le=1)
     rain: float = Field(default=2.0, ge=0)
+    rain_contrast: float = Field(default=0.7, gt=0, le=5)
+    tint: float = Field(default=0.0, ge=0, le=1)
 
     def sample(self, shape: ClipShape, rng: Rng) -> Params:
         """The lasting scratches: when, where in each frame, how wide, how deep."""
@@ -51,20 +65,28 @@ class Scratches(Degradation):
         lasting: list[dict[str, Any]] = []
         for frame in np.repeat(np.arange(-reach, shape.frames), births):
             life = max(8, round(g.exponential(self.stay)))
-            steps = self.wander * scale * autoregressive(g, life, 0.55, 1.0)
+            steps = self.wander * scale * autoregressive(g, life, 0.2, 1.0)
             x = g.uniform(0.02, 0.98) * shape.width + np.cumsum(steps)
             sign = 1.0 if g.random() < self.bright else -1.0
+            depth = min(0.9, self.contrast * np.exp(0.45 * g.standard_normal()))
             scratch = {
                 "from": int(frame),
                 "x": [round(float(v), 3) for v in x],
                 "width": float(np.clip(self.width * np.exp(0.3 * g.standard_normal()), 1.0, 8.0) * scale),
-                "contrast": float(sign * min(0.9, self.contrast * np.exp(0.45 * g.standard_normal()))),
+                "contrast": _tinted(sign * depth, self.tint, g),
                 "lean": float(0.004 * g.standard_normal()),
                 "pair": bool(g.random() < self.paired),
             }
             if int(frame) + life > 0:
                 lasting.append(scratch)
         return {"key": rng.key, "scale": scale, "lasting": lasting}
+
+    def facts(self, params: Params, shape: ClipShape) -> dict[str, list[Any]]:
+        """Number of scratches in each frame: lasting ones, and streaks of rain."""
+        frames, rng = range(shape.frames), Rng(params["key"])
+        lasting = [sum(0 <= i - s["from"] < len(s["x"]) for s in params["lasting"]) for i in frames]
+        rain = [int(rng.at("rain", i).generator().poisson(self.rain)) for i in frames]
+        return {"scratches": lasting, "streaks": rain}
 
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
@@ -75,69 +97,89 @@ class Scratches(Degradation):
                 age = start + i - scratch["from"]
                 if 0 <= age < len(scratch["x"]):
                     g = rng.at("lasting", number, start + i).generator()
-                    self._lasting(out[i], cover[i], scratch, age, scale, g)
+                    _lasting(out[i], cover[i], scratch, age, scale, g)
             self._rain(out[i], cover[i], scale, rng.at("rain", start + i).generator())
-        return Damage(torch.from_numpy(out), covered(masks, "scratch", as_mask(cover)))
-
-    def _lasting(
-        self,
-        frame: Float,
-        cover: Float,
-        scratch: dict[str, Any],
-        age: int,
-        scale: float,
-        g: np.random.Generator,
-    ) -> None:
-        height = cover.shape[0]
-        life = len(scratch["x"])
-        # It comes and goes over a few frames instead of being switched on.
-        fade = min(1.0, (age + 1) / 3, (life - age) / 3)
-        strength = fade * broken(height, 45 * scale, g)
-        x = scratch["x"][age] + scratch["lean"] * np.arange(height)
-        line(frame, cover, 0, x, scratch["width"], scratch["contrast"], strength)
-        if scratch["pair"]:
-            line(
-                frame,
-                cover,
-                0,
-                x + 1.3 * scratch["width"],
-                scratch["width"],
-                -0.7 * scratch["contrast"],
-                strength,
-            )
+        return Damage(as_frames(out, frames), covered(masks, "scratch", as_mask(cover)))
 
     def _rain(self, frame: Float, cover: Float, scale: float, g: np.random.Generator) -> None:
         height, width = cover.shape
-        for _ in range(int(g.poisson(self.rain))):
-            length = int(np.clip(np.exp(np.log(50) + 0.5 * g.standard_normal()) * scale, 4, height))
-            top = int(g.integers(-length // 2, height))
-            sign = 1.0 if g.random() < self.bright else -1.0
-            contrast = sign * min(0.8, 0.7 * self.contrast * np.exp(0.4 * g.standard_normal()))
-            x = g.uniform(0, width) + 0.01 * g.standard_normal() * np.arange(length)
-            taper = np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 0.5
-            thin = max(1.0, self.width * g.uniform(0.4, 0.8) * scale)
-            line(frame, cover, top, x, thin, contrast, taper)
+        count = int(g.poisson(self.rain))
+        if not count:
+            return
+        length = np.clip(np.exp(np.log(50) + 0.5 * g.standard_normal(count)) * scale, 4, height)
+        top = g.uniform(-length / 2, height)
+        sign = np.where(g.random(count) < self.bright, 1, -1)
+        depth = np.minimum(0.8, self.rain_contrast * self.contrast * np.exp(0.4 * g.standard_normal(count)))
+        x, lean = g.uniform(0, width, count), 0.01 * g.standard_normal(count)
+        thin = np.maximum(1.0, self.width * g.uniform(0.4, 0.8, count) * scale)
+        # Streaks of one frame, row by row: all of them at once.
+        rows = np.arange(int(np.ceil(length.max())) + 1)
+        along = (rows[None] - (top % 1)[:, None] + 0.5) / length[:, None]
+        beads = beaded(count * len(rows), scale, g).reshape(count, len(rows))
+        strength = np.sqrt(np.clip(np.sin(np.pi * np.clip(along, 0, 1)), 0, 1)) * beads
+        half = int(np.ceil(0.9 * thin.max())) + 1
+        middle = x[:, None] + lean[:, None] * rows[None]
+        columns = np.floor(middle)[:, :, None].astype(np.intp) + np.arange(-half, half + 1)
+        apart = (columns + 0.5 - middle[:, :, None]).astype(np.float32)
+        share = bell(apart, thin[:, None, None].astype(np.float32)) * strength[:, :, None].astype(np.float32)
+        row = np.floor(top)[:, None].astype(np.intp) + rows
+        seen = (share > 0.02) & ((row >= 0) & (row < height))[:, :, None] & (columns >= 0) & (columns < width)
+        which = np.nonzero(seen)[0]
+        index = (row[:, :, None] * width + columns)[seen]
+        scatter(frame, cover, index, share[seen], share[seen] * (sign * depth).astype(np.float32)[which])
 
 
-def broken(height: int, grain: float, g: np.random.Generator) -> Float:
-    """Strength along a scratch, 0 to 1: mostly whole, with gaps, changing over about ``grain`` rows."""
-    noise = g.standard_normal(height + 1).astype(np.float32)[:height]
-    smooth = cv2.GaussianBlur(noise[:, None], (1, 0), 1.0, sigmaY=max(1.0, grain / 2.5), borderType=cv2.BORDER_REFLECT)
-    whole = smooth[:, 0] / max(float(smooth.std()), 1e-6)
-    return np.asarray(np.clip(0.75 + 0.55 * whole, 0, 1), dtype=np.float32)
+def _tinted(contrast: float, tint: float, g: np.random.Generator) -> list[float]:
+    """Depth in each of three channels, the same in all if ``tint`` is 0."""
+    shares = np.clip(1 + tint * g.uniform(-1.5, 1, 3), 0, None) if tint else np.ones(3)
+    return [round(float(v), 5) for v in np.clip(contrast * shares, -0.95, 0.95)]
 
 
-def line(
-    frame: Float, cover: Float, top: int, x: np.ndarray, width: float, contrast: float, strength: np.ndarray
+def _lasting(
+    frame: Float, cover: Float, scratch: dict[str, Any], age: int, scale: float, g: np.random.Generator
 ) -> None:
-    """A soft line through the columns ``x`` (one per row from ``top``), of this full width at half depth."""
-    if not len(x):
-        return
-    half = int(np.ceil(1.3 * width)) + 1
+    height = cover.shape[0]
+    life = len(scratch["x"])
+    # It comes and goes over a few frames instead of being switched on.
+    fade = min(1.0, (age + 1) / 3, (life - age) / 3)
+    strength = fade * broken(height, 45 * scale, g) * beaded(height, scale, g)
+    x = scratch["x"][age] + scratch["lean"] * np.arange(height)
+    # Black-and-white film has one plane, and no tint.
+    contrast = np.asarray(scratch["contrast"], np.float32)[: len(frame)]
+    line(frame, cover, x, scratch["width"], contrast, strength)
+    if scratch["pair"]:
+        line(frame, cover, x + 1.3 * scratch["width"], scratch["width"], np.float32(-0.7) * contrast, strength)
+
+
+def broken(height: int, grain: float, g: np.random.Generator) -> Double:
+    """Strength along a scratch, 0 to 1: mostly whole, with gaps, changing over about ``grain`` rows."""
+    knots = g.standard_normal(int(height / grain * 2) + 4)
+    smooth = np.interp(np.arange(height) * 2 / grain + g.random(), np.arange(len(knots)), knots)
+    return np.clip(0.75 + 0.65 * smooth, 0, 1)
+
+
+def beaded(count: int, scale: float, g: np.random.Generator) -> Double:
+    """Fine unevenness along a scratch, 0.3 to 1, new every two rows or so: the film jumps under what scratches it."""
+    fine = g.random(int(count / (2 * scale)) + 3)
+    return np.asarray(0.3 + 0.7 * np.interp(np.arange(count) / (2 * scale), np.arange(len(fine)), np.sqrt(fine)))
+
+
+def bell(apart: Float, width: Float | float) -> Float:
+    """Profile across a scratch of this full width at half depth, 1 in the middle and 0 beyond.
+
+    ``(1 - u^2)^2`` with u of 1 at 0.924 widths, which is half at half the width.
+    """
+    u = apart / np.asarray(0.9239 * width, np.float32)
+    inside = np.maximum(np.float32(1) - u * u, 0)
+    return np.asarray(inside * inside, dtype=np.float32)
+
+
+def line(frame: Float, cover: Float, x: Double, width: float, contrast: Float, strength: Double) -> None:
+    """A soft line from top to bottom through the columns ``x``, one per row, of this full width at half depth."""
+    half = int(np.ceil(0.95 * width)) + 1
     left = int(np.floor(x.min())) - half
     columns = np.arange(left, int(np.ceil(x.max())) + half + 1) + 0.5
-    sigma = width / 2.355
-    profile = np.exp(-((columns[None] - x[:, None]) ** 2) / (2 * sigma**2))
-    profile[profile < 0.02] = 0
-    patch = (profile * np.asarray(strength)[:, None]).astype(np.float32)
-    stamp(frame, cover, top, left, patch, contrast)
+    patch = bell((columns[None] - x[:, None]).astype(np.float32), float(width))
+    patch *= strength.astype(np.float32)[:, None]
+    patch[patch < 0.02] = 0
+    stamp(frame, cover, 0, left, patch, contrast)

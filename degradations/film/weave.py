@@ -10,8 +10,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, over_masks
-from degradations.film.common import autoregressive
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
+from degradations.film.common import Double, Float, as_frames, autoregressive, planes_of
 from degradations.rng import Rng
 
 
@@ -29,6 +29,7 @@ class Weave(Degradation):
     """
 
     kind: ClassVar[str] = "weave"
+    frame_by_frame: ClassVar[bool] = True
     horizontal: float = Field(default=0.3, ge=0)
     vertical: float = Field(default=0.45, ge=0)
     memory: float = Field(default=0.67, ge=0, lt=1)
@@ -53,32 +54,34 @@ class Weave(Degradation):
 
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
-        height, width = frames.shape[-2:]
-        moved = torch.empty_like(frames)
-        moved_masks = over_masks(masks, torch.zeros_like)
-        for i in range(len(frames)):
-            matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), params["turn"][start + i], 1.0)
+        planes = planes_of(frames)
+        height, width = planes.shape[2:]
+        moved = np.empty(planes.shape, np.float32)
+        moved_masks = {kind: torch.zeros_like(plane) for kind, plane in masks.items()}
+        for i, (frame, target) in enumerate(zip(planes, moved, strict=True)):
+            matrix: Double = np.zeros((2, 3))
+            matrix[...] = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), params["turn"][start + i], 1.0)
             matrix[:, 2] += params["x"][start + i], params["y"][start + i]
-            for plane, target in zip(frames[i], moved[i], strict=True):
-                target.copy_(_shift(plane, matrix, cv2.INTER_CUBIC))
-            for kind, plane in masks.items():
-                if plane[i].any():  # most frames have nothing of most kinds
-                    moved_masks[kind][i, 0] = _shift(plane[i, 0], matrix, cv2.INTER_LINEAR)
-        return Damage(moved, moved_masks)
+            for plane, result in zip(frame, target, strict=True):
+                _shift(plane, matrix, cv2.INTER_CUBIC, result)
+            for kind, cover in masks.items():
+                before = cover[i, 0].numpy()
+                if before.any():  # most frames have nothing of most kinds
+                    _shift(before, matrix, cv2.INTER_LINEAR, moved_masks[kind][i, 0].numpy())
+        return Damage(as_frames(moved, frames), moved_masks)
 
     def facts(self, params: Params, shape: ClipShape) -> dict[str, list[Any]]:
         """Shift in pixels to the right and down, and rotation in degrees, of each frame."""
         return {"shift_x_px": params["x"], "shift_y_px": params["y"], "rotation_deg": params["turn"]}
 
 
-def _shift(plane: Tensor, matrix: np.ndarray, interpolation: int) -> Tensor:
-    height, width = plane.shape
+def _shift(plane: Float, matrix: Double, interpolation: int, out: Float) -> None:
     # OpenCV rounds positions to 1/32 pixel here: finer than any weave that is seen.
-    out = cv2.warpAffine(
-        plane.contiguous().numpy(),
+    cv2.warpAffine(
+        np.ascontiguousarray(plane),
         matrix,
-        (width, height),
+        plane.shape[::-1],
+        dst=out,
         flags=interpolation,
         borderMode=cv2.BORDER_REFLECT_101,
     )
-    return torch.from_numpy(np.asarray(out, dtype=np.float32))

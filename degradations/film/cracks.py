@@ -1,0 +1,90 @@
+"""Cracks in the emulsion: branching lines and nets of shrunken gelatine, for a frame or for good."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+from torch import Tensor
+
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, covered
+from degradations.film.common import Float, as_frames, as_mask, blank_masks, scale_of, stamp, writable
+from degradations.film.shapes import crack_tree, reticulation
+from degradations.rng import Rng
+
+
+class Cracks(Degradation):
+    """Cracks in the emulsion.
+
+    Settings:
+        rate: mean number of cracks in a frame that last one to three frames.
+        lasting: mean number of cracked places in a frame that stay on the picture.
+        stay: mean number of frames that those stay.
+        size: median reach from the middle, pixels at 480 lines.
+        width: of the lines, pixels at 480 lines.
+        contrast: median depth over the local level.
+        bright: share of cracks through which light falls; the others are dark with dirt or printed through.
+        nets: share of nets (reticulation) instead of branching cracks.
+        cell: width of the meshes of nets, pixels at 480 lines.
+    """
+
+    kind: ClassVar[str] = "cracks"
+    frame_by_frame: ClassVar[bool] = True
+    rate: float = Field(default=0.05, ge=0, le=20)
+    lasting: float = Field(default=0.2, ge=0, le=20)
+    stay: float = Field(default=40, ge=1)
+    size: float = Field(default=60, gt=0, le=300)
+    width: float = Field(default=1.2, gt=0, le=10)
+    contrast: float = Field(default=0.25, gt=0, le=1)
+    bright: float = Field(default=0.6, ge=0, le=1)
+    nets: float = Field(default=0.5, ge=0, le=1)
+    cell: float = Field(default=9.0, ge=3, le=100)
+
+    def sample(self, shape: ClipShape, rng: Rng) -> Params:
+        """The cracked places: in which frames, where, how large, how deep."""
+        g = rng.at("births").generator()
+        scale = scale_of(shape.height)
+        cracks: list[dict[str, Any]] = []
+        for kind, alive, mean in (("brief", self.rate, 2.0), ("lasting", self.lasting, self.stay)):
+            reach = int(4 * mean)
+            births = g.poisson(alive / mean, shape.frames + reach)
+            for number, frame in enumerate(np.repeat(np.arange(-reach, shape.frames), births)):
+                life = int(g.integers(1, 4)) if kind == "brief" else max(4, round(g.exponential(mean)))
+                size = self.size * np.exp(0.4 * g.standard_normal()) * scale
+                sign = 1 if g.random() < self.bright else -1
+                crack = {
+                    "from": int(frame),
+                    "to": int(frame) + life,
+                    "key": rng.at(kind, number).key,
+                    "net": bool(g.random() < self.nets),
+                    "at": [round(float(v), 2) for v in g.uniform(0, 1, 2) * [shape.width, shape.height]],
+                    "reach": int(np.clip(size, 4, 0.6 * max(shape.height, 16))),
+                    "width": round(float(max(0.8, self.width * scale * g.uniform(0.7, 1.3))), 3),
+                    "cell": round(float(max(3.0, self.cell * scale * np.exp(0.2 * g.standard_normal()))), 3),
+                    "contrast": round(float(sign * min(0.9, self.contrast * np.exp(0.35 * g.standard_normal()))), 4),
+                }
+                if int(frame) + life > 0:
+                    cracks.append(crack)
+        return {"cracks": cracks}
+
+    def facts(self, params: Params, shape: ClipShape) -> dict[str, list[Any]]:
+        """Number of cracked places in each frame."""
+        return {"cracks": [sum(c["from"] <= i < c["to"] for c in params["cracks"]) for i in range(shape.frames)]}
+
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+        """See the class."""
+        out, cover = writable(frames), blank_masks(frames)
+        for i in range(len(out)):
+            for crack in params["cracks"]:
+                if crack["from"] <= start + i < crack["to"]:
+                    patch = _pattern(crack)
+                    left, top = (int(np.floor(v)) - crack["reach"] for v in crack["at"])
+                    stamp(out[i], cover[i], top, left, patch, crack["contrast"])
+        return Damage(as_frames(out, frames), covered(masks, "crack", as_mask(cover)))
+
+
+def _pattern(crack: dict[str, Any]) -> Float:
+    if crack["net"]:
+        return reticulation(crack["key"], crack["reach"], crack["cell"], crack["width"])
+    return crack_tree(crack["key"], crack["reach"], crack["width"])

@@ -1,0 +1,178 @@
+"""Shapes of specks of dirt, drawn many at once: small ones from a stock of ready ones, large ones one by one."""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from degradations.film.common import Double, Float
+from degradations.rng import Rng
+
+Index = NDArray[np.intp]
+
+OUTLINES = 512
+BINS = 64
+REACH = 1.5
+"""How far an outline may lie outside the circle of the same area."""
+SEEN = 0.004
+"""Least coverage of a pixel that counts."""
+SMALLEST, LARGEST, LEVELS, SHAPES = 0.6, 14.0, 15, 64
+"""Areas of ready specks in square pixels, in how many steps, and how many shapes of each."""
+
+
+class Pixels(NamedTuple):
+    """What specks cover: the number of the speck, the pixel (counted row by row), the share of it that is covered, and
+    that times how dense the speck is there."""
+
+    which: Index
+    place: Index
+    cover: Float
+    density: Float
+
+
+class Specks(NamedTuple):
+    """Specks of one frame, one number of each for every speck: place in pixels, area in square pixels, ratio of the
+    axes, direction of the longer one, number of the outline, how much thinner the middle is than the rim, and the width of
+    the edge."""
+
+    x: Double
+    y: Double
+    area: Double
+    stretch: Double
+    turn: Double
+    outline: NDArray[np.int64]
+    hollow: Double
+    edge: float
+
+    def pixels(self, height: int, width: int) -> list[Pixels]:
+        """What they cover in a frame, in a few batches."""
+        small = (self.area < LARGEST) & (self.stretch < 3)
+        out = [self._ready(np.flatnonzero(small), height, width)]
+        radius = np.sqrt(self.area / np.pi)
+        reach = np.ceil(radius * np.sqrt(self.stretch) * REACH + np.maximum(self.edge, 0.3 * radius) / 2).astype(int)
+        low = 0
+        for high in (5, 8, 13, 24, 48, 100, 200):
+            chosen = np.flatnonzero(~small & (reach > low) & (reach <= high))
+            low = high
+            if len(chosen):
+                out.append(self._drawn(chosen, int(reach[chosen].max()), height, width))
+        return out
+
+    def _ready(self, chosen: Index, height: int, width: int) -> Pixels:
+        """Small specks, of shapes that are drawn already; at this size nobody sees one twice."""
+        stock = ready(self.edge)
+        level = np.log(np.maximum(self.area[chosen], SMALLEST) / SMALLEST) / np.log(LARGEST / SMALLEST) * (LEVELS - 1)
+        number = np.round(level).astype(np.intp) * SHAPES + self.outline[chosen] % SHAPES
+        count = stock.begin[number + 1] - stock.begin[number]
+        which = np.repeat(np.arange(len(chosen)), count)
+        pixel = np.arange(len(which)) + np.repeat(stock.begin[number] - (np.cumsum(count) - count), count)
+        row = np.floor(self.y[chosen]).astype(np.intp)[which] + stock.down[pixel]
+        column = np.floor(self.x[chosen]).astype(np.intp)[which] + stock.right[pixel]
+        inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+        pixel = pixel[inside]
+        index = (row * width + column)[inside]
+        return Pixels(chosen[which[inside]], index, stock.cover[pixel], stock.density[pixel])
+
+    def _drawn(self, chosen: Index, reach: int, height: int, width: int) -> Pixels:
+        cover, density = self.draw(chosen, reach)
+        steps = np.arange(-reach, reach + 1)
+        rows, columns = (np.floor(v[chosen]).astype(np.intp)[:, None] + steps for v in (self.y, self.x))
+        seen = (cover > SEEN) & ((rows >= 0) & (rows < height))[:, :, None]
+        seen &= ((columns >= 0) & (columns < width))[:, None]
+        which, row, column = np.nonzero(seen)
+        index = rows[which, row] * width + columns[which, column]
+        return Pixels(chosen[which], index, cover[seen], density[seen])
+
+    def draw(self, chosen: Index, reach: int) -> tuple[Float, Float]:
+        """Coverage and density of the chosen specks, ``(n, 2 * reach + 1, 2 * reach + 1)`` about their pixel."""
+
+        def of(values: NDArray[Any]) -> Float:
+            return values[chosen].astype(np.float32)[:, None, None]
+
+        middle = (np.arange(-reach, reach + 1) + 0.5).astype(np.float32)
+        dx = middle[None, None] - of(self.x % 1)
+        dy = middle[None, :, None] - of(self.y % 1)
+        cos, sin = of(np.cos(self.turn)), of(np.sin(self.turn))
+        thin = of(np.sqrt(self.stretch))
+        along = (dx * cos + dy * sin) / thin
+        across = (dy * cos - dx * sin) * thin
+        # The taxicab angle rises with the true one and needs no arc tangent.
+        taxicab = np.abs(along) + np.abs(across)
+        part = across / np.maximum(taxicab, np.float32(1e-6))
+        corner = np.where(along >= 0, 1 + part, 3 - part)  # 0..4, from straight across on
+        bins = (corner * (BINS / 4)).astype(np.intp) % BINS
+        radius = of(np.sqrt(self.area / np.pi))
+        outline = radius * _outlines().reshape(-1)[bins + (self.outline[chosen] * BINS)[:, None, None]]
+        inside = outline - np.sqrt(along * along + across * across)
+        edge = np.maximum(np.float32(self.edge), np.float32(0.3) * radius)
+        cover = np.clip(0.5 + inside / edge, 0, 1)
+        # A speck smaller than a pixel covers a share of it: its edge is softened over a pixel, its sum kept.
+        total = np.maximum(cover.sum(axis=(1, 2), keepdims=True), np.float32(1e-6))
+        area = of(self.area)
+        cover *= np.where(area < 4, np.minimum(1, area / total), 1)
+        deep = np.clip((inside - 0.5 * edge) / np.maximum(edge, 0.5 * radius), 0, 1)
+        return cover, cover * (1 - of(self.hollow) * deep)
+
+
+@cache
+def _outlines() -> Float:
+    """Distance of the outline over the radius, ``(OUTLINES, BINS)``: half of them rounded blobs, half shards.
+
+    The bins are those of the taxicab angle (see :meth:`Specks.draw`). The same for all clips: a speck is told apart by its
+    size and turn.
+    """
+    g = Rng.root(0).at("outlines of specks").generator()
+    corner = 4 * (np.arange(BINS) + 0.5) / BINS  # 0..4, a quarter turn each
+    quarter, within = np.floor(corner), corner % 1
+    angle = np.pi / 2 * quarter + np.arctan2(within, 1 - within)
+    half = OUTLINES // 2
+    blobs = np.ones((half, BINS))
+    for order in range(2, 7):
+        size, phase = g.standard_normal((half, 1)), g.uniform(0, 2 * np.pi, (half, 1))
+        blobs += (0.4 / order) * size * np.cos(order * angle + phase)
+    # A shard is what a few straight cuts leave over.
+    cuts = np.cos(g.uniform(0, 2 * np.pi, (half, 1, 5)) - angle[:, None])
+    distance = g.uniform(0.55, 1.1, (half, 1, 5))
+    shards = np.where(cuts > 0.2, distance / np.maximum(cuts, 0.2), REACH).min(axis=2)
+    both = np.concatenate([np.clip(blobs, 0.3, REACH), np.clip(shards, 0.3, REACH)])
+    turns = np.diff(np.append(angle, angle[0] + 2 * np.pi))
+    area = (both**2 * turns).sum(axis=1, keepdims=True) / (2 * np.pi)
+    return np.asarray(np.clip(both / np.sqrt(area), 0.3, REACH), dtype=np.float32)
+
+
+class Stock(NamedTuple):
+    """Ready specks, one after the other, pixel by pixel; ``begin`` has where each begins, and the end."""
+
+    begin: Index
+    down: Index
+    right: Index
+    cover: Float
+    density: Float
+
+
+@lru_cache(maxsize=8)
+def ready(edge: float) -> Stock:
+    """Small specks of ``LEVELS`` sizes, ``SHAPES`` of each, with edges of this width: anywhere within their pixel, turned
+    and drawn out at random."""
+    g = Rng.root(0).at("small specks").generator()
+    count = LEVELS * SHAPES
+    area = np.repeat(np.geomspace(SMALLEST, LARGEST, LEVELS), SHAPES)
+    specks = Specks(
+        x=g.random(count),
+        y=g.random(count),
+        area=area,
+        stretch=np.minimum(np.exp(0.3 * np.abs(g.standard_normal(count))), 2.5),
+        turn=g.uniform(0, np.pi, count),
+        outline=g.integers(0, OUTLINES, count),
+        hollow=np.where(g.random(count) < 0.4, g.uniform(0.1, 0.6, count), 0),
+        edge=edge,
+    )
+    reach = int(np.ceil(np.sqrt(LARGEST / np.pi * 2.5) * REACH + edge / 2))
+    cover, density = specks.draw(np.arange(count), reach)
+    which, row, column = np.nonzero(cover > SEEN)
+    begin = np.searchsorted(which, np.arange(count + 1))
+    seen = which, row, column
+    return Stock(begin, row - reach, column - reach, cover[seen], density[seen])

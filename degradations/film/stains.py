@@ -1,0 +1,117 @@
+"""Stains and water marks: translucent blots with dried rims that stay for several frames."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import cv2
+import numpy as np
+from pydantic import Field
+from torch import Tensor
+
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, covered
+from degradations.film.common import (
+    Float,
+    as_frames,
+    as_mask,
+    autoregressive,
+    blank_masks,
+    scale_of,
+    stamp,
+    writable,
+)
+from degradations.film.shapes import blot
+from degradations.rng import Rng
+
+SHORTEST = 5
+
+
+class Stains(Degradation):
+    """Stains and water marks.
+
+    Settings:
+        alive: mean number of stains in a frame.
+        stay: mean number of frames that one stays (at least 5, at most four times the mean).
+        radius, radius_spread: median radius in pixels at 480 lines, and standard deviation of its logarithm.
+        contrast: median depth of their densest places over the local level.
+        bright: share of stains that let more light through (washed-out emulsion).
+        rim: how much denser the rim is than the middle, 0 to 1.
+        rough: how ragged the outline is, 0 (a disc) to 1.
+        drifting: share of stains that drift over the picture, by ``drift`` pixels per frame at 480 lines.
+        tint: how unlike the depth is in the three channels of a colour film.
+    """
+
+    kind: ClassVar[str] = "stains"
+    frame_by_frame: ClassVar[bool] = True
+    alive: float = Field(default=0.4, ge=0, le=50)
+    stay: float = Field(default=16, ge=1)
+    radius: float = Field(default=45, gt=0, le=300)
+    radius_spread: float = Field(default=0.45, ge=0, le=1)
+    contrast: float = Field(default=0.16, gt=0, le=1)
+    bright: float = Field(default=0.2, ge=0, le=1)
+    rim: float = Field(default=0.65, ge=0, le=1)
+    rough: float = Field(default=0.7, ge=0, le=1)
+    drifting: float = Field(default=0.4, ge=0, le=1)
+    drift: float = Field(default=1.0, ge=0)
+    tint: float = Field(default=0.0, ge=0, le=1)
+
+    def sample(self, shape: ClipShape, rng: Rng) -> Params:
+        """The stains: in which frames, where in each of them, how large, how dense."""
+        g = rng.at("births").generator()
+        scale = scale_of(shape.height)
+        reach = int(4 * self.stay)
+        births = g.poisson(self.alive / self.stay, shape.frames + reach)
+        stains: list[dict[str, Any]] = []
+        for number, frame in enumerate(np.repeat(np.arange(-reach, shape.frames), births)):
+            life = min(max(SHORTEST, round(g.exponential(self.stay))), reach)
+            at = g.uniform(-0.05, 1.05, 2) * [shape.width, shape.height]
+            # Where it drifts, it does so along the film more than across it.
+            speed = self.drift * scale * g.standard_normal(2) * [0.35, 1.0] * (g.random() < self.drifting)
+            shares = np.clip(1 + self.tint * g.uniform(-1, 0.6, 3), 0, None) if self.tint else np.ones(3)
+            sign = 1 if g.random() < self.bright else -1
+            depth = sign * min(0.9, self.contrast * np.exp(0.4 * g.standard_normal()))
+            radius = float(self.radius * np.exp(self.radius_spread * g.standard_normal()) * scale)
+            stain = {
+                "from": int(frame),
+                "key": rng.at("blot", number).key,
+                "at": [round(float(v), 2) for v in at],
+                "speed": [round(float(v), 4) for v in speed],
+                # Never so large that it hides the picture.
+                "radius": round(float(np.clip(radius, 2, 0.5 * max(shape.height, 16))), 2),
+                "contrast": [round(float(v), 4) for v in np.clip(depth * shares, -0.95, 0.95)],
+                # The layer is not equally thick in the frames that it crosses.
+                "strength": [round(float(v), 3) for v in np.clip(0.85 + autoregressive(g, life, 0.5, 0.12), 0.4, 1)],
+            }
+            if int(frame) + life > 0:
+                stains.append(stain)
+        return {"stains": stains}
+
+    def facts(self, params: Params, shape: ClipShape) -> dict[str, list[Any]]:
+        """Number of stains in each frame."""
+        alive = [sum(0 <= i - s["from"] < len(s["strength"]) for s in params["stains"]) for i in range(shape.frames)]
+        return {"stains": alive}
+
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+        """See the class."""
+        out, cover = writable(frames), blank_masks(frames)
+        for i in range(len(out)):
+            for stain in params["stains"]:
+                age = start + i - stain["from"]
+                if 0 <= age < len(stain["strength"]):
+                    self._lay(out[i], cover[i], stain, age)
+        return Damage(as_frames(out, frames), covered(masks, "stain", as_mask(cover)))
+
+    def _lay(self, frame: Float, cover: Float, stain: dict[str, Any], age: int) -> None:
+        patch, density = blot(stain["key"], stain["radius"], self.rough, self.rim)
+        side = patch.shape[0]
+        corner = np.array(stain["at"]) + age * np.array(stain["speed"]) - side / 2
+        left, top = np.floor(corner).astype(int)
+        if stain["speed"] != [0.0, 0.0]:
+            patch, density = (_moved(p, *(corner - [left, top])) for p in (patch, density))
+        contrast = np.asarray(stain["contrast"], np.float32)[: len(frame)] * np.float32(stain["strength"][age])
+        stamp(frame, cover, int(top), int(left), patch, contrast, density)
+
+
+def _moved(patch: Float, right: float, down: float) -> Float:
+    matrix = np.array([[1, 0, right], [0, 1, down]])
+    return np.asarray(cv2.warpAffine(patch, matrix, patch.shape[::-1], borderMode=cv2.BORDER_CONSTANT), np.float32)
