@@ -1,8 +1,15 @@
-"""Noise: Gaussian, as a camera makes it, speckle, salt and pepper. New in every frame, keyed by its place."""
+"""Noise: Gaussian, as a camera makes it, speckle, salt and pepper. New in every frame, keyed by its place.
+
+Facts of each frame: ``sigma_255`` is a standard deviation on the 0..255 scale that holds for every pixel;
+``sigma_mid_255`` that of a pixel of half the range, where it depends on the signal.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar
+import math
+import threading
+from functools import lru_cache
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -44,8 +51,9 @@ class GaussianNoise(_PerFrame):
     """Additive white Gaussian noise, independent per pixel, channel and frame.
 
     ``sigma`` is the standard deviation on the 0..255 scale. With ``clip`` the result is clipped to [0, 1], as
-    a file of 8 bits holds it; without it is not, as the test scripts of DnCNN and FastDVDnet make it. The
-    two give other figures and never compare.
+    a file of 8 bits holds it; without it is not, as the test scripts of DnCNN, FastDVDnet and VNLnet make it. The
+    two give other figures and never compare. Those of DnCNN, FastDVDnet and RFR draw from torch without a seed, so
+    that their very noise cannot be made again; VNLnet's can (see :class:`VnlnetNoise`).
 
     Example:
         >>> step = GaussianNoise(sigma=25)
@@ -58,6 +66,10 @@ class GaussianNoise(_PerFrame):
     kind: ClassVar[str] = "gaussian-noise"
     sigma: float = Field(gt=0, le=255)
     clip: bool = False
+
+    def facts(self, params: Params, shape: ClipShape) -> dict[str, list[Any]]:
+        """Standard deviation before any clipping."""
+        return {"sigma_255": [self.sigma] * shape.frames}
 
     def one(self, frame: Tensor, generator: np.random.Generator) -> Tensor:
         """See the class."""
@@ -78,6 +90,16 @@ class CameraNoise(_PerFrame):
     photons: float = Field(gt=0, le=1e9)
     read: float = Field(ge=0, default=0.0)
 
+    def facts(self, params: Params, shape: ClipShape) -> dict[str, list[Any]]:
+        """Photons at white, reading noise in photons, and the standard deviation in mid gray."""
+        middle = float(to_linear(torch.tensor(0.5)))
+        light = math.sqrt(middle * self.photons + self.read**2) / self.photons
+        return {
+            "photons_at_white": [self.photons] * shape.frames,
+            "read_noise_photons": [self.read] * shape.frames,
+            "sigma_mid_255": [round(light * display_slope(middle) * 255, 4)] * shape.frames,
+        }
+
     def one(self, frame: Tensor, generator: np.random.Generator) -> Tensor:
         """See the class."""
         expected = to_linear(frame).double().numpy() * self.photons
@@ -85,11 +107,30 @@ class CameraNoise(_PerFrame):
         return to_display(torch.from_numpy(counted / self.photons)).float()
 
 
+def display_slope(linear: float) -> float:
+    """Slope of the curve from linear light to display values (sRGB) at this light above 0.0031308.
+
+    Example:
+        >>> light = float(to_linear(torch.tensor([0.5])))
+        >>> rise = to_display(torch.tensor([light - 1e-3, light + 1e-3])).diff() / 2e-3
+        >>> abs(float(rise) - display_slope(light)) < 1e-3
+        True
+    """
+    return float(1.055 / 2.4 * linear ** (1 / 2.4 - 1))
+
+
 class Speckle(_PerFrame):
     """Multiplicative Gaussian noise: each sample times 1 + n, n of standard deviation ``strength``."""
 
     kind: ClassVar[str] = "speckle"
     strength: float = Field(gt=0, le=2)
+
+    def facts(self, params: Params, shape: ClipShape) -> dict[str, list[Any]]:
+        """Standard deviation of the factor, and of the noise in mid gray."""
+        return {
+            "strength": [self.strength] * shape.frames,
+            "sigma_mid_255": [127.5 * self.strength] * shape.frames,
+        }
 
     def one(self, frame: Tensor, generator: np.random.Generator) -> Tensor:
         """See the class."""
@@ -102,8 +143,81 @@ class SaltPepper(_PerFrame):
     kind: ClassVar[str] = "salt-pepper"
     amount: float = Field(gt=0, le=1)
 
+    def facts(self, params: Params, shape: ClipShape) -> dict[str, list[Any]]:
+        """Expected share of the pixels that are hit."""
+        return {"hit_share": [self.amount] * shape.frames}
+
     def one(self, frame: Tensor, generator: np.random.Generator) -> Tensor:
         """See the class."""
         drawn = torch.from_numpy(generator.random(tuple(frame.shape[1:]), dtype=np.float32))
         out = torch.where(drawn < self.amount / 2, torch.zeros_like(frame), frame)
         return torch.where(drawn > 1 - self.amount / 2, torch.ones_like(frame), out)
+
+
+class VnlnetNoise(Degradation):
+    """Additive white Gaussian noise, the very numbers of VNLnet's test script: the same for every clip of a size.
+
+    That script seeds NumPy's legacy generator with 2018 and draws ``(T, H, W, C)`` normal numbers at once, in double
+    precision. They come in that order, so drawing them frame by frame gives the same; what the generator was in
+    before each frame is kept, and memory grows by 2.5 KB a frame instead of a frame. ``sigma`` is on the 0..255
+    scale. The noise is not clipped. ``seed`` of the data set and name of the clip have no influence.
+
+    Source: facts of the test script of VNLnet (Davy et al., "A Non-Local CNN for Video Denoising", ICIP 2019).
+
+    Example:
+        >>> step = VnlnetNoise(sigma=25)
+        >>> whole = step.apply(torch.zeros(3, 1, 5, 7), {"generator_seed": 2018}).frames
+        >>> last = step.apply(torch.zeros(1, 1, 5, 7), {"generator_seed": 2018}, start=2).frames
+        >>> bool((whole[2:] == last).all())
+        True
+    """
+
+    kind: ClassVar[str] = "vnlnet-noise"
+    frame_by_frame: ClassVar[bool] = True
+    sigma: float = Field(gt=0, le=255)
+
+    def sample(self, shape: ClipShape, rng: Rng) -> Params:
+        """Nothing is random: the seed of that script."""
+        return {"generator_seed": 2018}
+
+    def facts(self, params: Params, shape: ClipShape) -> dict[str, list[Any]]:
+        """Standard deviation."""
+        return {"sigma_255": [self.sigma] * shape.frames}
+
+    def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+        """See the class; masks are passed on."""
+        count, channels, height, width = frames.shape
+        sequence = _sequence(params["generator_seed"], height * width * channels)
+        out = torch.empty_like(frames, memory_format=torch.contiguous_format)
+        for i in range(count):
+            drawn = torch.from_numpy(sequence.numbers(start + i).reshape(height, width, channels)).permute(2, 0, 1)
+            out[i] = (frames[i].double() + self.sigma / 255 * drawn).float()
+        return Damage(out, masks)
+
+
+class _Sequence:
+    """The normal numbers of NumPy's legacy generator, in pieces of ``size``, any piece at any time."""
+
+    def __init__(self, seed: int, size: int) -> None:
+        self.size = size
+        self._generator = np.random.RandomState(seed)
+        self._before = [self._generator.get_state(legacy=False)]
+        self._lock = threading.Lock()
+
+    def numbers(self, piece: int) -> NDArray[np.float64]:
+        """Piece number ``piece``, float64."""
+        with self._lock:
+            reached = min(piece, len(self._before) - 1)
+            self._generator.set_state(self._before[reached])
+            while True:
+                out = self._generator.standard_normal(self.size)
+                if reached + 1 == len(self._before):
+                    self._before.append(self._generator.get_state(legacy=False))
+                if reached == piece:
+                    return out
+                reached += 1
+
+
+@lru_cache(maxsize=4)
+def _sequence(seed: int, size: int) -> _Sequence:
+    return _Sequence(seed, size)

@@ -41,7 +41,7 @@ def test_chunks_do_not_matter_and_neither_does_the_day(moving: NDArray[np.uint8]
     if drawn:
         assert not torch.equal(degrade(x, profile, variant, seed=4, clip="a").frames, whole.frames)
         assert not torch.equal(degrade(x, profile, variant, seed=3, clip="b").frames, whole.frames)
-    if shrunk(recipe) == 1:
+    if shrunk(recipe) == 1 and profile != "clean":
         assert 8 < psnr(whole.frames, x) < 60
 
 
