@@ -26,6 +26,7 @@ KINDS: dict[str, str] = {
     "hairs": "degradations.film.hairs:Hairs",
     "scratches": "degradations.film.scratches:Scratches",
     "weave": "degradations.film.weave:Weave",
+    "rtn": "degradations.film.rtn:Rtn",
     "codec": "degradations.codec:Codec",
     "jpeg": "degradations.codec:Jpeg",
     "albumentations": "degradations.spatial:Albumentations",
