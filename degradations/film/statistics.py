@@ -131,7 +131,7 @@ def measure(
 def _figures(scene: Scene, lined: Region | None, parts: frozenset[str]) -> FilmStatistics:
     luma = scene.luma
     out: dict[str, Any] = {}
-    notes = []
+    notes = list(scene.notes)
     if "tone" in parts:
         out["tone"] = _tone(luma, scene.region)
         out["spectrum"] = dict(

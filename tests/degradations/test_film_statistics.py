@@ -216,6 +216,19 @@ def test_shifts_and_turns_have_the_signs_that_they_say() -> None:
     )
 
 
+def test_frames_that_are_seen_again_are_compared_with_what_they_show() -> None:
+    """A film that lost frames shows earlier ones in their place: no jump of the camera, no dirt."""
+    clean = _stored(_scene(moving=True, count=42)[::3])
+    shown = np.array([0, 1, 2, 3, 3, 3, 3, 7, 8, 9, 10, 10, 12, 13])
+    film = _stored(clean[shown] + 1.5 * _grain(np.random.default_rng(12), clean.shape, 1.0))
+    found = measure(film, truth=clean, parts=["weave", "dirt"])
+    assert any(note.startswith("4 frames show an earlier frame") for note in found.notes)
+    assert found.weave.position_std_x < 0.03
+    assert found.dirt.found == 0
+    plain = measure(_stored(clean.astype(float)), truth=clean, parts=["weave"])
+    assert not any("earlier frame" in note for note in plain.notes)
+
+
 # --- grain ---------------------------------------------------------------------------------------
 
 

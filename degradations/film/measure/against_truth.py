@@ -34,6 +34,10 @@ BROAD = 10.0
 TABLE = 16
 """Steps per level in which the tone curve is tabulated."""
 REFINEMENTS = 3
+MOST_REPEATED = 8
+"""Frames that may be lost at a splice."""
+NEARER = 0.02
+"""Correlation that a pixel of displacement is worth, where it is asked which clean frame a frame shows."""
 
 
 class AgainstTruth:
@@ -41,7 +45,8 @@ class AgainstTruth:
 
     Each clean frame is registered to the film's (shift and rotation), softened as much as fits it best, put through the
     one tone curve of the clip (medians, rising), and made as bright as it on a broad scale (vignette, flicker). What the
-    film has beyond that is kept: grain, dirt, scratches.
+    film has beyond that is kept: grain, dirt, scratches. Where the film shows an earlier frame again (a splice), it is
+    compared with that one.
     """
 
     method = "against the truth"
@@ -50,8 +55,11 @@ class AgainstTruth:
         self.luma = luma
         self.region = region
         self._grain = grain
-        self._at = self._register(truth)
+        self._at = np.zeros((len(luma), 2))
         self._turns = np.zeros(len(luma))
+        self.shown = np.arange(len(luma))
+        """Which clean frame each frame shows."""
+        self._register(truth)
         self.softness = np.zeros(len(luma))
         """Sigma of the Gaussian that softens each clean frame best, pixels."""
         self.curve: NDArray[np.float64] = np.arange(256.0)
@@ -61,13 +69,43 @@ class AgainstTruth:
         self._blocks = np.empty((len(luma), 16))
         self._explain(truth)
 
-    def _register(self, truth: Luma) -> NDArray[np.float64]:
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the figures should know."""
+        again = int((self.shown != np.arange(len(self.shown))).sum())
+        words = "One frame shows" if again == 1 else f"{again} frames show"
+        return [f"{words} an earlier frame of the clean clip again and counted as that."] if again else []
+
+    def _register(self, truth: Luma) -> None:
         registrar = Registrar(self.region.shape)
-        spectra = (
-            tuple(registrar.spectrum(f[self.region.slices]) for f in pair)
-            for pair in zip(truth, self.luma, strict=True)
-        )
-        return np.array([registrar.shift(clean, film) for clean, film in spectra])
+        part = self.region.slices
+        alike = np.empty(len(truth))
+        for t in range(len(truth)):
+            self._at[t] = registrar.shift(registrar.spectrum(truth[t][part]), registrar.spectrum(self.luma[t][part]))
+            alike[t] = self._likeness(truth, t)
+        home = np.median(self._at, axis=0)
+        away = np.hypot(*(self._at - home).T)
+        doubtful = alike < np.median(alike) - max(0.05, 4 * robust_std(alike))
+        doubtful |= away > max(truth.shape[1] / 200, 5 * float(np.median(away)))
+        for t in map(int, np.flatnonzero(doubtful)):
+            film = registrar.spectrum(self.luma[t][part])
+            best = (float(alike[t]) - NEARER * away[t] + 0.05, t, self._at[t].copy())
+            for earlier in range(max(0, t - MOST_REPEATED), t):
+                self.shown[t] = earlier
+                self._at[t] = registrar.shift(registrar.spectrum(truth[earlier][part]), film)
+                score = self._likeness(truth, t) - NEARER * float(np.hypot(*(self._at[t] - home)))
+                best = max(best, (score, earlier, self._at[t].copy()), key=lambda found: found[0])
+            _, self.shown[t], self._at[t] = best
+
+    def _likeness(self, truth: Luma, t: int) -> float:
+        """Correlation of what the film's frame and the clean one have of detail, where they lie now."""
+        part = self.region.slices
+        size = (self.region.shape[1] // 2, self.region.shape[0] // 2)
+        pictures = (self.luma[t][part].astype(np.float32), self._moved(truth, t)[part])
+        small = (np.asarray(cv2.resize(p, size, interpolation=cv2.INTER_AREA), np.float32) for p in pictures)
+        film, clean = (np.clip(_detail(picture), -30, 30) for picture in small)
+        power = float(np.vdot(film, film) * np.vdot(clean, clean))
+        return float(np.vdot(film, clean)) / power**0.5 if power > 0 else 0.0
 
     def _explain(self, truth: Luma) -> None:
         self._fit_curve(truth)
@@ -85,7 +123,7 @@ class AgainstTruth:
 
     def _moved(self, truth: Luma, t: int) -> Float:
         dy, dx = self._at[t]
-        return shifted(truth[t], dy, dx, self._turns[t])
+        return shifted(truth[self.shown[t]], dy, dx, self._turns[t])
 
     def _refine(self, truth: Luma, t: int) -> None:
         """Shift and rotation by least squares (Gauss-Newton) on what both have of detail, from where they are now."""

@@ -70,6 +70,9 @@ class Scene(Protocol):
     region: Region
     method: str
 
+    @property
+    def notes(self) -> list[str]: ...
+
     def gains(self) -> Gains: ...
 
     def positions(self) -> Positions: ...
@@ -160,6 +163,11 @@ class Blind:
             steps.append(registrar.shift(spectra, now))
             spectra = now
         return np.array(steps)
+
+    @property
+    def notes(self) -> list[str]:
+        """None."""
+        return []
 
     def gains(self) -> Gains:
         """Between frames moved onto each other."""
