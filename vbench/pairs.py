@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -297,6 +298,8 @@ def _store(
 
     Frames that are made on reading are hashed as they will be read, and not written.
     """
+    import numpy as np
+
     from degradations.base import one_plane
     from vbench.frames_io import FrameHasher
     from vbench.restore import to_float_array, to_uint8
@@ -313,7 +316,7 @@ def _store(
                 if not on_reading:
                     frames_out = stack.enter_context(writer(folder / "lq", origin.name, form, fps, threads()))
                 for room in _mask_rooms(folder, kinds):
-                    masks_out[room.name] = stack.enter_context(writer(room, origin.name, form, fps))
+                    masks_out[room.name] = stack.enter_context(writer(room, origin.name, form, fps, sparse=True))
             if kinds != tuple(sorted(damage.masks)) or gray != one_plane(damage.frames):
                 raise RunError(
                     f'The damage of "{origin.name}" changed its kind half-way (masks {sorted(damage.masks)}, '
@@ -329,13 +332,30 @@ def _store(
                 for frame in planes:
                     frames_out.write(frame)
             if kinds:
-                whole = damage.mask
-                assert whole is not None  # noqa: S101 - the union of at least one
-                for name, plane in {"mask": whole, **damage.masks}.items():
-                    for frame in to_uint8(plane):
+                planes_of = {kind: coverage_levels(damage.masks[kind]) for kind in kinds}
+                whole = reduce(np.maximum, planes_of.values())
+                for name, plane in {"mask": whole, **planes_of}.items():
+                    for frame in plane:
                         masks_out[name].write(frame)
             advance(len(damage.frames))
     return hasher.hexdigest(), kinds or ()
+
+
+def coverage_levels(mask: torch.Tensor) -> NDArray[np.uint8]:
+    """Coverage ``(T, 1, H, W)`` in [0, 1] as 8-bit levels ``(T, H, W, 1)``, in one pass.
+
+    Example:
+        >>> import torch
+        >>> coverage_levels(torch.tensor([0.0, 0.3, 1.0]).view(1, 1, 1, 3)).ravel().tolist()
+        [0, 76, 255]
+    """
+    import cv2
+    import numpy as np
+
+    stored = mask.contiguous().numpy()
+    return np.stack([cv2.convertScaleAbs(plane[0], alpha=255.0) for plane in stored])[..., None].astype(
+        np.uint8, copy=False
+    )
 
 
 def _mask_rooms(folder: Path, kinds: tuple[str, ...]) -> list[Path]:

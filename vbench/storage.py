@@ -41,10 +41,13 @@ class Writer(Protocol):
     def write(self, frame: NDArray[Any]) -> None: ...
 
 
-def writer(room: Path, clip: str, form: Format, fps: float = 25.0, threads: int = 1) -> Writer:
-    """Something that stores a clip in a room, in this format; what the other format left there is removed."""
+def writer(room: Path, clip: str, form: Format, fps: float = 25.0, threads: int = 1, *, sparse: bool = False) -> Writer:
+    """Something that stores a clip in a room, in this format; what the other format left there is removed.
+
+    ``sparse`` says that frames are mostly 0, as masks are.
+    """
     folder, file = room / clip, room / f"{clip}{SUFFIX}"
-    inner: Writer = FrameFolder(folder) if form == "png" else FrameVideo(file, fps, threads)
+    inner: Writer = FrameFolder(folder, sparse=sparse) if form == "png" else FrameVideo(file, fps, threads)
     return _Ahead(inner, file if form == "png" else folder, threads)
 
 
