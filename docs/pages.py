@@ -1,4 +1,4 @@
-"""Writes docs/metrics.md and docs/networks.md from what the code says of itself and from measured fixtures.
+"""Writes docs/metrics.md, docs/networks.md and docs/profiles.md from what the code says of itself and from fixtures.
 
 Run by ``nox -s docs``; the tables of differences need the fixtures beside the project.
 """
@@ -122,8 +122,57 @@ def networks_page(shared: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
+def profiles_page() -> str:
+    """Every profile with its variants and their steps."""
+    from degradations.profile import Variant, list_profiles, load_profile
+
+    def shown(value: object) -> str:
+        if isinstance(value, dict) and set(value) == {"ladder"}:
+            return " / ".join(shown(rung) for rung in value["ladder"])
+        if isinstance(value, dict):
+            return ", ".join(f"{k} {shown(v)}" for k, v in value.items())
+        return ", ".join(map(shown, value)) if isinstance(value, list | tuple) else str(value)
+
+    def steps(variant: Variant) -> str:
+        parts = []
+        for step in variant.steps:
+            ((kind, settings),) = step.items()
+            parts.append(f"{kind} ({'; '.join(f'{k} {shown(v)}' for k, v in settings.items())})" if settings else kind)
+        return ", ".join(parts)
+
+    def notes(variant: Variant) -> str:
+        words = {"gray": "black and white", "sharp": "sharpened", "gray-sharp": "black and white, sharpened"}
+        out = [f"Ground truth: {words[variant.truth]}."] if variant.truth != "colour" else []
+        if variant.start:
+            out.append(f"The damage starts from the clip {words.get(variant.start, 'in colour')}, not sharpened.")
+        return " ".join([*out, *(["Made on reading, not stored."] if variant.on_reading else [])])
+
+    lines = [
+        "# Profiles of damage",
+        "",
+        "Written by `nox -s docs`. Variants in bold are made when none is named. Settings that are not named have the defaults of",
+        "their class; `vbench profiles show NAME` prints them all. Values with slashes are those at severities 1 / 2 / 3 / 4 / 5.",
+    ]
+    for name in list_profiles():
+        profile = load_profile(name)
+        lines += ["", f"## `{name}`: {profile.title}", "", " ".join(profile.description.split()), ""]
+        lines += [
+            f"Source: {' '.join(profile.source.split())}",
+            "",
+            "| variant | what | steps |",
+            "| --- | --- | --- |",
+        ]
+        rows = [(f"**{k}**" if k in profile.default else k, v) for k, v in profile.variants.items()]
+        rows += [("`--severity 1..5`", profile.severities)] if profile.severities else []
+        for key, variant in rows:
+            what = " ".join(f"{variant.title}. {' '.join(variant.description.split())} {notes(variant)}".split())
+            lines.append(f"| {key} | {what} | {steps(variant)} |".replace("\n", " "))
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
-    """Write both pages."""
+    """Write all pages."""
+    (HERE / "profiles.md").write_text(profiles_page(), "utf-8")
     shared = HERE.parent.parent / "shared"
     if not (shared / "parity").is_dir():
         raise SystemExit("The fixtures beside the project (../shared) are not there; the pages are left as they are.")
