@@ -72,7 +72,7 @@ class Downscale(Degradation):
             for plane, result in zip(frame, target, strict=True):
                 small = resize(plane, params["height"], params["width"], self.down)
                 result[...] = resize(small, height, width, self.up)
-        return Damage(torch.from_numpy(out.clip(0.0, 1.0)), masks)
+        return Damage(torch.from_numpy(np.clip(out, 0.0, 1.0)), masks)
 
 
 class Shrink(Degradation):
@@ -212,7 +212,7 @@ def gauss_matrix(side: int, factor: int, sigma: float, size: int, first: int, bo
     kept = first + factor * np.arange(-(-side // factor))
     places = kept[:, None] + offsets
     if border == "repeat":
-        inside = places.clip(0, side - 1)
+        inside = np.clip(places, 0, side - 1)
     else:
         # Mirrored again and again, should the kernel be larger than the picture.
         edge = 0 if border == "symmetric" else 1
@@ -250,4 +250,4 @@ def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Keys' cubic with a = -0.5."""
     d = np.abs(x)
     near, far = 1.5 * d**3 - 2.5 * d**2 + 1, -0.5 * d**3 + 2.5 * d**2 - 4 * d + 2
-    return np.where(d <= 1, near, np.where(d <= 2, far, 0.0))
+    return np.asarray(np.where(d <= 1, near, np.where(d <= 2, far, 0.0)), np.float64)
