@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vbench.datasets import Dataset, Pair
 
 NARROW = 80
-FIXED, LEAST, MOST = 46, 9, 20
+FIXED, LEAST, MOST = 48, 8, 20
 """Columns that names and ranges take, and that a clip's column takes at least and at most."""
 
 
@@ -233,13 +233,24 @@ def _cell(row: Row) -> Text:
 
     if row.value is None:
         return Text("–")
-    number = f"{row.value:.3g}" if abs(row.value) < 1000 else f"{row.value:.0f}"
+    number = _number(row.value)
     if row.inside is None:
         return Text(f"{number}  ", "dim")
     if row.inside:
         return Text(f"{number}  ", "green")
     high = row.high is not None and row.value > row.high
     return Text(f"{number} {'↑' if high else '↓'}", "yellow" if row.times and 0.67 < row.times < 1.5 else "red")
+
+
+def _number(value: float) -> str:
+    """Three digits, and no more than four behind the point.
+
+    Example:
+        >>> _number(123.4), _number(-0.0612345), _number(0.000123), _number(1234.5)
+        ('123', '-0.0612', '0.0001', '1234')
+    """
+    size = abs(value)
+    return f"{value:.0f}" if size >= 100 else f"{value:.3g}" if size >= 0.1 else f"{value:.4f}"
 
 
 def _told(column: Column) -> str:

@@ -81,6 +81,7 @@ def test_the_table_fits_into_80_columns(root: Path, tmp_path: Path, capsys: pyte
     text = capsys.readouterr().out
     table = text[: text.index("Real films:")].splitlines()
     assert max(len(line) for line in table) <= 80
+    assert "…" not in "".join(table)
     head = next(line for line in table if "real films" in line)
     assert head.split()[-2:] == ["still", "nervous"]  # by severity, without the profile's name
     step = next(line for line in table if "step of log gain" in line)
