@@ -190,7 +190,7 @@ class DamagedCrops(Dataset[Sample]):
         cut = _eight_bits(cut)
         chosen = self.profile.variant(variant)
         gt = _tensor(toned(cut, chosen.truth))
-        begun = gt if chosen.start in (None, chosen.truth) else _tensor(toned(cut, chosen.start or chosen.truth))
+        begun = gt if chosen.start is None else _tensor(toned(cut, chosen.start))
         # The key of the sample stands for the clip's name, so that each sample has damage of its own.
         out = degrade(begun, self.profile, variant, seed=self.seed, clip=place.key, fps=info.fps)
         mask = out.mask
