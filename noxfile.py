@@ -20,7 +20,7 @@ def _install(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The test suite and the examples in docstrings."""
     _install(session)
-    session.run("python", "-m", "pytest", "-n", "2", *session.posargs, external=True)
+    session.run("python", "-m", "pytest", "-n", "2", "--dist", "loadfile", *session.posargs, external=True)
 
 
 @nox.session
