@@ -1,0 +1,264 @@
+"""Frames as encoders take them, and what comes out of a decoder as frames again."""
+
+from __future__ import annotations
+
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import IO, Any, Literal
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from degradations.base import Damage, Masks, covered
+from degradations.codec.process import Job, coded
+from degradations.codec.readback import BY_DECODER, Log, headers_of
+
+SMALLEST = 16
+"""x265 writes nothing for pictures smaller than its smallest block, so every picture is padded to this."""
+
+SMALLEST_VVC = 64
+"""FFmpeg leaves VVenC as many bytes for a frame as it has pixels, which in smaller pictures the headers alone can fill."""
+
+Pixels = NDArray[np.uint8]
+Size = tuple[int, int]
+Matrix = Literal["bt601", "bt709"]
+Conversion = Literal["exact", "default"]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Sizes (height, width) of a picture on its way: as it comes, padded, as it is coded, and what is cut out of that."""
+
+    given: Size
+    padded: Size
+    coded: Size
+    shown: Size
+
+    @classmethod
+    def of(cls, height: int, width: int, shrink: int = 1, smallest: int = SMALLEST) -> Geometry:
+        """Pictures coded at one ``shrink``-th of their size, padded so that every coded pixel stands for a whole square.
+
+        Example:
+            >>> Geometry.of(47, 1, shrink=2)
+            Geometry(given=(47, 1), padded=(48, 32), coded=(24, 16), shown=(24, 1))
+        """
+        coded = tuple(max(-(-side // (2 * shrink)) * 2, smallest) for side in (height, width))
+        return cls(
+            (height, width),
+            (coded[0] * shrink, coded[1] * shrink),
+            (coded[0], coded[1]),
+            (-(-height // shrink), -(-width // shrink)),
+        )
+
+
+def to_pictures(frames: Tensor, geometry: Geometry) -> Pixels:
+    """Frames ``(n, C, H, W)`` in [0, 1] as RGB pictures ``(n, H, W, 3)``, rounded, the last row and column repeated."""
+    count, channels = frames.shape[:2]
+    height, width = geometry.given
+    out = np.empty((count, *geometry.padded, 3), np.uint8)
+    level = torch.empty(height, width)
+    for frame, picture in zip(frames, out, strict=True):
+        planes = []
+        for plane in frame:
+            torch.mul(plane, 255, out=level)
+            planes.append(level.add_(0.5).clamp_(0, 255).to(torch.uint8).numpy())
+        planes *= 3 // channels
+        if geometry.padded == geometry.given:
+            cv2.merge(planes, picture)
+        else:
+            pad = [(0, b - a) for a, b in zip(geometry.given, geometry.padded, strict=True)]
+            cv2.merge([np.pad(plane, pad, mode="edge") for plane in planes], picture)
+    return out
+
+
+def to_frames(pictures: list[Pixels]) -> Tensor:
+    """Pictures ``(H, W, C)`` as frames ``(n, C, H, W)``, float32 in [0, 1]."""
+    height, width, channels = pictures[0].shape
+    out = torch.empty(len(pictures), channels, height, width)
+    for picture, frame in zip(pictures, out, strict=True):
+        for plane, target in zip(cv2.split(picture), frame, strict=True):
+            torch.div(torch.from_numpy(plane), 255, out=target)
+    return out
+
+
+class Shelf:
+    """Masks that wait until their frames come back from the encoder, packed: they are zero nearly everywhere."""
+
+    def __init__(self) -> None:
+        self._chunks: deque[tuple[int, dict[str, tuple[tuple[int, ...], bytes]]]] = deque()
+
+    def put(self, damage: Damage) -> None:
+        """Keep the masks of a chunk."""
+        packed = {
+            kind: (tuple(plane.shape), zlib.compress(np.ascontiguousarray(plane.numpy()).data, 1))
+            for kind, plane in damage.masks.items()
+        }
+        self._chunks.append((len(damage.frames), packed))
+
+    @property
+    def frames(self) -> int:
+        """Number of frames of the oldest chunk; 0 where none waits."""
+        return self._chunks[0][0] if self._chunks else 0
+
+    def take(self) -> dict[str, Tensor]:
+        """The masks of the oldest chunk."""
+        _, packed = self._chunks.popleft()
+        return {
+            kind: torch.from_numpy(np.frombuffer(zlib.decompress(data), np.float32).reshape(shape).copy())
+            for kind, (shape, data) in packed.items()
+        }
+
+
+def transcoded(
+    chunks: Iterable[Damage],
+    geometry: Geometry,
+    channels: int,
+    codec: str,
+    options: dict[str, Any],
+    *,
+    matrix: Matrix = "bt601",
+    conversion: Conversion = "exact",
+    measured: dict[str, Any] | None = None,
+) -> Iterator[Damage]:
+    """A clip through one encoder and its decoder, chunk by chunk as it came; masks are passed on as they are.
+
+    Raises:
+        ValueError: FFmpeg failed, or the decoder gave another number of frames.
+    """
+    log = Log(codec, headers_of(codec))
+
+    def read(pipe: IO[bytes]) -> Iterator[Pixels]:
+        convert = converter(geometry.shown, channels, matrix, conversion)
+        return decoded(pipe, container_of(codec), codec, convert, log)
+
+    job = Job(geometry.padded, options, container_of(codec), log.headers)
+    yield from through(chunks, geometry, job, read)
+    if measured is not None:
+        measured.update(log.measured(geometry.coded[0] * geometry.coded[1]))
+
+
+def through(
+    chunks: Iterable[Damage], geometry: Geometry, job: Job, read: Callable[[IO[bytes]], Iterator[Any]]
+) -> Iterator[Damage]:
+    """Chunks through a job; ``read`` gives a picture ``(H, W, C)``, or a picture and its masks, for each frame."""
+    shelf = Shelf()
+
+    def feed() -> Iterator[Pixels]:
+        for damage in chunks:
+            shelf.put(damage)
+            yield to_pictures(damage.frames, geometry)
+
+    waiting: list[Any] = []
+    done = 0
+    for item in coded(feed(), job, read):
+        waiting.append(item)
+        while shelf.frames and len(waiting) >= shelf.frames:
+            count = shelf.frames
+            yield _chunk(waiting[:count], shelf.take())
+            done += count
+            del waiting[:count]
+    if waiting or shelf.frames:
+        left = 0
+        while shelf.frames:
+            left += shelf.frames
+            shelf.take()
+        raise ValueError(
+            f"The decoder behind {job.options['c:v']} gave {done + len(waiting)} frames, and {done + left} went in."
+        )
+
+
+def _chunk(items: list[Any], masks: Masks) -> Damage:
+    if not isinstance(items[0], tuple):
+        return Damage(to_frames(items), masks)
+    frames = to_frames([picture for picture, _ in items])
+    for kind in items[0][1]:
+        more = torch.from_numpy(np.stack([planes[kind] for _, planes in items]).astype(np.float32))
+        masks = covered(masks, kind, more)
+    return Damage(frames, masks)
+
+
+def container_of(codec: str) -> str:
+    """Format in which a stream comes through the pipe; VVC in Matroska loses its time stamps."""
+    return "vvc" if codec == "vvc" else "matroska"
+
+
+def decoded(
+    pipe: IO[bytes], container: str, codec: str, convert: Callable[[Any], Pixels], log: Log
+) -> Iterator[Pixels]:
+    """Pictures of a stream as its bytes come, with what is read of it noted in ``log``."""
+    import av
+
+    with av.open(pipe, "r", format=container) as source:
+        stream = source.streams.video[0]
+        if codec in BY_DECODER:
+            stream.codec_context.options = {"export_side_data": "venc_params"}
+        for packet in source.demux(stream):
+            log.packet(packet)
+            for frame in packet.decode():
+                log.frame(frame)
+                yield convert(frame)
+
+
+def converter(shown: Size, channels: int, matrix: Matrix, conversion: Conversion) -> Callable[[Any], Pixels]:
+    """What turns a decoded frame into a picture ``(H, W, C)``: RGB by the matrix and range with which it was encoded.
+
+    Of a gray clip the luma is taken. ``default`` is the conversion that FFmpeg makes when nobody asks: BT.601, limited
+    range, its fast path.
+    """
+    from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+
+    height, width = shown
+    scaler = VideoReformatter()  # sets itself up once, for all frames
+    space = Colorspace.ITU709 if matrix == "bt709" else Colorspace.ITU601
+    flags = (
+        Interpolation.BICUBIC
+        | Interpolation.FULL_CHR_H_INT
+        | Interpolation.FULL_CHR_H_INP
+        | Interpolation.ACCURATE_RND
+        | Interpolation.BITEXACT
+    )
+
+    def cut(picture: NDArray[Any]) -> Pixels:
+        return np.ascontiguousarray(picture[:height, :width], dtype=np.uint8)
+
+    def gray(frame: Any) -> Pixels:
+        return cut(_luma(frame))
+
+    def plain(frame: Any) -> Pixels:
+        return cut(scaler.reformat(frame, format="rgb24", threads=1).to_ndarray())
+
+    def exact(frame: Any) -> Pixels:
+        rgb = scaler.reformat(
+            frame,
+            format="rgb24",
+            src_colorspace=space,
+            dst_colorspace=space,
+            src_color_range=ColorRange.JPEG if _full_range(frame) else ColorRange.MPEG,
+            dst_color_range=ColorRange.JPEG,
+            interpolation=flags,
+            threads=1,
+        )
+        return cut(rgb.to_ndarray())
+
+    return gray if channels == 1 else plain if conversion == "default" else exact
+
+
+def _full_range(frame: Any) -> bool:
+    from av.video.reformatter import ColorRange
+
+    return bool(frame.format.name.startswith("yuvj") or int(frame.color_range) == int(ColorRange.JPEG))
+
+
+def _luma(frame: Any) -> Pixels:
+    """The luma plane as gray levels 0..255, ``(H, W, 1)``."""
+    ten = frame.format.components[0].bits == 10
+    plane = frame.planes[0]
+    rows = np.frombuffer(plane, np.uint16 if ten else np.uint8).reshape(plane.height, -1)
+    luma = rows[:, : plane.width].astype(np.float64) / (4.0 if ten else 1.0)
+    levels = luma if _full_range(frame) else (luma - 16.0) * (255.0 / 219.0)
+    return np.floor(np.clip(levels, 0.0, 255.0) + 0.5).astype(np.uint8)[..., None]
