@@ -7,11 +7,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from degradations.base import one_plane
+from degradations.base import Masks, one_plane
 
 REFERENCE_LINES = 480.0
 SMALLEST_SCALE = 0.55
 """Below about 260 lines marks do not shrink any further: they would vanish between the pixels."""
+
+STRIP = 32768
+"""Pixels of a strip."""
 
 Float = NDArray[np.float32]
 Double = NDArray[np.float64]
@@ -56,14 +59,27 @@ def as_frames(planes: Float, frames: Tensor) -> Tensor:
     return out.expand(-1, frames.shape[1], -1, -1) if out.shape[1] != frames.shape[1] else out
 
 
-def blank_masks(frames: Tensor) -> Float:
-    """Empty coverage, ``(T, H, W)``."""
+def coverage(masks: Masks, kind: str, frames: Tensor) -> Float:
+    """What is covered by damage of a kind so far, ``(T, H, W)``, to draw more of it into."""
+    if kind in masks:
+        return np.array(masks[kind][:, 0].numpy(), dtype=np.float32, order="C")
     return np.zeros((frames.shape[0], frames.shape[2], frames.shape[3]), np.float32)
 
 
-def as_mask(masks: Float) -> Tensor:
-    """``(T, H, W)`` as the ``(T, 1, H, W)`` tensor of a :class:`~degradations.base.Damage`."""
-    return torch.from_numpy(masks)[:, None]
+def with_coverage(masks: Masks, kind: str, cover: Float) -> Masks:
+    """``masks``, with ``(T, H, W)`` as what is covered by damage of a kind."""
+    return {**masks, kind: torch.from_numpy(cover)[:, None]}
+
+
+def strips(height: int, width: int) -> list[slice]:
+    """Rows of a plane in strips that stay in a processor's cache while several things are done to them.
+
+    Example:
+        >>> strips(60, 1024)
+        [slice(0, 32, None), slice(32, 60, None)]
+    """
+    rows = max(1, STRIP // max(width, 1))
+    return [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
 
 
 def autoregressive(generator: np.random.Generator, count: int, memory: float, std: float, leaps: float = 0.0) -> Double:

@@ -8,8 +8,8 @@ import numpy as np
 from pydantic import Field
 from torch import Tensor
 
-from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, covered
-from degradations.film.common import Float, as_frames, as_mask, blank_masks, scale_of, stamp, writable
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
+from degradations.film.common import Float, as_frames, coverage, scale_of, stamp, with_coverage, writable
 from degradations.film.shapes import crack_tree, reticulation
 from degradations.rng import Rng
 
@@ -74,14 +74,16 @@ class Cracks(Degradation):
 
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
-        out, cover = writable(frames), blank_masks(frames)
+        if not any(c["from"] < start + len(frames) and c["to"] > start for c in params["cracks"]):
+            return Damage(frames, with_coverage(masks, "crack", coverage(masks, "crack", frames)))
+        out, cover = writable(frames), coverage(masks, "crack", frames)
         for i in range(len(out)):
             for crack in params["cracks"]:
                 if crack["from"] <= start + i < crack["to"]:
                     patch = _pattern(crack)
                     left, top = (int(np.floor(v)) - crack["reach"] for v in crack["at"])
                     stamp(out[i], cover[i], top, left, patch, crack["contrast"])
-        return Damage(as_frames(out, frames), covered(masks, "crack", as_mask(cover)))
+        return Damage(as_frames(out, frames), with_coverage(masks, "crack", cover))
 
 
 def _pattern(crack: dict[str, Any]) -> Float:

@@ -8,8 +8,8 @@ import numpy as np
 from pydantic import Field
 from torch import Tensor
 
-from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, covered
-from degradations.film.common import Double, Float, as_frames, as_mask, blank_masks, scale_of, scatter, writable
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
+from degradations.film.common import Double, Float, as_frames, coverage, scale_of, scatter, with_coverage, writable
 from degradations.film.specks import OUTLINES, Specks
 from degradations.rng import Rng
 
@@ -68,11 +68,11 @@ class Dirt(Degradation):
 
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
-        out, cover = writable(frames), blank_masks(frames)
+        out, cover = writable(frames), coverage(masks, "dirt", frames)
         rng = Rng(params["key"])
         for i in range(len(out)):
             self._soil(out[i], cover[i], params["scale"], rng.at("frame", start + i).generator())
-        return Damage(as_frames(out, frames), covered(masks, "dirt", as_mask(cover)))
+        return Damage(as_frames(out, frames), with_coverage(masks, "dirt", cover))
 
     def _soil(self, frame: Float, cover: Float, scale: float, g: np.random.Generator) -> None:
         height, width = cover.shape

@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
-from degradations.film.common import Float, as_frames, planes_of, scale_of
+from degradations.film.common import Float, as_frames, planes_of, scale_of, strips
 from degradations.rng import Rng
 
 BYTE_MEAN, BYTE_STD = 127.5, float(np.sqrt((256**2 - 1) / 12))
@@ -57,18 +57,20 @@ class Grain(Degradation):
         kept = (0.625 + 0.375 * np.exp(-1 / coarse**2)) ** 2
         out = np.empty((channels, height, width), np.float32)
         half = (-(-height // 2) + 1, -(-width // 2) + 1)
+        spread = np.sqrt(1 + 6 * HEAVY + 15 * HEAVY**2)
         for number, plane in enumerate(out):
             bits = rng.at(number).generator().bit_generator
             smooth = _smoothed(_white(bits, (height, width)), fine, 1 - ROUGH)
             rough = _smoothed(_white(bits, half), coarse / 2, ROUGH / kept)
             wide = cv2.resize(rough, (2 * half[1], 2 * half[0]), interpolation=cv2.INTER_LINEAR)
-            np.add(smooth, wide[1 : height + 1, 1 : width + 1], out=plane)
-            # Of a unit normal n, the variance of n + a n^3 is 1 + 6a + 15a^2.
-            tail = plane * plane
-            tail *= np.float32(HEAVY)
-            tail += np.float32(1)
-            plane *= tail
-            plane *= np.float32(1 / np.sqrt(1 + 6 * HEAVY + 15 * HEAVY**2))
+            for rows in strips(height, width):
+                part, tail = plane[rows], smooth[rows]
+                np.add(tail, wide[rows.start + 1 : rows.stop + 1, 1 : width + 1], out=part)
+                # Of a unit normal n, the variance of n + a n^3 is 1 + 6a + 15a^2.
+                np.multiply(part, part, out=tail)
+                tail *= np.float32(HEAVY / spread)
+                tail += np.float32(1 / spread)
+                part *= tail
         return out
 
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
@@ -85,9 +87,11 @@ class Grain(Degradation):
             if coloured:
                 own = self.field(channels, height, width, params["scale"], here.at("own"))
                 grain = np.float32(np.sqrt(1 - self.colour)) * grain + np.float32(np.sqrt(self.colour)) * own
-            luma = frame[0] if len(frame) == 1 else (frame[0] + frame[1] + frame[2]) / np.float32(3)
-            depth = cv2.LUT(cv2.convertScaleAbs(np.maximum(luma, 0), alpha=255), _responses(self.strength))
-            np.add(frame, grain * depth, out=target)
+            for rows in strips(height, width):
+                clean, part = frame[:, rows], grain[:, rows]
+                luma = clean[0] if len(clean) == 1 else (clean[0] + clean[1] + clean[2]) / np.float32(3)
+                part *= cv2.LUT(cv2.convertScaleAbs(luma, alpha=255), _responses(self.strength))
+                np.add(clean, part, out=target[:, rows])
         return Damage(as_frames(out, frames), masks)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import Field
 from torch import Tensor
 
-from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, covered
-from degradations.film.common import Double, Float, as_frames, as_mask, blank_masks, scale_of, stamp, writable
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
+from degradations.film.common import Double, Float, as_frames, coverage, scale_of, stamp, with_coverage, writable
 from degradations.rng import Rng
 
 WIDTHS = (1.0, 2.0)
@@ -69,7 +69,7 @@ class Hairs(Degradation):
 
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
-        out, cover = writable(frames), blank_masks(frames)
+        out, cover = writable(frames), coverage(masks, "hair", frames)
         rng, scale = Rng(params["key"]), params["scale"]
         for i in range(len(out)):
             g = rng.at("frame", start + i).generator()
@@ -83,7 +83,7 @@ class Hairs(Degradation):
                     points = _hanging(hair, cover[i].shape, scale, tremble)
                     patch, top, left = stroke(points, max(1.0, hair["width"] * scale))
                     stamp(out[i], cover[i], top, left, patch, -hair["contrast"])
-        return Damage(as_frames(out, frames), covered(masks, "hair", as_mask(cover)))
+        return Damage(as_frames(out, frames), with_coverage(masks, "hair", cover))
 
     def _loose(self, shape: tuple[int, ...], scale: float, g: np.random.Generator) -> Double:
         length = self.length * np.exp(0.5 * g.standard_normal()) * scale

@@ -53,6 +53,8 @@ class Flicker(Degradation):
         local: the uneven part (top to bottom, side to side, edge to centre) over the common one.
         drift: standard deviation of a slow change of log brightness over hundreds of frames.
 
+    The mean log brightness over the clip is that of the ground truth.
+
     Measured on real transfers: steps of 0.016 to 0.030, hardly correlated with each other (-0.06 to 0.37), the
     largest three to four times as large; an uneven part of about half to 0.8, largest at top and bottom; over the
     whole clip brightness moves by 0.13 to 0.28.
@@ -73,6 +75,8 @@ class Flicker(Degradation):
         for name, share in (("vertical", 0.7), ("edges", 0.6), ("horizontal", 0.3)):
             out[name] = autoregressive(g, shape.frames, self.memory, std * self.local * share * 1.6)
         out["common"] = out["common"] + self.drift * _slow(rng.at("drift").generator(), shape.frames)
+        if shape.frames > 1:
+            out["common"] -= out["common"].mean()
         return {name: [round(float(v), 6) for v in values] for name, values in out.items()}
 
     def facts(self, params: Params, shape: ClipShape) -> dict[str, list[Any]]:
@@ -94,7 +98,8 @@ class Flicker(Degradation):
             # What depends on the row and what depends on the column are factors of their own.
             down = np.exp(common + vertical * y + edges * (y * y - 1 / 3)).astype(np.float32)
             across = np.exp(horizontal * x).astype(np.float32)
-            np.multiply(frame, down[:, None] * across[None], out=target)
+            np.multiply(frame, down[:, None], out=target)
+            target *= across
         return Damage(as_frames(out, frames), masks)
 
 

@@ -8,17 +8,17 @@ import numpy as np
 from pydantic import Field
 from torch import Tensor
 
-from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, covered
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
 from degradations.film.common import (
     Double,
     Float,
     as_frames,
-    as_mask,
     autoregressive,
-    blank_masks,
+    coverage,
     scale_of,
     scatter,
     stamp,
+    with_coverage,
     writable,
 )
 from degradations.rng import Rng
@@ -90,7 +90,7 @@ class Scratches(Degradation):
 
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
-        out, cover = writable(frames), blank_masks(frames)
+        out, cover = writable(frames), coverage(masks, "scratch", frames)
         rng, scale = Rng(params["key"]), params["scale"]
         for i in range(len(out)):
             for number, scratch in enumerate(params["lasting"]):
@@ -99,7 +99,7 @@ class Scratches(Degradation):
                     g = rng.at("lasting", number, start + i).generator()
                     _lasting(out[i], cover[i], scratch, age, scale, g)
             self._rain(out[i], cover[i], scale, rng.at("rain", start + i).generator())
-        return Damage(as_frames(out, frames), covered(masks, "scratch", as_mask(cover)))
+        return Damage(as_frames(out, frames), with_coverage(masks, "scratch", cover))
 
     def _rain(self, frame: Float, cover: Float, scale: float, g: np.random.Generator) -> None:
         height, width = cover.shape
@@ -112,21 +112,25 @@ class Scratches(Degradation):
         depth = np.minimum(0.8, self.rain_contrast * self.contrast * np.exp(0.4 * g.standard_normal(count)))
         x, lean = g.uniform(0, width, count), 0.01 * g.standard_normal(count)
         thin = np.maximum(1.0, self.width * g.uniform(0.4, 0.8, count) * scale)
-        # Streaks of one frame, row by row: all of them at once.
-        rows = np.arange(int(np.ceil(length.max())) + 1)
-        along = (rows[None] - (top % 1)[:, None] + 0.5) / length[:, None]
-        beads = beaded(count * len(rows), scale, g).reshape(count, len(rows))
-        strength = np.sqrt(np.clip(np.sin(np.pi * np.clip(along, 0, 1)), 0, 1)) * beads
-        half = int(np.ceil(0.9 * thin.max())) + 1
-        middle = x[:, None] + lean[:, None] * rows[None]
-        columns = np.floor(middle)[:, :, None].astype(np.intp) + np.arange(-half, half + 1)
-        apart = (columns + 0.5 - middle[:, :, None]).astype(np.float32)
-        share = bell(apart, thin[:, None, None].astype(np.float32)) * strength[:, :, None].astype(np.float32)
-        row = np.floor(top)[:, None].astype(np.intp) + rows
-        seen = (share > 0.02) & ((row >= 0) & (row < height))[:, :, None] & (columns >= 0) & (columns < width)
-        which = np.nonzero(seen)[0]
-        index = (row[:, :, None] * width + columns)[seen]
-        scatter(frame, cover, index, share[seen], share[seen] * (sign * depth).astype(np.float32)[which])
+        # All streaks at once, row by row: which streak a row belongs to, and the how manieth row of it.
+        rows = np.ceil(length).astype(np.intp) + 1
+        which = np.repeat(np.arange(count), rows)
+        down = np.arange(len(which)) - np.repeat(np.cumsum(rows) - rows, rows)
+        row = np.floor(top).astype(np.intp)[which] + down
+        inside = (row >= 0) & (row < height)
+        along = (down + 0.5 - (top % 1)[which]) / length[which]
+        strength = np.sqrt(np.maximum(np.sin(np.pi * np.clip(along, 0, 1)), 0)) * beaded(len(which), scale, g)
+        which, row, down, strength = which[inside], row[inside], down[inside], strength[inside].astype(np.float32)
+        half = int(np.ceil(0.93 * thin.max())) + 1
+        middle = x[which] + lean[which] * down
+        left = np.floor(middle)
+        columns = left[:, None].astype(np.intp) + np.arange(-half, half + 1)
+        apart = np.arange(-half, half + 1, dtype=np.float32) + (left + 0.5 - middle).astype(np.float32)[:, None]
+        share = bell(apart, thin[which].astype(np.float32)[:, None]) * strength[:, None]
+        seen = (share > 0.02) & (columns >= 0) & (columns < width)
+        index = (row[:, None] * width + columns)[seen]
+        contrast = np.broadcast_to((sign * depth).astype(np.float32)[which][:, None], share.shape)[seen]
+        scatter(frame, cover, index, share[seen], share[seen] * contrast)
 
 
 def _tinted(contrast: float, tint: float, g: np.random.Generator) -> list[float]:

@@ -10,6 +10,9 @@ import numpy as np
 from degradations.film.common import Double, Float
 from degradations.rng import Rng
 
+BLOT_REACH = 2.3
+"""Half the side of the square that a blot lies in, over its radius."""
+
 
 def smooth_step(x: Float) -> Float:
     """0 below 0, 1 above 1, without corners between.
@@ -57,21 +60,23 @@ def blot(key: str, radius: float, rough: float, rim: float) -> tuple[Float, Floa
     g = Rng(key).generator()
     # Large blots are drawn small and enlarged, as long as their rims stay two pixels wide.
     shrink = max(1.0, radius / 60)
-    reach = int(np.ceil(1.9 * radius / shrink))
+    reach = int(np.ceil(BLOT_REACH * radius / shrink))
     side = 2 * reach + 1
     r = radius / shrink
     y, x = (np.mgrid[:side, :side] - reach).astype(np.float32)
-    turn, stretch = g.uniform(0, np.pi), np.exp(0.25 * abs(g.standard_normal()))
+    turn, stretch = g.uniform(0, np.pi), min(np.exp(0.25 * abs(g.standard_normal())), 1.35)
     along = (x * np.float32(np.cos(turn)) + y * np.float32(np.sin(turn))) / np.float32(stretch)
     across = (y * np.float32(np.cos(turn)) - x * np.float32(np.sin(turn))) * np.float32(stretch)
     noise = fractal_noise(side, side, 0.9 * r, 0.55, g)
-    # Depth below the outline, over the radius; nothing lies outside the square.
+    # Depth below the outline, over the radius; nothing reaches the edge of the square.
     distance = np.hypot(along, across) / np.float32(r)
-    depth = 1 - distance - np.float32(0.32 * rough) * noise
-    depth = np.minimum(depth, (np.float32(1.75) - np.maximum(np.abs(x), np.abs(y)) / np.float32(r)) * 2)
-    edge = np.float32(max(0.035, 1.2 / r))
+    depth = 1 - distance - np.float32(0.3 * rough) * noise
+    depth = np.minimum(depth, (np.float32(1.62) - distance) * np.float32(1.5))
+    edge = np.float32(max(0.03, 1.2 / r))
     cover = smooth_step(depth / edge)
-    rings = np.exp(-(((depth - edge) / (edge * 1.1)) ** 2))
+    # The rim falls off inwards, and is not equally strong all around.
+    around = np.clip(np.float32(0.7) + np.float32(0.45) * fractal_noise(side, side, 0.7 * r, 0.5, g), 0.1, 1)
+    rings = around * np.exp(-np.maximum(depth - edge, 0) / (edge * np.float32(1.6)))
     inner = np.zeros_like(rings)
     for _ in range(int(g.integers(0, 3))):
         at, strength = np.float32(g.uniform(0.12, 0.6)), np.float32(g.uniform(0.15, 0.5))
@@ -81,7 +86,7 @@ def blot(key: str, radius: float, rough: float, rim: float) -> tuple[Float, Floa
     body *= np.float32(0.55) + np.float32(0.45) * np.exp(-np.maximum(depth, 0) / np.float32(0.35))
     density = cover * np.clip(body + np.float32(rim) * np.clip(rings + inner, 0, 1), 0.05, 1)
     if shrink > 1:
-        full = 2 * int(np.ceil(1.9 * radius)) + 1
+        full = 2 * int(np.ceil(BLOT_REACH * radius)) + 1
         return _enlarged(cover, full), _enlarged(density, full)
     return _read_only(cover), _read_only(density)
 
@@ -140,9 +145,12 @@ def reticulation(key: str, reach: int, cell: float, width: float) -> Float:
     """
     g = Rng(key).generator()
     side = 2 * reach + 1
-    count = int(np.ceil(side / cell)) + 3
+    count = int(np.ceil(side / cell)) + 4
     shaken = g.uniform(0.05, 0.95, (2, count, count)).astype(np.float32)
-    y, x = (np.mgrid[:side, :side] / cell + 1).astype(np.float32)
+    y, x = (np.mgrid[:side, :side] / cell + 1.5).astype(np.float32)
+    # Tears are not straight.
+    y += np.clip(np.float32(0.12) * fractal_noise(side, side, cell, 0.6, g), -0.45, 0.45)
+    x += np.clip(np.float32(0.12) * fractal_noise(side, side, cell, 0.6, g), -0.45, 0.45)
     row, column = y.astype(np.intp), x.astype(np.intp)
     nearest = np.full((2, side, side), 9, np.float32)
     for down in (-1, 0, 1):
@@ -158,7 +166,7 @@ def reticulation(key: str, reach: int, cell: float, width: float) -> Float:
     inside = smooth_step((1 - np.hypot(u, v) - np.float32(0.25) * noise) * np.float32(2.5))
     rim = smooth_step((1 - np.maximum(np.abs(u), np.abs(v))) * 8)
     # Some of the lines are open, others only begin to be.
-    uneven = np.clip(0.65 + 0.4 * fractal_noise(side, side, 2 * cell, 0.6, g), 0, 1)
+    uneven = np.clip(0.55 + 0.5 * fractal_noise(side, side, 1.5 * cell, 0.6, g), 0, 1)
     return _read_only(lines * inside * rim * uneven)
 
 

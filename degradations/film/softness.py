@@ -44,9 +44,7 @@ class Softness(Degradation):
                 _blur(plane, sigma, soft)
                 if self.halation:
                     # The film is lit through: what glows fills up what is not white yet.
-                    glow = wide_blur(np.maximum(plane - np.float32(GLOW_FROM), 0), reach)
-                    glow *= np.float32(self.halation) * (np.float32(1) - np.clip(soft, 0, 1))
-                    soft += glow
+                    soft += _glow(np.ascontiguousarray(plane), reach, self.halation)
         return Damage(as_frames(out, frames), masks)
 
 
@@ -54,24 +52,25 @@ def _blur(plane: Float, sigma: float, out: Float) -> None:
     if sigma < 0.15:
         out[...] = plane
     else:
-        # Four sigma on each side; OpenCV's own size for numbers in floating point is that, too.
-        size = 2 * int(np.ceil(4 * sigma)) + 1
+        size = 2 * int(np.ceil(3 * sigma)) + 1
         source = np.ascontiguousarray(plane)
         cv2.GaussianBlur(source, (size, size), sigma, dst=out, borderType=cv2.BORDER_REFLECT_101)
 
 
-def wide_blur(plane: Float, sigma: float) -> Float:
-    """A Gaussian of large ``sigma`` at a fraction of its cost: of a smaller picture, enlarged again.
+def _glow(plane: Float, sigma: float, share: float) -> Float:
+    """Light that highlights spread over ``sigma`` pixels, as far as it is not light there already.
 
-    The picture is shrunk by at most a third of sigma, so that what is lost is far finer than what is left.
+    It is so smooth that a small picture gives it as well: one that is halved as long as sigma is above 3.5 pixels of it.
     """
     height, width = plane.shape
-    shrink = max(1, min(int(sigma / 2.5), height // 4, width // 4))
-    source: np.ndarray = np.ascontiguousarray(plane)
-    if shrink > 1:
-        size = (-(-width // shrink), -(-height // shrink))
-        source = cv2.resize(source, size, interpolation=cv2.INTER_AREA)
-    soft = cv2.GaussianBlur(source, (0, 0), max(sigma / shrink, 0.3), borderType=cv2.BORDER_REFLECT_101)
-    if shrink > 1:
-        soft = cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(soft, dtype=np.float32).reshape(height, width)
+    small: np.ndarray = plane
+    while sigma > 3.5 and min(small.shape) >= 8:
+        small = cv2.resize(small, (-(-small.shape[1] // 2), -(-small.shape[0] // 2)), interpolation=cv2.INTER_LINEAR)
+        sigma /= 2
+    bright = np.maximum(small - np.float32(GLOW_FROM), 0)
+    size = 2 * int(np.ceil(3 * sigma)) + 1
+    spread = cv2.GaussianBlur(bright, (size, size), max(sigma, 0.3), borderType=cv2.BORDER_REFLECT_101)
+    spread = spread * np.float32(share) * np.clip(1 - small, 0, 1)
+    if spread.shape != plane.shape:
+        spread = cv2.resize(spread, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(spread, dtype=np.float32)

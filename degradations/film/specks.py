@@ -19,8 +19,12 @@ REACH = 1.5
 """How far an outline may lie outside the circle of the same area."""
 SEEN = 0.004
 """Least coverage of a pixel that counts."""
-SMALLEST, LARGEST, LEVELS, SHAPES = 0.6, 14.0, 15, 64
+SMALLEST, LARGEST, LEVELS, SHAPES = 0.6, 120.0, 25, 64
 """Areas of ready specks in square pixels, in how many steps, and how many shapes of each."""
+WIDENINGS = (1.0, 5.0, 7.5, 11.0)
+"""Length over width of ready specks: those that are about round, and splinters."""
+WIDENINGS_BETWEEN = (2.5, 6.1, 9.1)
+"""Where one of them ends and the next begins."""
 
 
 class Pixels(NamedTuple):
@@ -49,23 +53,28 @@ class Specks(NamedTuple):
 
     def pixels(self, height: int, width: int) -> list[Pixels]:
         """What they cover in a frame, in a few batches."""
-        small = (self.area < LARGEST) & (self.stretch < 3)
+        small = self.area < LARGEST
         out = [self._ready(np.flatnonzero(small), height, width)]
-        radius = np.sqrt(self.area / np.pi)
-        reach = np.ceil(radius * np.sqrt(self.stretch) * REACH + np.maximum(self.edge, 0.3 * radius) / 2).astype(int)
+        reach = np.ceil(self.reach(np.arange(len(self.area)))).astype(int)
         low = 0
-        for high in (5, 8, 13, 24, 48, 100, 200):
+        for high in (20, 40, 80, 160):
             chosen = np.flatnonzero(~small & (reach > low) & (reach <= high))
             low = high
             if len(chosen):
                 out.append(self._drawn(chosen, int(reach[chosen].max()), height, width))
         return out
 
+    def reach(self, chosen: Index) -> Double:
+        """How far the chosen specks reach from their middle, pixels."""
+        radius = np.sqrt(self.area[chosen] / np.pi)
+        return np.asarray(radius * np.sqrt(self.stretch[chosen]) * REACH + np.maximum(self.edge, 0.3 * radius) / 2)
+
     def _ready(self, chosen: Index, height: int, width: int) -> Pixels:
         """Small specks, of shapes that are drawn already; at this size nobody sees one twice."""
         stock = ready(self.edge)
         level = np.log(np.maximum(self.area[chosen], SMALLEST) / SMALLEST) / np.log(LARGEST / SMALLEST) * (LEVELS - 1)
-        number = np.round(level).astype(np.intp) * SHAPES + self.outline[chosen] % SHAPES
+        kind = np.searchsorted(WIDENINGS_BETWEEN, self.stretch[chosen])
+        number = (kind * LEVELS + np.round(level).astype(np.intp)) * SHAPES + self.outline[chosen] % SHAPES
         count = stock.begin[number + 1] - stock.begin[number]
         which = np.repeat(np.arange(len(chosen)), count)
         pixel = np.arange(len(which)) + np.repeat(stock.begin[number] - (np.cumsum(count) - count), count)
@@ -155,24 +164,28 @@ class Stock(NamedTuple):
 
 @lru_cache(maxsize=8)
 def ready(edge: float) -> Stock:
-    """Small specks of ``LEVELS`` sizes, ``SHAPES`` of each, with edges of this width: anywhere within their pixel, turned
-    and drawn out at random."""
+    """Small specks, round ones and splinters, of ``LEVELS`` sizes, ``SHAPES`` of each, with edges of this width: anywhere
+    within their pixel, turned and drawn out at random."""
     g = Rng.root(0).at("small specks").generator()
-    count = LEVELS * SHAPES
-    area = np.repeat(np.geomspace(SMALLEST, LARGEST, LEVELS), SHAPES)
+    count = len(WIDENINGS) * LEVELS * SHAPES
+    widening = np.repeat(WIDENINGS, LEVELS * SHAPES)
+    drawn_out = np.exp(0.3 * np.abs(g.standard_normal(count)))
     specks = Specks(
         x=g.random(count),
         y=g.random(count),
-        area=area,
-        stretch=np.minimum(np.exp(0.3 * np.abs(g.standard_normal(count))), 2.5),
+        area=np.tile(np.repeat(np.geomspace(SMALLEST, LARGEST, LEVELS), SHAPES), len(WIDENINGS)),
+        stretch=np.where(widening == 1, np.minimum(drawn_out, 2.5), widening * g.uniform(0.85, 1.2, count)),
         turn=g.uniform(0, np.pi, count),
         outline=g.integers(0, OUTLINES, count),
         hollow=np.where(g.random(count) < 0.4, g.uniform(0.1, 0.6, count), 0),
         edge=edge,
     )
-    reach = int(np.ceil(np.sqrt(LARGEST / np.pi * 2.5) * REACH + edge / 2))
-    cover, density = specks.draw(np.arange(count), reach)
-    which, row, column = np.nonzero(cover > SEEN)
-    begin = np.searchsorted(which, np.arange(count + 1))
-    seen = which, row, column
-    return Stock(begin, row - reach, column - reach, cover[seen], density[seen])
+    parts = []
+    for first in range(0, count, SHAPES):
+        chosen = np.arange(first, first + SHAPES)
+        reach = int(np.ceil(specks.reach(chosen).max()))
+        cover, density = specks.draw(chosen, reach)
+        seen = np.nonzero(cover > SEEN)
+        parts.append((chosen[seen[0]], seen[1] - reach, seen[2] - reach, cover[seen], density[seen]))
+    which, down, right, covers, densities = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Stock(np.searchsorted(which, np.arange(count + 1)), down, right, covers, densities)

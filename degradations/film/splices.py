@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 import cv2
 import numpy as np
-import torch
 from pydantic import Field
 from torch import Tensor
 
-from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, covered
-from degradations.film.common import Double, Float, as_frames, as_mask, blank_masks, planes_of, scale_of, stamp
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, Subframes
+from degradations.film.common import Double, Float, as_frames, coverage, planes_of, scale_of, stamp, with_coverage
 from degradations.film.shapes import fractal_noise, smooth_step
 from degradations.rng import Rng
 
@@ -95,14 +95,28 @@ class Splices(Degradation):
             "splice": seen,
         }
 
+    def stream(
+        self,
+        chunks: Iterable[Damage],
+        params: Params,
+        shape: ClipShape,
+        subframes: Subframes | None = None,
+        measured: dict[str, Any] | None = None,
+    ) -> Iterator[Damage]:
+        """See the class. A clip without a splice passes through as it is."""
+        if params["splices"]:
+            yield from super().stream(chunks, params, shape, subframes, measured)
+            return
+        for frames, masks in chunks:
+            yield Damage(frames, with_coverage(masks, "splice", coverage(masks, "splice", frames)))
+
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class. The frames come with eight more in front."""
         count = len(frames) - MOST_LOST
         source, shift, gain = _timeline(params, start + count)
         chosen = [MOST_LOST + source[i] - start for i in range(start, start + count)]
-        out = np.array(planes_of(frames)[chosen], dtype=np.float32, order="C")
-        moved = {kind: plane[chosen].clone() for kind, plane in masks.items()}
-        cover = blank_masks(torch.from_numpy(out))
+        out = planes_of(frames)[chosen]
+        moved = {kind: plane[chosen] for kind, plane in masks.items()}
         for i in range(count):
             if shift[start + i]:
                 for plane in out[i]:
@@ -111,12 +125,13 @@ class Splices(Degradation):
                     _move_down(mask[i, 0].numpy(), shift[start + i], cv2.INTER_LINEAR)
             if gain[start + i]:
                 out[i] *= np.float32(np.exp(gain[start + i]))
+        cover = coverage(moved, "splice", frames[MOST_LOST:])
         for splice in params["splices"]:
             for frame, below in ((splice["frame"], False), (splice["frame"] - 1, True)):
                 if start <= frame < start + count and (not below or splice["line"]["both"]):
                     rng = Rng(params["key"]).at("line", frame)
                     self._join(out[frame - start], cover[frame - start], splice["line"], params["scale"], below, rng)
-        return Damage(as_frames(out, frames), covered(moved, "splice", as_mask(cover)))
+        return Damage(as_frames(out, frames), with_coverage(moved, "splice", cover))
 
     def _join(self, frame: Float, cover: Float, line: dict[str, Any], scale: float, below: bool, rng: Rng) -> None:
         """The overlap at the upper edge of a frame, or at the lower one: cement, with a line where it ends."""

@@ -9,15 +9,15 @@ import numpy as np
 from pydantic import Field
 from torch import Tensor
 
-from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, covered
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
 from degradations.film.common import (
     Float,
     as_frames,
-    as_mask,
     autoregressive,
-    blank_masks,
+    coverage,
     scale_of,
     stamp,
+    with_coverage,
     writable,
 )
 from degradations.film.shapes import blot
@@ -93,13 +93,16 @@ class Stains(Degradation):
 
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
-        out, cover = writable(frames), blank_masks(frames)
+        until = start + len(frames)
+        if not any(s["from"] < until and s["from"] + len(s["strength"]) > start for s in params["stains"]):
+            return Damage(frames, with_coverage(masks, "stain", coverage(masks, "stain", frames)))
+        out, cover = writable(frames), coverage(masks, "stain", frames)
         for i in range(len(out)):
             for stain in params["stains"]:
                 age = start + i - stain["from"]
                 if 0 <= age < len(stain["strength"]):
                     self._lay(out[i], cover[i], stain, age)
-        return Damage(as_frames(out, frames), covered(masks, "stain", as_mask(cover)))
+        return Damage(as_frames(out, frames), with_coverage(masks, "stain", cover))
 
     def _lay(self, frame: Float, cover: Float, stain: dict[str, Any], age: int) -> None:
         patch, density = blot(stain["key"], stain["radius"], self.rough, self.rim)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import ClassVar, Literal
 
+import cv2
 import numpy as np
 import torch
 from pydantic import Field
@@ -24,13 +26,11 @@ def curved(planes: Float, curves: list[Double]) -> Float:
     """
     tables = [curve.astype(np.float32) for curve in curves]
     out = np.empty(planes.shape, np.float32)
-    scaled = np.empty(planes.shape[2:], np.float32)
     for frame, target in zip(planes, out, strict=True):
         for number, plane in enumerate(frame):
-            np.clip(plane, 0, 1, out=scaled)
-            np.multiply(scaled, LEVELS - 1, out=scaled)
-            scaled += np.float32(0.5)
-            np.take(tables[min(number, len(tables) - 1)], scaled.astype(np.uint16), out=target[number], mode="clip")
+            # OpenCV rounds, and keeps what is outside of 0..1 at its ends.
+            level = cv2.multiply(np.ascontiguousarray(plane), LEVELS - 1, dtype=cv2.CV_16U)  # type: ignore[call-overload]
+            np.take(tables[min(number, len(tables) - 1)], level, out=target[number], mode="clip")
     return out
 
 
@@ -135,14 +135,18 @@ class Dupe(Degradation):
 
     def curve(self, params: Params) -> Double:
         """The level on the copy of 65,536 even levels, rising all the way."""
-        x = np.arange(LEVELS) / (LEVELS - 1)
-        ends = [_knee(np.array([level]), params["crush"], params["clip"])[0] for level in (0.0, 1.0)]
-        within = (_knee(x, params["crush"], params["clip"]) - ends[0]) / (ends[1] - ends[0])
-        return np.asarray(params["black"] + (params["white"] - params["black"]) * _steeper(within, self.slope))
+        return _copied(self.slope, params["crush"], params["clip"], params["black"], params["white"])
 
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
         return Damage(as_frames(curved(planes_of(frames), [self.curve(params)]), frames), masks)
+
+
+@lru_cache(maxsize=4)
+def _copied(slope: float, crush: float, clip: float, black: float, white: float) -> Double:
+    kept = _knee(np.arange(LEVELS) / (LEVELS - 1), crush, clip)
+    kept = (kept - kept[0]) / (kept[-1] - kept[0])
+    return black + (white - black) * _steeper(kept, slope)
 
 
 def _knee(x: Double, low: float, high: float, width: float = 0.025) -> Double:

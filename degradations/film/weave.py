@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import cv2
@@ -13,6 +14,11 @@ from torch import Tensor
 from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
 from degradations.film.common import Double, Float, as_frames, autoregressive, planes_of
 from degradations.rng import Rng
+
+SMALL_TURN = 0.2
+"""Degrees up to which a turn is made of two shears."""
+ROUNDED_TO = 32
+"""Shifts are multiples of 1 over this, in pixels."""
 
 
 class Weave(Degradation):
@@ -59,15 +65,19 @@ class Weave(Degradation):
         moved = np.empty(planes.shape, np.float32)
         moved_masks = {kind: torch.zeros_like(plane) for kind, plane in masks.items()}
         for i, (frame, target) in enumerate(zip(planes, moved, strict=True)):
+            x, y, turn = (params[name][start + i] for name in ("x", "y", "turn"))
             matrix: Double = np.zeros((2, 3))
-            matrix[...] = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), params["turn"][start + i], 1.0)
-            matrix[:, 2] += params["x"][start + i], params["y"][start + i]
+            matrix[...] = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turn, 1.0)
+            matrix[:, 2] += x, y
             for plane, result in zip(frame, target, strict=True):
-                _shift(plane, matrix, cv2.INTER_CUBIC, result)
+                if abs(turn) <= SMALL_TURN and max(abs(x), abs(y)) < min(height, width) / 4:
+                    result[...] = woven(plane, x, y, turn)
+                else:
+                    _warp(plane, matrix, cv2.INTER_CUBIC, result)
             for kind, cover in masks.items():
                 before = cover[i, 0].numpy()
                 if before.any():  # most frames have nothing of most kinds
-                    _shift(before, matrix, cv2.INTER_LINEAR, moved_masks[kind][i, 0].numpy())
+                    _warp(before, matrix, cv2.INTER_LINEAR, moved_masks[kind][i, 0].numpy())
         return Damage(as_frames(moved, frames), moved_masks)
 
     def facts(self, params: Params, shape: ClipShape) -> dict[str, list[Any]]:
@@ -75,8 +85,52 @@ class Weave(Degradation):
         return {"shift_x_px": params["x"], "shift_y_px": params["y"], "rotation_deg": params["turn"]}
 
 
-def _shift(plane: Float, matrix: Double, interpolation: int, out: Float) -> None:
-    # OpenCV rounds positions to 1/32 pixel here: finer than any weave that is seen.
+def woven(plane: Float, x: float, y: float, turn: float) -> Float:
+    """A plane shifted to the right and down and turned by a small angle (degrees, anticlockwise): a cubic kernel along
+    the rows, then along the columns.
+
+    So small a turn is a shear of rows and one of columns. Shifts are rounded to 1/32 pixel, as OpenCV rounds them, so
+    that neighbouring rows share theirs: four times as fast as an affine warp. Beyond the edges the picture is mirrored.
+    """
+    height, width = plane.shape
+    slope = np.deg2rad(turn)
+    rows = _sheared(np.ascontiguousarray(plane), x + slope * (np.arange(height) - (height - 1) / 2), across=True)
+    return _sheared(rows, y - slope * (np.arange(width) - (width - 1) / 2), across=False)
+
+
+def _sheared(plane: Float, shifts: Double, across: bool) -> Float:
+    """Every row moved to the right by its shift, or every column down."""
+    steps = np.floor(shifts * ROUNDED_TO + 0.5).astype(int)
+    pad = int(np.abs(steps).max()) // ROUNDED_TO + 3
+    top, left = (0, pad) if across else (pad, 0)
+    padded = cv2.copyMakeBorder(plane, top, top, left, left, cv2.BORDER_REFLECT_101)
+    height, width = plane.shape
+    # A filter's result is as large as what it reads: three pixels too much are cut off.
+    out = np.empty((height, width + 3) if across else (height + 3, width), np.float32)
+    for begin, end in pairwise([0, *(np.flatnonzero(np.diff(steps)) + 1), len(steps)]):
+        # What comes to lie at 0 lay at -shift, between two pixels of which the first is ``whole``.
+        whole, part = divmod(-int(steps[begin]), ROUNDED_TO)
+        taps = _cubic(part / ROUNDED_TO)
+        first = pad + whole - 1
+        if across:
+            source, target, kernel = padded[begin:end, first : first + width + 3], out[begin:end], taps[None]
+        else:
+            source, target, kernel = padded[first : first + height + 3, begin:end], out[:, begin:end], taps[:, None]
+        cv2.filter2D(source, -1, kernel, dst=target, anchor=(0, 0), borderType=cv2.BORDER_REPLICATE)
+    return out[:height, :width]
+
+
+def _cubic(part: float) -> Float:
+    """Weights of four neighbours for a point ``part`` of the way from the second to the third.
+
+    Source: Keys, 1981, with a of -0.75, as OpenCV has it.
+    """
+    t = np.array([1 + part, part, 1 - part, 2 - part])
+    near, far = 1.25 * t**3 - 2.25 * t**2 + 1, -0.75 * (t**3 - 5 * t**2 + 8 * t - 4)
+    return np.where(t <= 1, near, far).astype(np.float32)
+
+
+def _warp(plane: Float, matrix: Double, interpolation: int, out: Float) -> None:
     cv2.warpAffine(
         np.ascontiguousarray(plane),
         matrix,
