@@ -89,8 +89,11 @@ class Grain(Degradation):
                 grain = np.float32(np.sqrt(1 - self.colour)) * grain + np.float32(np.sqrt(self.colour)) * own
             for rows in strips(height, width):
                 clean, part = frame[:, rows], grain[:, rows]
-                luma = clean[0] if len(clean) == 1 else (clean[0] + clean[1] + clean[2]) / np.float32(3)
-                part *= cv2.LUT(cv2.convertScaleAbs(luma, alpha=255), _responses(self.strength))
+                level = clean[0]
+                if len(clean) == 3:
+                    # The mean, written so that three equal channels give exactly themselves.
+                    level = level + ((clean[1] - level) + (clean[2] - level)) / np.float32(3)
+                part *= cv2.LUT(cv2.convertScaleAbs(level, alpha=255), _responses(self.strength))
                 np.add(clean, part, out=target[:, rows])
         return Damage(as_frames(out, frames), masks)
 

@@ -51,7 +51,8 @@ class Monochrome(Degradation):
         if frames.shape[1] == 1 or self.amount == 0:
             return Damage(frames, masks)
         red, green, blue = frames.split(1, dim=1)
-        luma = red if one_plane(frames) else LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+        # Weights of Rec. 601; written so that three equal channels give exactly themselves.
+        luma = red if one_plane(frames) else green + LUMA[0] * (red - green) + LUMA[2] * (blue - green)
         if self.tone == "sepia":
             # Toned silver: shadows keep their density, mid-tones turn warm, white stays nearly white.
             warm = luma * (1 - luma)
