@@ -35,12 +35,14 @@ def random(*shape: int, seed: int = 0) -> Tensor:
 @pytest.mark.parametrize("net", ["dncnn", "fastdvdnet", "vnlnet"])
 def test_float32_after_training_for_a_while(shared: Path, net: str) -> None:
     """Adam divides by the size of a gradient, so where that is next to nothing its rounding error counts in full; after
-    ten to fifteen steps restored frames differ by up to 5e-4 of their range. The losses do not."""
+    ten to fifteen steps restored frames differ by up to 7.5e-4 of their range. The losses differ less, but how much
+    depends on the order in which a processor sums: of VNLnet's case 7e-6 (plain loops) to 1.04e-4 (oneDNN on AVX-512, one
+    thread) were measured on one machine. In float64 they are the official ones to 1e-8 (`verify`)."""
     found = verify("rfr", shared / "parity" / "rfr" / f"case_{net}_offline.npz", dtype="float32", tolerance=1e-3)
     assert [d for d in found if not d.within] == []
     tight = {d.output: d.relative for d in found if d.output in ("loss", "baseline", "psnr_per_step")}
     assert len(tight) == 3
-    assert max(tight.values()) < 1e-4
+    assert max(tight.values()) < 2e-4
 
 
 class Official:

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from leaderboards.schema import Cell
 from leaderboards.store import iter_cells, write_cell
 from reports.html import build
-from reports.media import _plan, _Source, _spread
+from reports.media import _plan, _Series, _Source, _spread
 from vbench import models
 from vbench.cli import app
 
@@ -195,7 +195,8 @@ def test_the_budget_takes_frames_then_clips(tmp_path: Path) -> None:
     file = tmp_path / "x.png"
     file.write_bytes(b"x" * 1000)
     pairs = [
-        ("d", f"c{i}", [_Source("input", "i", (file,) * 20), _Source("truth", "t", (file,) * 20)]) for i in range(4)
+        ("d", f"c{i}", [_Source("input", "i", _Series((file,) * 20)), _Source("truth", "t", _Series((file,) * 20))])
+        for i in range(4)
     ]
     assert _plan(pairs, 10**9) == (
         12,
