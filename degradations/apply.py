@@ -12,7 +12,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from degradations.base import NO_MASKS, ClipShape, Damage, Masks, Params, Subframes, union
+from degradations.base import NO_MASKS, ClipShape, Damage, Masks, Params, Subframes, one_plane, union
 from degradations.catalog import load
 from degradations.profile import Profile, load_profile, sha256
 from degradations.rng import Rng
@@ -179,7 +179,7 @@ def _checked(stream: Iterable[Damage], shape: ClipShape, who: str) -> Iterator[D
         if frames.ndim != 4 or tuple(frames.shape[1:]) != wanted:
             raise ValueError(f"Frames of {who} are {tuple(frames.shape[1:])} and the recipe is for {wanted} (C, H, W).")
         # One value that is no finite number makes the sum none: a tenth of the time of looking at each.
-        if not math.isfinite(float(frames.sum())):
+        if not math.isfinite(float((frames[:, :1] if one_plane(frames) else frames).sum())):
             raise ValueError(f"Frames of {who} hold values that are not numbers, from frame {seen} on.")
         for kind, mask in masks.items():
             if tuple(mask.shape) != (len(frames), 1, *wanted[1:]):
