@@ -278,6 +278,7 @@ class FrameFolder:
         self._final = folder
         self._replace = replace
         self._sparse = sparse
+        self._blank: bytes | None = None
         self._temporary = partial_path(folder)
         self._count = 0
         self._kind: tuple[tuple[int, ...], str] | None = None
@@ -304,12 +305,19 @@ class FrameFolder:
         elif kind != self._kind:
             raise RunError(f'Frame {self._count} for "{self._final}" is {kind}, and the first was {self._kind}.')
         name = f"{self._count:08d}.png"
-        data = encode_png(frame, self._sparse)
+        data = self._encoded(frame)
         try:
             (self._temporary / name).write_bytes(data)
         except OSError as error:
             raise disk_error(self._final / name, error) from error
         self._count += 1
+
+    def _encoded(self, frame: NDArray[Any]) -> bytes:
+        if not self._sparse or frame.any():
+            return encode_png(frame, self._sparse)
+        if self._blank is None:  # most frames have nothing of most kinds of damage
+            self._blank = encode_png(frame, sparse=True)
+        return self._blank
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

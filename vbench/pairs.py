@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from degradations.profile import Profile
     from vbench.clip import Frames
 
-PIXELS_AT_ONCE = 7_000_000
-"""Frames are handled in chunks of about so many pixels: 16 of 480p, 3 of 1080p."""
+PIXELS_AT_ONCE = 3_500_000
+"""Frames are handled in chunks of about so many pixels: 8 of 480p, 1 of 1080p."""
 
 
 def chunk_of(height: int, width: int) -> int:
@@ -41,7 +41,7 @@ def chunk_of(height: int, width: int) -> int:
 
     Example:
         >>> chunk_of(480, 854), chunk_of(1080, 1920), chunk_of(4320, 7680)
-        (16, 3, 1)
+        (8, 1, 1)
     """
     return max(1, min(16, PIXELS_AT_ONCE // (height * width)))
 
