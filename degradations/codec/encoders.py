@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from degradations.codec.pictures import Geometry, Matrix
+from degradations.codec.pictures import SCALER, Geometry, Matrix
 
 Name = Literal["h264", "hevc", "vp9", "av1", "vvc", "mpeg2", "mpeg4", "mjpeg"]
 Structure = Literal["intra", "ippp", "ibbp", "hierarchical"]
@@ -56,9 +56,6 @@ STRUCTURES: dict[str, tuple[Structure, ...]] = {
 
 _NEVER = 1_000_000_000
 """A threshold that no scene change reaches."""
-
-_SCALER = "bicubic+accurate_rnd+full_chroma_int+bitexact"
-"""Flags of FFmpeg's scaler: the same numbers on any processor."""
 
 
 def preset_option(codec: str, preset: str | None) -> dict[str, Any]:
@@ -134,7 +131,7 @@ def picture_options(codec: str, matrix: Matrix, geometry: Geometry) -> dict[str,
     span = "pc" if codec == "mjpeg" else "tv"
     size = "" if geometry.coded == geometry.padded else f"{geometry.coded[1]}:{geometry.coded[0]}:"
     return {
-        "vf": f"scale={size}out_color_matrix={matrix}:out_range={span}:flags={_SCALER}",
+        "vf": f"scale={size}out_color_matrix={matrix}:out_range={span}:flags={SCALER}",
         "pix_fmt": {"mjpeg": "yuvj420p", "vvc": "yuv420p10le"}.get(codec, "yuv420p"),
         "colorspace": {"bt601": "smpte170m", "bt709": "bt709"}[matrix],
         "color_range": span,

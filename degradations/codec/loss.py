@@ -8,19 +8,15 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, Subframes
 from degradations.codec.encoders import SCALES, as_text, picture_options
-from degradations.codec.pictures import Geometry, Pixels, converter, through
+from degradations.codec.pictures import Geometry, Planes, Seen, converter, through
 from degradations.codec.process import Job, encoder_version
 from degradations.codec.readback import BY_DECODER, Log
 from degradations.rng import Rng
-
-Seen = tuple[Pixels, dict[str, NDArray[np.bool_]]]
-"""A picture ``(H, W, C)``, and where it is damaged, ``(1, H, W)`` by kind."""
 
 
 class PacketLoss(Degradation):
@@ -178,7 +174,7 @@ def _received(
     pipe: IO[bytes],
     step: PacketLoss,
     line: Line,
-    convert: Callable[[Any], Pixels],
+    convert: Callable[[Any], Planes],
     log: Log,
     fate: list[tuple[int, int, int, bool]],
 ) -> Iterator[Seen]:
@@ -192,9 +188,9 @@ def _received(
         return int(thing.pts)
 
     counts: dict[int, tuple[int, int]] = {}
-    sent: deque[tuple[int, Pixels]] = deque()
-    got: dict[int, Pixels] = {}
-    shown: Pixels | None = None
+    sent: deque[tuple[int, Planes]] = deque()
+    got: dict[int, Planes] = {}
+    shown: Planes | None = None
 
     with av.open(pipe, "r", format="matroska") as source:
         stream = source.streams.video[0]
@@ -226,7 +222,8 @@ def _received(
                 picture = got.pop(pts, None)
                 fate.append((pts, *counts.pop(pts), picture is None))
                 shown = picture if picture is not None else clean if shown is None else shown
-                yield shown, {"loss": (shown != clean).any(axis=2)[None]}
+                differs = np.logical_or.reduce([a != b for a, b in zip(shown, clean, strict=True)])
+                yield Seen(shown, {"loss": differs[None]})
 
 
 def _decoded(receiver: Any, packet: Any, head: bytes, units: list[bytes], whole: list[bool]) -> list[Any]:

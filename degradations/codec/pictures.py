@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import IO, Any, Literal
 
 import cv2
@@ -24,7 +25,13 @@ SMALLEST = 16
 SMALLEST_VVC = 64
 """FFmpeg leaves VVenC as many bytes for a frame as it has pixels, which in smaller pictures the headers alone can fill."""
 
+SCALER = "bicubic+accurate_rnd+full_chroma_int+bitexact"
+"""Flags of FFmpeg's scaler: the same numbers on any processor."""
+
 Pixels = NDArray[np.uint8]
+Planes = tuple[Pixels, ...]
+"""Red, green and blue of one decoded frame, or gray alone, each ``(H, W)``."""
+
 Size = tuple[int, int]
 Matrix = Literal["bt601", "bt709"]
 Conversion = Literal["exact", "default"]
@@ -76,14 +83,15 @@ def to_pictures(frames: Tensor, geometry: Geometry) -> Pixels:
     return out
 
 
-def to_frames(pictures: list[Pixels]) -> Tensor:
-    """Pictures ``(H, W, C)`` as frames ``(n, C, H, W)``, float32 in [0, 1]."""
-    height, width, channels = pictures[0].shape
-    out = torch.empty(len(pictures), channels, height, width)
-    for picture, frame in zip(pictures, out, strict=True):
-        for plane, target in zip(cv2.split(picture), frame, strict=True):
-            torch.div(torch.from_numpy(plane), 255, out=target)
-    return out
+def to_frames(decoded: Sequence[Planes]) -> Tensor:
+    """Decoded frames as ``(n, C, H, W)``, float32 in [0, 1]."""
+    height, width = decoded[0][0].shape
+    # NumPy asks the system for large pages, and torch does not: most of the time goes into the first touch.
+    out = np.empty((len(decoded), len(decoded[0]), height, width), np.float32)
+    for planes, frame in zip(decoded, out, strict=True):
+        for plane, target in zip(planes, frame, strict=True):
+            torch.div(torch.from_numpy(plane), 255, out=torch.from_numpy(target))
+    return torch.from_numpy(out)
 
 
 class Shelf:
@@ -114,6 +122,14 @@ class Shelf:
         }
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A frame as it is shown, and where it is damaged: ``(1, H, W)`` by kind."""
+
+    planes: Planes
+    masks: dict[str, NDArray[np.bool_]]
+
+
 def transcoded(
     chunks: Iterable[Damage],
     geometry: Geometry,
@@ -132,7 +148,7 @@ def transcoded(
     """
     log = Log(codec, headers_of(codec))
 
-    def read(pipe: IO[bytes]) -> Iterator[Pixels]:
+    def read(pipe: IO[bytes]) -> Iterator[Planes]:
         convert = converter(geometry.shown, channels, matrix, conversion)
         return decoded(pipe, container_of(codec), codec, convert, log)
 
@@ -145,13 +161,14 @@ def transcoded(
 def through(
     chunks: Iterable[Damage], geometry: Geometry, job: Job, read: Callable[[IO[bytes]], Iterator[Any]]
 ) -> Iterator[Damage]:
-    """Chunks through a job; ``read`` gives a picture ``(H, W, C)``, or a picture and its masks, for each frame."""
+    """Chunks through a job; ``read`` gives the planes of each frame, or these and the frame's masks."""
     shelf = Shelf()
 
     def feed() -> Iterator[Pixels]:
         for damage in chunks:
             shelf.put(damage)
-            yield to_pictures(damage.frames, geometry)
+            for frame in damage.frames.split(1):  # the encoder works on one while the next is made
+                yield to_pictures(frame, geometry)
 
     waiting: list[Any] = []
     done = 0
@@ -173,11 +190,11 @@ def through(
 
 
 def _chunk(items: list[Any], masks: Masks) -> Damage:
-    if not isinstance(items[0], tuple):
+    if not isinstance(items[0], Seen):
         return Damage(to_frames(items), masks)
-    frames = to_frames([picture for picture, _ in items])
-    for kind in items[0][1]:
-        more = torch.from_numpy(np.stack([planes[kind] for _, planes in items]).astype(np.float32))
+    frames = to_frames([seen.planes for seen in items])
+    for kind in items[0].masks:
+        more = torch.from_numpy(np.stack([seen.masks[kind] for seen in items]).astype(np.float32))
         masks = covered(masks, kind, more)
     return Damage(frames, masks)
 
@@ -188,9 +205,9 @@ def container_of(codec: str) -> str:
 
 
 def decoded(
-    pipe: IO[bytes], container: str, codec: str, convert: Callable[[Any], Pixels], log: Log
-) -> Iterator[Pixels]:
-    """Pictures of a stream as its bytes come, with what is read of it noted in ``log``."""
+    pipe: IO[bytes], container: str, codec: str, convert: Callable[[Any], Planes], log: Log
+) -> Iterator[Planes]:
+    """Frames of a stream as its bytes come, with what is read of it noted in ``log``."""
     import av
 
     with av.open(pipe, "r", format=container) as source:
@@ -204,48 +221,60 @@ def decoded(
                 yield convert(frame)
 
 
-def converter(shown: Size, channels: int, matrix: Matrix, conversion: Conversion) -> Callable[[Any], Pixels]:
-    """What turns a decoded frame into a picture ``(H, W, C)``: RGB by the matrix and range with which it was encoded.
+def converter(shown: Size, channels: int, matrix: Matrix, conversion: Conversion) -> Callable[[Any], Planes]:
+    """What turns a decoded frame into its planes: RGB by the matrix and range with which it was encoded.
 
     Of a gray clip the luma is taken. ``default`` is the conversion that FFmpeg makes when nobody asks: BT.601, limited
     range, its fast path.
     """
-    from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+    from av.video.reformatter import VideoReformatter
 
     height, width = shown
-    scaler = VideoReformatter()  # sets itself up once, for all frames
-    space = Colorspace.ITU709 if matrix == "bt709" else Colorspace.ITU601
-    flags = (
-        Interpolation.BICUBIC
-        | Interpolation.FULL_CHR_H_INT
-        | Interpolation.FULL_CHR_H_INP
-        | Interpolation.ACCURATE_RND
-        | Interpolation.BITEXACT
-    )
+    plain_scaler = VideoReformatter()  # sets itself up once, for all frames
+    graph: list[Any] = []
 
-    def cut(picture: NDArray[Any]) -> Pixels:
-        return np.ascontiguousarray(picture[:height, :width], dtype=np.uint8)
+    def gray(frame: Any) -> Planes:
+        return (_luma(frame)[:height, :width],)
 
-    def gray(frame: Any) -> Pixels:
-        return cut(_luma(frame))
+    def plain(frame: Any) -> Planes:
+        rgb: Any = plain_scaler.reformat(frame, format="rgb24", threads=1).to_ndarray()
+        return tuple(plane[:height, :width] for plane in cv2.split(rgb))
 
-    def plain(frame: Any) -> Pixels:
-        return cut(scaler.reformat(frame, format="rgb24", threads=1).to_ndarray())
-
-    def exact(frame: Any) -> Pixels:
-        rgb = scaler.reformat(
-            frame,
-            format="rgb24",
-            src_colorspace=space,
-            dst_colorspace=space,
-            src_color_range=ColorRange.JPEG if _full_range(frame) else ColorRange.MPEG,
-            dst_color_range=ColorRange.JPEG,
-            interpolation=flags,
-            threads=1,
-        )
-        return cut(rgb.to_ndarray())
+    def exact(frame: Any) -> Planes:
+        if not graph:
+            graph.append(_exact_scaler(frame, matrix))
+        graph[0].push(frame)
+        planes = graph[0].pull().planes
+        # They stay where the scaler put them: a view keeps its frame alive.
+        green, blue, red = (np.frombuffer(p, np.uint8).reshape(p.height, -1)[:height, :width] for p in planes)
+        return red, green, blue
 
     return gray if channels == 1 else plain if conversion == "default" else exact
+
+
+def _exact_scaler(frame: Any, matrix: Matrix) -> Any:
+    """FFmpeg's scaler from frames like this one to RGB, with flags that give the same numbers on any processor.
+
+    Chroma lies in the middle of its four pixels, where the same scaler puts it when it makes YUV of RGB; frames that do
+    not say where it is are taken by some versions to have it at the left, which moves colours by half a pixel. Planar RGB
+    has the same numbers as RGB with the colours of a pixel together, and takes half the time.
+    """
+    import av
+
+    graph = av.filter.Graph()
+    graph.threads = 1
+    span = "pc" if _full_range(frame) else "tv"
+    flags = f"{SCALER}+full_chroma_inp"
+    nodes = [
+        graph.add_buffer(width=frame.width, height=frame.height, format=frame.format.name, time_base=frame.time_base),
+        graph.add("scale", f"in_h_chr_pos=128:in_v_chr_pos=128:in_color_matrix={matrix}:in_range={span}:flags={flags}"),
+        graph.add("format", "pix_fmts=gbrp"),
+        graph.add("buffersink"),
+    ]
+    for one, other in pairwise(nodes):
+        one.link_to(other)
+    graph.configure()
+    return graph
 
 
 def _full_range(frame: Any) -> bool:
@@ -255,10 +284,10 @@ def _full_range(frame: Any) -> bool:
 
 
 def _luma(frame: Any) -> Pixels:
-    """The luma plane as gray levels 0..255, ``(H, W, 1)``."""
+    """The luma plane as gray levels 0..255, ``(H, W)``."""
     ten = frame.format.components[0].bits == 10
     plane = frame.planes[0]
     rows = np.frombuffer(plane, np.uint16 if ten else np.uint8).reshape(plane.height, -1)
     luma = rows[:, : plane.width].astype(np.float64) / (4.0 if ten else 1.0)
     levels = luma if _full_range(frame) else (luma - 16.0) * (255.0 / 219.0)
-    return np.floor(np.clip(levels, 0.0, 255.0) + 0.5).astype(np.uint8)[..., None]
+    return np.floor(np.clip(levels, 0.0, 255.0) + 0.5).astype(np.uint8)

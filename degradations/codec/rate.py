@@ -24,7 +24,7 @@ from degradations.codec.encoders import (
     preset_option,
     structure_options,
 )
-from degradations.codec.pictures import SMALLEST, Geometry, Matrix, Pixels, to_frames, transcoded
+from degradations.codec.pictures import SMALLEST, Geometry, Matrix, Planes, to_frames, transcoded
 from degradations.codec.process import FPS, encoder_version
 from degradations.rng import Rng
 
@@ -203,9 +203,8 @@ class Rate(Degradation):
 def _enlarged(frames: Tensor, size: tuple[int, int]) -> Tensor:
     """Frames of 8 bits at another size (height, width), bicubic, rounded to 8 bits."""
     height, width = size
-    pictures: list[Pixels] = []
-    for levels in (frames * 255 + 0.5).byte().permute(0, 2, 3, 1).numpy():
-        image = Image.fromarray(levels[..., 0] if levels.shape[2] == 1 else np.ascontiguousarray(levels))
-        grown = np.asarray(image.resize((width, height), Image.Resampling.BICUBIC), dtype=np.uint8)
-        pictures.append(grown.reshape(height, width, -1))
-    return to_frames(pictures)
+    grown: list[Planes] = []
+    for frame in (frames * 255 + 0.5).byte().numpy():
+        planes = (Image.fromarray(plane).resize((width, height), Image.Resampling.BICUBIC) for plane in frame)
+        grown.append(tuple(np.array(plane, dtype=np.uint8) for plane in planes))
+    return to_frames(grown)

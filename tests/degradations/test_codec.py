@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from degradations.base import ClipShape
 from degradations.codec.encoders import PRESETS, STRUCTURES
 from degradations.codec.pictures import Geometry, to_frames, to_pictures
+from degradations.codec.process import ffmpeg_exe
 from degradations.codec.quantiser import Codec
 from degradations.rng import Rng
 from tests.degradations.codecs import measured_by, psnr, run, texture
@@ -68,6 +70,41 @@ def test_pure_colours_come_back(name: str, matrix: str) -> None:
         assert float((run(step, flat).frames - flat).abs().max()) * 255 <= 2.01
 
 
+@pytest.mark.parametrize(("name", "qp"), CODECS)
+def test_colours_stay_where_they_are(name: str, qp: int) -> None:
+    """A coloured square in gray: the centre of its colour moves by less than a tenth of a pixel."""
+    frame = torch.full((1, 3, 64, 64), 0.5)
+    frame[0, 0, 20:44, 20:44] = 0.8
+    frame[0, 2, 20:44, 20:44] = 0.2
+    out = run(codec(codec=name, qp=qp), frame.expand(2, -1, -1, -1).contiguous()).frames
+    for found in out:
+        colour = (found[0] - found[2]).clamp(min=0)
+        place = torch.arange(64) + 0.5
+        for axis in (0, 1):
+            assert abs(float((colour.sum(axis) * place).sum() / colour.sum()) - 32) < 0.1
+
+
+@pytest.mark.parametrize("name", ["h264", "mjpeg", "vp9"])
+def test_it_is_the_plain_command_bit_for_bit(name: str, tmp_path: Path) -> None:
+    """FFmpeg's command line with the options of the recipe, decoded with the same flags."""
+    clip = texture(5, 48, 64)
+    step = codec(codec=name, qp=20)
+    geometry = Geometry.of(48, 64)
+    start = [ffmpeg_exe(), "-loglevel", "error"]
+    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "64x48", "-framerate", "25", "-i", "pipe:0"]
+    options = step.sample(ClipShape(5, 48, 64), Rng.root(0))["options"].split(" ")
+    path = str(tmp_path / "clip.mkv")
+    subprocess.run([*start, *raw, *options, path], input=to_pictures(clip, geometry).tobytes(), check=True)
+    flags = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
+    back = [
+        "-vf",
+        f"scale=in_color_matrix=bt601:in_range={'pc' if name == 'mjpeg' else 'tv'}:flags={flags},format=rgb24",
+    ]
+    out = subprocess.run([*start, "-i", path, *back, "-f", "rawvideo", "-"], stdout=subprocess.PIPE, check=True).stdout
+    wanted = torch.from_numpy(np.frombuffer(out, np.uint8).reshape(5, 48, 64, 3).copy()).permute(0, 3, 1, 2)
+    assert torch.equal(run(step, clip).frames, wanted.float() / 255)
+
+
 def test_gray_levels_come_back_over_the_whole_range() -> None:
     levels = torch.arange(256, dtype=torch.float32).view(1, 1, 16, 16) / 255
     ramp = levels.repeat_interleave(4, 2).repeat_interleave(4, 3)
@@ -90,7 +127,8 @@ def test_pictures_are_rounded_and_padded_by_repeating(height: int, width: int, c
     pad = ((0, 0), (0, geometry.padded[0] - height), (0, geometry.padded[1] - width), (0, 0))
     wanted = np.pad(np.repeat(wanted, 3 // channels, axis=3), pad, mode="edge")
     assert np.array_equal(out, wanted)
-    assert torch.equal(to_frames(list(out)), torch.from_numpy(wanted).permute(0, 3, 1, 2).float() / 255)
+    planes = [tuple(np.ascontiguousarray(picture[..., c]) for c in range(3)) for picture in out]
+    assert torch.equal(to_frames(planes), torch.from_numpy(wanted).permute(0, 3, 1, 2).float() / 255)
 
 
 def test_masks_go_through_untouched() -> None:
