@@ -66,9 +66,10 @@ def parity(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The pages of docs/ that are written from the code and the fixtures."""
+    """The pages and pictures of docs/ that are made from the code and the fixtures."""
     _install(session)
     session.run("python", "docs/pages.py", external=True)
+    session.run("python", "docs/pictures.py", external=True)
 
 
 @nox.session

@@ -59,11 +59,11 @@ def preview(
     rows: list[tuple[str, list[tuple[str, Picture]]]] = []
     films: list[tuple[str, list[Picture]]] = []
     for name in variants:
-        damaged, clean, masks = _damaged(profile, name, origin, seed)
-        rows.append(_row(f"{name}: {profile.variant(name).title}", clean, damaged, masks))
+        bad, clean, masks = damaged(profile, name, origin, seed)
+        rows.append(_row(f"{name}: {profile.variant(name).title}", clean, bad, masks))
         if not films:
             films.append(("clean", [_fit(f) for f in clean]))
-        films.append((name, [_fit(f) for f in damaged]))
+        films.append((name, [_fit(f) for f in bad]))
         say("damage", len(clean), None)
     make_folder(folder)
     sheet, film = folder / f"{profile.name}.png", folder / f"{profile.name}.mp4"
@@ -72,9 +72,10 @@ def preview(
     return sheet, film
 
 
-def _damaged(
+def damaged(
     profile: Profile, variant: str, origin: Origin, seed: int
 ) -> tuple[list[Picture], list[Picture], list[dict[str, Picture]]]:
+    """A clip damaged by a variant: its degraded frames, the ground truth, and masks by kind, 8-bit ``(H, W, C)`` each."""
     from degradations.apply import draw, replay
     from degradations.base import ClipShape
     from vbench.pairs import as_damage, clean_chunks, open_origin, subframes_of
