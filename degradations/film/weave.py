@@ -63,7 +63,8 @@ class Weave(Degradation):
         planes = planes_of(frames)
         height, width = planes.shape[2:]
         moved = np.empty(planes.shape, np.float32)
-        moved_masks = {kind: torch.zeros_like(plane) for kind, plane in masks.items()}
+        # Most chunks have nothing of most kinds.
+        moved_masks = {kind: torch.zeros_like(cover) if cover.any() else cover for kind, cover in masks.items()}
         for i, (frame, target) in enumerate(zip(planes, moved, strict=True)):
             x, y, turn = (params[name][start + i] for name in ("x", "y", "turn"))
             matrix: Double = np.zeros((2, 3))
@@ -71,13 +72,12 @@ class Weave(Degradation):
             matrix[:, 2] += x, y
             for plane, result in zip(frame, target, strict=True):
                 if abs(turn) <= SMALL_TURN and max(abs(x), abs(y)) < min(height, width) / 4:
-                    result[...] = woven(plane, x, y, turn)
+                    result[...] = woven(np.ascontiguousarray(plane), x, y, turn)
                 else:
                     _warp(plane, matrix, cv2.INTER_CUBIC, result)
             for kind, cover in masks.items():
-                before = cover[i, 0].numpy()
-                if before.any():  # most frames have nothing of most kinds
-                    _warp(before, matrix, cv2.INTER_LINEAR, moved_masks[kind][i, 0].numpy())
+                if moved_masks[kind] is not cover and cover[i].any():
+                    _warp(cover[i, 0].numpy(), matrix, cv2.INTER_LINEAR, moved_masks[kind][i, 0].numpy())
         return Damage(as_frames(moved, frames), moved_masks)
 
     def facts(self, params: Params, shape: ClipShape) -> dict[str, list[Any]]:
@@ -94,30 +94,39 @@ def woven(plane: Float, x: float, y: float, turn: float) -> Float:
     """
     height, width = plane.shape
     slope = np.deg2rad(turn)
-    rows = _sheared(np.ascontiguousarray(plane), x + slope * (np.arange(height) - (height - 1) / 2), across=True)
-    return _sheared(rows, y - slope * (np.arange(width) - (width - 1) / 2), across=False)
+    rows, out = np.empty((height, width), np.float32), np.empty((height, width), np.float32)
+    shifts = x + slope * (np.arange(height) - (height - 1) / 2)
+    for band, steps in _bands(shifts):
+        _shift(plane[band], steps, 1, rows[band])
+    shifts = y - slope * (np.arange(width) - (width - 1) / 2)
+    for band, steps in _bands(shifts):
+        _shift(rows[:, band], steps, 0, out[:, band])
+    return out
 
 
-def _sheared(plane: Float, shifts: Double, across: bool) -> Float:
-    """Every row moved to the right by its shift, or every column down."""
+def _bands(shifts: Double) -> list[tuple[slice, int]]:
+    """Runs of rows or columns that are shifted alike, and by how many steps of 1/32 pixel."""
     steps = np.floor(shifts * ROUNDED_TO + 0.5).astype(int)
-    pad = int(np.abs(steps).max()) // ROUNDED_TO + 3
-    top, left = (0, pad) if across else (pad, 0)
-    padded = cv2.copyMakeBorder(plane, top, top, left, left, cv2.BORDER_REFLECT_101)
-    height, width = plane.shape
-    # A filter's result is as large as what it reads: three pixels too much are cut off.
-    out = np.empty((height, width + 3) if across else (height + 3, width), np.float32)
-    for begin, end in pairwise([0, *(np.flatnonzero(np.diff(steps)) + 1), len(steps)]):
-        # What comes to lie at 0 lay at -shift, between two pixels of which the first is ``whole``.
-        whole, part = divmod(-int(steps[begin]), ROUNDED_TO)
-        taps = _cubic(part / ROUNDED_TO)
-        first = pad + whole - 1
-        if across:
-            source, target, kernel = padded[begin:end, first : first + width + 3], out[begin:end], taps[None]
-        else:
-            source, target, kernel = padded[first : first + height + 3, begin:end], out[:, begin:end], taps[:, None]
-        cv2.filter2D(source, -1, kernel, dst=target, anchor=(0, 0), borderType=cv2.BORDER_REPLICATE)
-    return out[:height, :width]
+    ends = [0, *(np.flatnonzero(np.diff(steps)) + 1), len(steps)]
+    return [(slice(begin, end), int(steps[begin])) for begin, end in pairwise(ends)]
+
+
+def _shift(band: Float, steps: int, axis: int, out: Float) -> None:
+    """Move a band along an axis, forwards."""
+    # What comes to lie at 0 lay at -shift, between two pixels of which the first is ``whole``.
+    whole, part = divmod(-steps, ROUNDED_TO)
+    taps = _cubic(part / ROUNDED_TO)
+    kernel = taps[None] if axis else taps[:, None]
+    size = band.shape[axis]
+    if -2 <= whole <= 1 and size > 4:
+        anchor = (1 - whole, 0) if axis else (0, 1 - whole)
+        cv2.filter2D(band, -1, kernel, dst=out, anchor=anchor, borderType=cv2.BORDER_REFLECT_101)
+        return
+    # The anchor has to lie on the kernel: further away, the pixels are put in place first.
+    place = np.abs(np.arange(whole - 1, whole + size + 2))
+    place = np.minimum(place % max(2 * size - 2, 1), -place % max(2 * size - 2, 1))
+    moved = cv2.filter2D(band.take(place, axis), -1, kernel, anchor=(0, 0), borderType=cv2.BORDER_REPLICATE)
+    out[...] = moved[:, :size] if axis else moved[:size]
 
 
 def _cubic(part: float) -> Float:
