@@ -115,13 +115,15 @@ class Specks(NamedTuple):
         bins = (corner * (BINS / 4)).astype(np.intp) % BINS
         radius = of(np.sqrt(self.area / np.pi))
         outline = radius * _outlines().reshape(-1)[bins + (self.outline[chosen] * BINS)[:, None, None]]
-        inside = outline - np.sqrt(along * along + across * across)
-        edge = np.maximum(np.float32(self.edge), np.float32(0.3) * radius)
+        distance = np.sqrt(along * along + across * across)
+        # Across a splinter the distance grows faster than the pixels that it spans, along it more slowly.
+        faster = np.sqrt((along / thin) ** 2 + (across * thin) ** 2) / np.maximum(distance, np.float32(1e-6))
+        inside = (outline - distance) / np.maximum(faster, 1 / thin)
+        edge = np.maximum(np.float32(self.edge), np.float32(0.3) * radius / thin)
         cover = np.clip(0.5 + inside / edge, 0, 1)
-        # A speck smaller than a pixel covers a share of it: its edge is softened over a pixel, its sum kept.
+        # What is thinner than a pixel covers a share of it: its edge is softened over a pixel, its sum kept.
         total = np.maximum(cover.sum(axis=(1, 2), keepdims=True), np.float32(1e-6))
-        area = of(self.area)
-        cover *= np.where(area < 4, np.minimum(1, area / total), 1)
+        cover *= np.where(radius / thin < 1.2, np.minimum(1, of(self.area) / total), 1)
         deep = np.clip((inside - 0.5 * edge) / np.maximum(edge, 0.5 * radius), 0, 1)
         return cover, cover * (1 - of(self.hollow) * deep)
 
