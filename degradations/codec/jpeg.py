@@ -27,6 +27,7 @@ class Jpeg(Degradation):
     """
 
     kind: ClassVar[str] = "jpeg"
+    frame_by_frame: ClassVar[bool] = True
     quality: tuple[int, int]
     spread: int = Field(ge=0, le=50, default=0)
 
@@ -47,13 +48,19 @@ class Jpeg(Degradation):
         low, high = self.quality
         return {"quality": int(rng.at("quality").generator().integers(low, high + 1)), "key": rng.key}
 
+    def _quality_of(self, params: Params, frame: int) -> int:
+        drawn = Rng(params["key"]).at("frame", frame).generator().integers(-self.spread, self.spread + 1)
+        return int(np.clip(params["quality"] + drawn, 1, 100))
+
+    def facts(self, params: Params, shape: ClipShape) -> dict[str, list[Any]]:
+        """The quality of each frame."""
+        return {"quality": [self._quality_of(params, frame) for frame in range(shape.frames)]}
+
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class; the result has 8 bits."""
-        rng = Rng(params["key"])
         out = torch.empty_like(frames)
         for i, frame in enumerate(frames):
-            drawn = rng.at("frame", start + i).generator().integers(-self.spread, self.spread + 1)
-            quality = int(np.clip(params["quality"] + drawn, 1, 100))
+            quality = self._quality_of(params, start + i)
             image = (frame.clamp(0, 1) * 255 + 0.5).floor().byte().permute(1, 2, 0).numpy()
             # OpenCV takes BGR, and JPEG weighs red, green and blue differently.
             ordered = np.ascontiguousarray(image[..., ::-1])
