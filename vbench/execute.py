@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 from vbench.errors import RunError, VbenchError
@@ -109,17 +110,58 @@ def _call(task: Task) -> Outcome:
         return Outcome(task, error=f"{type(error).__name__}: {error}", detail=traceback.format_exc())
 
 
+class Crew:
+    """Worker processes that stay for several calls of :func:`run_tasks`: each loads PyTorch once, which takes seconds.
+
+    They are started when they are first needed, and end with ``with``.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        context = multiprocessing.get_context("spawn")
+        self.counter = context.Value("q", 0)
+        self._context = context
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def pool(self) -> ProcessPoolExecutor:
+        """The processes; they are begun one by one, as there is work for them."""
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                self.workers,
+                mp_context=self._context,
+                initializer=_start_worker,
+                initargs=(self.counter, os.getpid(), threads_per_worker(self.workers)),
+            )
+        return self._pool
+
+    def kill(self) -> None:
+        """End all processes at once; what they had begun was not committed, so nothing is lost."""
+        for process in list((self.pool()._processes or {}).values()):
+            process.kill()
+
+
 def run_tasks(
     tasks: Sequence[Task],
     *,
     workers: int = 1,
     progress: Progress | None = None,
     done: Callable[[Outcome], None] | None = None,
+    crew: Crew | None = None,
 ) -> list[Outcome]:
     """Run all tasks and give their outcomes in the order of the tasks.
 
     Args:
         workers: processes; 1 runs everything in this process.
+        crew: worker processes that are there already, in place of ``workers``.
         progress: told how many more frames are done, about ten times a second.
         done: called in this process with each outcome as it comes.
 
@@ -128,18 +170,22 @@ def run_tasks(
     """
     if not tasks:
         return []
+    workers = crew.workers if crew is not None else workers
     if workers <= 1 or len(tasks) == 1:
         return _serial(tasks, progress, done)
-    context = multiprocessing.get_context("spawn")
-    counter = context.Value("q", 0)
-    seen = 0
+    if crew is not None:
+        return _parallel(tasks, crew, progress, done)
+    with Crew(min(workers, len(tasks))) as own:
+        return _parallel(tasks, own, progress, done)
+
+
+def _parallel(
+    tasks: Sequence[Task], crew: Crew, progress: Progress | None, done: Callable[[Outcome], None] | None
+) -> list[Outcome]:
+    counter = crew.counter
+    seen = counter.value
     outcomes: dict[int, Outcome] = {}
-    pool = ProcessPoolExecutor(
-        min(workers, len(tasks)),
-        mp_context=context,
-        initializer=_start_worker,
-        initargs=(counter, os.getpid(), threads_per_worker(workers)),
-    )
+    pool = crew.pool()
     try:
         futures: dict[Future[Outcome], int] = {pool.submit(_call, task): i for i, task in enumerate(tasks)}
         pending = set(futures)
@@ -161,11 +207,8 @@ def run_tasks(
             "kept: run the same command again, with fewer processes (--workers 1) if memory was short."
         ) from error
     except KeyboardInterrupt:
-        for process in list(pool._processes.values()):
-            process.kill()  # what they had begun was not committed, so nothing is lost
+        crew.kill()
         raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
     return [outcomes[i] for i in range(len(tasks))]
 
 

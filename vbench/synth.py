@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from vbench.datasets import ClipFacts, DatasetFacts, Origin, open_dataset
 from vbench.errors import InputError, RunError
-from vbench.execute import Outcome, Task, run_tasks
+from vbench.execute import Crew, Outcome, Task, run_tasks
 from vbench.pairs import make_damage, make_truth, read_truth, recipe_path
 from vbench.provenance import fingerprint, versions
 from vbench.storage import SUFFIX, Format, stored_at
@@ -148,17 +148,37 @@ def synth(
     tones = {variant: profile.variant(variant).truth for variant in plan.variants}
     wanted = dict.fromkeys((source, tones[variant]) for variant, source in work)
     missing = [(s, tone) for s, tone in wanted if read_truth(plan.workspace, s, tone, plan.form) is None]
-    length = {s.name: s.frames for s in plan.sources}
-    total = sum(length[s.name] for s, _ in missing) + sum(length[s.name] for _, s in work)
-    say("starting", 0, total)
+    say("starting", 0, sum(s.frames for s, _ in missing) + sum(s.frames for _, s in work))
+    # Each clip and variant is one task: more processes than that would load PyTorch for nothing.
+    with Crew(min(workers, max(len(work), len(missing), 1))) as crew:
+        errors, failed = _make(plan, work, missing, crew, say)
+    for variant in plan.variants:
+        _describe(plan, variant)
+        errors += _other_damage(plan, variant)
+    if errors:
+        raise RunError(_report_failures(errors, failed, len(missing) + len(work)))
+    everything = len(plan.variants) * len(plan.sources)
+    datasets = tuple(plan.dataset(variant) for variant in plan.variants)
+    return SynthResult(datasets, made=len(work), kept=everything - len(work))
+
+
+def _make(
+    plan: SynthPlan,
+    work: Sequence[tuple[str, Origin]],
+    missing: Sequence[tuple[Origin, str]],
+    crew: Crew,
+    say: Callable[[str, int, int | None], None],
+) -> tuple[list[str], list[Outcome]]:
+    """Ground truth, then damage: what failed, in words, and the outcomes that did."""
+    tones = {variant: plan.profile.variant(variant).truth for variant, _ in work}
     decode = [
-        Task(f'decode "{source.name}"', make_truth, (plan.workspace, source, tone, plan.form), length[source.name])
+        Task(f'decode "{source.name}"', make_truth, (plan.workspace, source, tone, plan.form), source.frames)
         for source, tone in missing
     ]
-    failed = _run(decode, workers, lambda n: say("decoding clips", n, None))
+    failed = _run(decode, crew, lambda n: say("decoding clips", n, None))
     broken = {outcome.task.arguments[1].name for outcome in failed}
     errors = [_words(outcome) for outcome in failed]
-    for source, tone in wanted:
+    for source, tone in dict.fromkeys((source, tones[variant]) for variant, source in work):
         if source.name not in broken and (problem := _other_truth(plan, source, tone)):
             broken.add(source.name)
             errors.append(problem)
@@ -166,27 +186,18 @@ def synth(
         Task(
             f'{plan.dataset(variant)}: "{source.name}"',
             make_damage,
-            (plan.workspace, plan.dataset(variant), profile, variant, plan.seed, source, plan.form),
-            length[source.name],
+            (plan.workspace, plan.dataset(variant), plan.profile, variant, plan.seed, source, plan.form),
+            source.frames,
         )
         for variant, source in work
         if source.name not in broken
     ]
-    outcomes = _run(damage, workers, lambda n: say("adding damage", n, None))
-    failed += outcomes
-    errors += [_words(outcome) for outcome in outcomes]
-    for variant in plan.variants:
-        _describe(plan, variant)
-        errors += _other_damage(plan, variant)
-    if errors:
-        raise RunError(_report_failures(errors, failed, len(decode) + len(damage)))
-    everything = len(plan.variants) * len(plan.sources)
-    datasets = tuple(plan.dataset(variant) for variant in plan.variants)
-    return SynthResult(datasets, made=len(work), kept=everything - len(work))
+    outcomes = _run(damage, crew, lambda n: say("adding damage", n, None))
+    return [*errors, *(_words(outcome) for outcome in outcomes)], [*failed, *outcomes]
 
 
-def _run(tasks: list[Task], workers: int, progress: Callable[[int], None]) -> list[Outcome]:
-    return [o for o in run_tasks(tasks, workers=workers, progress=progress) if o.error is not None]
+def _run(tasks: list[Task], crew: Crew, progress: Callable[[int], None]) -> list[Outcome]:
+    return [o for o in run_tasks(tasks, crew=crew, progress=progress) if o.error is not None]
 
 
 def _words(outcome: Outcome) -> str:
