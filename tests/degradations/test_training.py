@@ -55,7 +55,9 @@ def test_a_sample_is_the_same_in_any_process_and_any_order(mixed: Path) -> None:
     data = DamagedCrops(clips(), mixed, frames=3, crop=(16, 24), length=8, seed=3)
     alone = [data[i] for i in reversed(range(8))][::-1]
     for workers in (0, 2):
-        loader = DataLoader(data, batch_size=None, num_workers=workers, multiprocessing_context="fork" if workers else None)
+        loader = DataLoader(
+            data, batch_size=None, num_workers=workers, multiprocessing_context="fork" if workers else None
+        )
         assert all(same(a, b) for a, b in zip(alone, loader, strict=True))
     assert same(data[-1], alone[7])
     with pytest.raises(IndexError):
@@ -116,5 +118,7 @@ def test_what_cannot_be_cut_is_said() -> None:
 
 
 def test_deep_frames_are_taken_over_their_full_range() -> None:
-    data = DamagedCrops([InMemory("deep", np.full((2, 8, 8, 1), 65535, np.uint16))], "noise", frames=2, crop=8, length=1)
+    data = DamagedCrops(
+        [InMemory("deep", np.full((2, 8, 8, 1), 65535, np.uint16))], "noise", frames=2, crop=8, length=1
+    )
     assert float(data[0]["gt"].min()) == 1
