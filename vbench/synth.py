@@ -151,12 +151,12 @@ def synth(
     say("starting", 0, sum(s.frames for s, _ in missing) + sum(s.frames for _, s in work))
     # Each clip and variant is one task: more processes than that would load PyTorch for nothing.
     with Crew(min(workers, max(len(work), len(missing), 1))) as crew:
-        errors, failed = _make(plan, work, missing, crew, say)
+        errors, failed, tried = _make(plan, work, missing, crew, say)
     for variant in plan.variants:
         _describe(plan, variant)
         errors += _other_damage(plan, variant)
     if errors:
-        raise RunError(_report_failures(errors, failed, len(missing) + len(work)))
+        raise RunError(_report_failures(errors, failed, tried))
     everything = len(plan.variants) * len(plan.sources)
     datasets = tuple(plan.dataset(variant) for variant in plan.variants)
     return SynthResult(datasets, made=len(work), kept=everything - len(work))
@@ -168,8 +168,8 @@ def _make(
     missing: Sequence[tuple[Origin, str]],
     crew: Crew,
     say: Callable[[str, int, int | None], None],
-) -> tuple[list[str], list[Outcome]]:
-    """Ground truth, then damage: what failed, in words, and the outcomes that did."""
+) -> tuple[list[str], list[Outcome], int]:
+    """Ground truth, then damage: what failed, in words, the outcomes that did, and how many tasks there were."""
     tones = {variant: plan.profile.variant(variant).truth for variant, _ in work}
     decode = [
         Task(f'decode "{source.name}"', make_truth, (plan.workspace, source, tone, plan.form), source.frames)
@@ -193,7 +193,8 @@ def _make(
         if source.name not in broken
     ]
     outcomes = _run(damage, crew, lambda n: say("adding damage", n, None))
-    return [*errors, *(_words(outcome) for outcome in outcomes)], [*failed, *outcomes]
+    errors += [_words(outcome) for outcome in outcomes]
+    return errors, [*failed, *outcomes], len(decode) + len(damage)
 
 
 def _run(tasks: list[Task], crew: Crew, progress: Callable[[int], None]) -> list[Outcome]:
