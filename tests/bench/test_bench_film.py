@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from degradations.apply import Recipe, draw, replay
 from degradations.base import ClipShape, Damage
+from degradations.film.textures import FAMILIES, template
 from degradations.profile import load_profile
 from vbench.frames_io import encode_png
 
@@ -142,3 +144,10 @@ def test_two_workers_make_20_frames_a_second(benchmark: Bench, tmp_path: Path) -
     benchmark.pedantic(lambda: None, rounds=1)
     print(f"\n{own:.0f} frames a second on two cores of their own, {clock:.0f} by the clock")
     assert own >= 20
+
+
+@pytest.mark.benchmark(group="old film, a texture template of RTN's kind")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_template(benchmark: Bench, family: str) -> None:
+    numbers = itertools.count(1000)  # a template that was made before is kept
+    benchmark.pedantic(lambda: template(0, family, next(numbers)), rounds=5)
