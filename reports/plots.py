@@ -80,6 +80,10 @@ def cost_chart(title: str, unit: str, points: Sequence[tuple[str, float, float, 
             fontweight="bold" if best else "normal",
         )  # fmt: skip
     axes.margins(x=0.18, y=0.15)
+    left, right = axes.get_xlim()
+    if right < 10 * left:  # less than a decade has labels that lie on each other
+        middle = (left * right) ** 0.5
+        axes.set_xlim(middle / 10**0.6, middle * 10**0.6)
     axes.set_xlabel("seconds per frame (log scale)")
     axes.set_ylabel(unit)
     return _svg(figure, title)
