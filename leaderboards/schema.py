@@ -74,6 +74,32 @@ class Cost(BaseModel):
     )
 
 
+class ProtocolFacts(BaseModel):
+    """A protocol as the boards need it; ``results/protocols/LABEL.json``, written beside the cells that follow it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    label: str = Field(description="name and version, as it stands in every cell: default@3")
+    title: str
+    description: str
+    source: str
+    metrics: tuple[str, ...] = Field(
+        description="in the order of the columns; rows are ranked by the first that is there"
+    )
+    average: Literal["clips", "frames"] = Field(
+        default="clips",
+        description="a data set's figure: the mean of its clips' means, or the mean over all frames of all clips",
+    )
+    lines: dict[str, str] = Field(default_factory=dict, description="every convention in words, by its topic")
+    departures: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="by data set: in what it is not what the protocol asks for, in sentences"
+    )
+    published: dict[str, str] = Field(
+        default_factory=dict,
+        description="by data set: the published set that it is, under which figures of papers are filed",
+    )
+
+
 class Cell(BaseModel):
     """One measured number with its frames and its convention, or a failure with its reason; never both."""
 

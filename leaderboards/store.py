@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from leaderboards.schema import Cell
+from leaderboards.schema import Cell, ProtocolFacts
 
 TEMPORARY = ".partial-"
 """Unfinished work begins with this; it is never read, and removed at the next start."""
@@ -34,11 +34,50 @@ def checked_name(name: str) -> str:
     return name
 
 
-def cell_path(root: Path, dataset: str, model: str, clip: str, metric: str) -> Path:
-    """Where a cell stands below ``root``."""
+DEFAULT_PROTOCOL = "default"
+
+
+def cell_path(root: Path, dataset: str, model: str, clip: str, metric: str, protocol: str = DEFAULT_PROTOCOL) -> Path:
+    """Where a cell stands below ``root``.
+
+    Args:
+        protocol: name or label; of each, the last version only is kept.
+
+    Example:
+        >>> print(cell_path(Path(), "noise-awgn25", "dncnn-s25", "tennis", "psnr", "denoise-dncnn@1").as_posix())
+        results/noise-awgn25/dncnn-s25/tennis/@denoise-dncnn/psnr.json
+    """
     # A colon (pyiqa:niqe) cannot be in a file name everywhere.
     parts = [checked_name(part) for part in (dataset, model, clip, metric.replace(":", "."))]
-    return root / "results" / parts[0] / parts[1] / parts[2] / f"{parts[3]}.json"
+    folder = root / "results" / parts[0] / parts[1] / parts[2]
+    name = checked_name(protocol.split("@", maxsplit=1)[0])
+    return (folder if name == DEFAULT_PROTOCOL else folder / f"@{name}") / f"{parts[3]}.json"
+
+
+def write_protocol(root: Path, facts: ProtocolFacts) -> Path:
+    """Commit what a protocol asks for, beside the cells that follow it."""
+    path = root / "results" / "protocols" / f"{checked_name(facts.label)}.json"
+    commit_json(path, facts.model_dump(mode="json"))
+    return path
+
+
+def read_protocols(root: Path) -> dict[str, ProtocolFacts]:
+    """The protocols of a workspace's results, by label.
+
+    Raises:
+        ValueError: a file is damaged or of another version; the text names it.
+    """
+    out = {}
+    for path in sorted((root / "results" / "protocols").glob("[!.]*.json")):
+        try:
+            facts = ProtocolFacts.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise ValueError(
+                f'The file "{path}" does not describe a protocol as this version writes it. Delete it and run '
+                "`vbench run` with that protocol again: results that are there are kept."
+            ) from error
+        out[facts.label] = facts
+    return out
 
 
 def commit_json(path: Path, document: Any, indent: int | None = 1) -> None:
@@ -63,7 +102,7 @@ def commit_json(path: Path, document: Any, indent: int | None = 1) -> None:
 
 def write_cell(root: Path, cell: Cell) -> Path:
     """Commit a cell to its place below ``root``."""
-    path = cell_path(root, cell.dataset, cell.model, cell.clip, cell.metric.name)
+    path = cell_path(root, cell.dataset, cell.model, cell.clip, cell.metric.name, cell.protocol)
     commit_json(path, cell.model_dump(mode="json"))
     return path
 
@@ -90,6 +129,6 @@ def iter_cells(root: Path) -> Iterator[Cell]:
     room = root / "results"
     if not room.is_dir():
         return
-    for path in sorted(room.glob("*/*/*/*.json")):
+    for path in sorted([*room.glob("*/*/*/*.json"), *room.glob("*/*/*/@*/*.json")]):
         if not any(part.startswith(".") for part in path.relative_to(room).parts):
             yield read_cell(path)
