@@ -68,6 +68,18 @@ def to_uint8(frames: Tensor) -> NDArray[np.uint8]:
     return np.ascontiguousarray(whole.permute(0, 2, 3, 1).cpu().numpy())
 
 
+def to_uint16(frames: Tensor) -> NDArray[np.uint16]:
+    """``(T, C, H, W)`` in [0, 1] as ``(T, H, W, C)`` uint16 over the full range: clipped, rounded half up.
+
+    Example:
+        >>> to_uint16(torch.tensor([-0.1, 0.1, 2.0]).view(3, 1, 1, 1)).ravel().tolist()
+        [0, 6554, 65535]
+    """
+    # float32 has 24 bits, so that 0.5 more than a 16-bit number still has its place.
+    whole = frames.mul(65535.0).add_(0.5).clamp_(0.0, 65535.0).cpu().permute(0, 2, 3, 1)
+    return np.ascontiguousarray(whole.numpy().astype(np.uint16))
+
+
 def to_float_array(frames: Tensor) -> NDArray[np.float32]:
     """``(T, C, H, W)`` as a ``(T, H, W, C)`` float32 array, unchanged.
 

@@ -101,14 +101,25 @@ def restored_paths(workspace: Workspace, pair: Pair, model: str) -> tuple[Path, 
     return room / pair.name, room / f"{pair.name}.json"
 
 
-def restore_pair(workspace: Workspace, pair: Pair, model: Ready, device: str) -> dict[str, Any]:
-    """Restore one clip by one model and commit its frames as 8-bit PNG; the JSON beside is written last."""
+def restored_folder(workspace: Workspace, pair: Pair, model: str, depth: int = 8) -> Path:
+    """Where the frames lie that are measured with so many bits."""
+    deep = workspace.restored16(pair.dataset, model) / pair.name
+    return deep if depth == 16 else restored_paths(workspace, pair, model)[0]
+
+
+def restore_pair(workspace: Workspace, pair: Pair, model: Ready, device: str, depth: int = 8) -> dict[str, Any]:
+    """Restore one clip by one model and commit its frames as 8-bit PNG; the JSON beside is written last.
+
+    Args:
+        depth: 16 writes them with 16 bits too, into a folder of their own, for protocols that measure floating point.
+    """
     import time
+    from contextlib import ExitStack
 
     import torch
 
     from vbench.media import FrameFolder, FrameHasher
-    from vbench.restore import ClipMeta, from_array, to_uint8
+    from vbench.restore import ClipMeta, from_array, to_uint8, to_uint16
     from vbench.workspace import make_folder
 
     folder, note = restored_paths(workspace, pair, model.name)
@@ -130,7 +141,7 @@ def restore_pair(workspace: Workspace, pair: Pair, model: Ready, device: str) ->
             begin = time.perf_counter()
 
     make_folder(folder.parent)
-    hasher = FrameHasher()
+    hasher, deep_hasher = FrameHasher(), FrameHasher()
     done = 0
     target = (pair.facts.height, pair.facts.width)
     meta = ClipMeta(
@@ -138,13 +149,22 @@ def restore_pair(workspace: Workspace, pair: Pair, model: Ready, device: str) ->
     )
     forget_peak_memory(device)
     started = time.perf_counter()
-    with torch.inference_mode(), FrameFolder(folder) as writer:
+    with torch.inference_mode(), ExitStack() as stack:
+        writer = stack.enter_context(FrameFolder(folder))
+        deep = (
+            stack.enter_context(FrameFolder(restored_folder(workspace, pair, model.name, 16))) if depth == 16 else None
+        )
         for out in restorer.restore(chunks(), meta):
             stored = to_uint8(out)
             begin = time.perf_counter()
             hasher.update(stored)
             for frame in stored:
                 writer.write(frame)
+            if deep is not None:
+                fine = to_uint16(out)
+                deep_hasher.update(fine)
+                for frame in fine:
+                    deep.write(frame)
             done += len(stored)
             advance(len(stored))
             waiting += time.perf_counter() - begin
@@ -168,6 +188,7 @@ def restore_pair(workspace: Workspace, pair: Pair, model: Ready, device: str) ->
         "fingerprint": restored_fingerprint(pair, model, device),
         "frames": done,
         "sha256": hasher.hexdigest(),
+        **({"sha256_16": deep_hasher.hexdigest()} if deep is not None else {}),
         "cost": cost.model_dump(),
         "device": device,
         "precision": "fp32",
@@ -177,10 +198,16 @@ def restore_pair(workspace: Workspace, pair: Pair, model: Ready, device: str) ->
     return document
 
 
-def read_restored(workspace: Workspace, pair: Pair, model: Ready, device: str) -> dict[str, Any] | None:
-    """What is known of frames that are there and were made as they would be made now, or None."""
+def read_restored(workspace: Workspace, pair: Pair, model: Ready, device: str, depth: int = 8) -> dict[str, Any] | None:
+    """What is known of frames that are there and were made as they would be made now, or None.
+
+    Args:
+        depth: bits of the frames that are wanted.
+    """
     folder, note = restored_paths(workspace, pair, model.name)
     if not note.exists() or not folder.is_dir():
         return None
     document: dict[str, Any] = read_json(note)
+    if depth == 16 and not ("sha256_16" in document and restored_folder(workspace, pair, model.name, 16).is_dir()):
+        return None
     return document if document["fingerprint"] == restored_fingerprint(pair, model, device) else None

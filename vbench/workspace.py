@@ -50,6 +50,10 @@ class Workspace:
     def restored(self, dataset: str, model: str) -> Path:
         return self.root / "restored" / dataset / model
 
+    def restored16(self, dataset: str, model: str) -> Path:
+        """The same frames with 16 bits, for protocols that measure floating point."""
+        return self.root / "restored-16" / dataset / model
+
     @contextmanager
     def lock(self, what: str) -> Iterator[None]:
         """Hold the root for one command at a time, and clear what a killed one left unfinished."""
@@ -68,7 +72,7 @@ class Workspace:
             ) from None
         try:
             note.write_text(f"`vbench {what}` (process {os.getpid()})\n", "utf-8")
-            for room in (self.datasets, self.clips, self.root / "restored", self.results):
+            for room in (self.datasets, self.clips, self.root / "restored", self.root / "restored-16", self.results):
                 clear_partial(room)
             yield
         finally:
