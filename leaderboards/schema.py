@@ -91,6 +91,7 @@ class ProtocolFacts(BaseModel):
         description="a data set's figure: the mean of its clips' means, or the mean over all frames of all clips",
     )
     lines: dict[str, str] = Field(default_factory=dict, description="every convention in words, by its topic")
+    datasets: tuple[str, ...] = Field(default=(), description="of the workspace, those that were measured under it")
     departures: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="by data set: in what it is not what the protocol asks for, in sentences"
     )

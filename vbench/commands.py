@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from leaderboards.schema import Cell
     from leaderboards.table import Board
+    from vbench.datasets import Dataset
     from vbench.models.spec import ModelSpec
+    from vbench.protocols import Protocol
     from vbench.run import RunResult
 
 DEFAULT_ROOT = Path("runs")
@@ -98,13 +100,37 @@ def run_models(
     check_models(models)
     names = [m.name for m in metric_catalog.load_all(metrics or chosen.metrics)]
     found = find_datasets(workspace, list(datasets))
+    if not datasets:
+        found = fitting(chosen, found)
     where = pick(device)
     lenient = not metrics or "all" in metrics
-    plan = RunPlan(workspace, tuple(found), tuple(models), tuple(names), chosen.label, where, max_clips, lenient)
+    plan = RunPlan(workspace, tuple(found), tuple(models), tuple(names), chosen, where, max_clips, lenient)
     tasks = sum(len(plan.pairs(d)) for d in found) * max(1, len(models))
     count = workers or default_workers(where, tasks * 2)
     with workspace.lock("run"), progress("run") as report, worded():
         return run(plan, command=shlex.join(["vbench", *sys.argv[1:]]), workers=count, progress=report)
+
+
+def fitting(protocol: Protocol, datasets: list[Dataset]) -> list[Dataset]:
+    """The data sets that a protocol is about; the others are told.
+
+    Raises:
+        InputError: it is about none of them.
+    """
+    about = [dataset for dataset in datasets if protocol.about(dataset.facts)]
+    others = [dataset.name for dataset in datasets if not protocol.about(dataset.facts)]
+    if not about:
+        assert protocol.data is not None  # noqa: S101 - a protocol without data of its own is about all
+        raise InputError(
+            f"The protocol {protocol.name} is about {protocol.data.words}, and no data set here is of that kind "
+            f"({', '.join(others)}). Make one (`vbench protocols show {protocol.name}`), or measure others under it all the "
+            f"same by naming them: --dataset {others[0]}"
+        )
+    if others:
+        say(
+            f"The protocol {protocol.name} is not about {', '.join(others)}; --dataset NAME measures them all the same."
+        )
+    return about
 
 
 def grouped(missing: Sequence[ModelSpec]) -> list[str]:

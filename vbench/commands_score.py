@@ -44,10 +44,18 @@ def score_command(
     if metrics and protocol:
         raise InputError("--metrics and --protocol both say what is to be measured: give one of them.")
     everything = not metrics or list(metrics) == ["all"]
-    wanted = list(metrics) or list(protocols.load(protocol or "default").metrics)
+    chosen = protocols.load(protocol or "default")
     start, stop = parse_frames(frames)
-    names = [m.name for m in metric_catalog.load_all(wanted)]
-    total = open_clip(pred, start=start, stop=stop).info.frames
+    names = [m.name for m in metric_catalog.load_all(list(metrics) or chosen.metrics)]
+    info = open_clip(pred, start=start, stop=stop).info
+    first, last = (0, info.frames) if metrics else chosen.scored.of(info.frames)
+    total = last - first
+    if total == 0:
+        raise InputError(
+            f"The protocol {chosen.name} leaves out the first {chosen.scored.skip_first} and the last "
+            f'{chosen.scored.skip_last} frames of a clip, and "{pred}" has {info.frames}.'
+        )
+    start, stop = start + first, start + last
     with progress("measuring") as report:
         report("measuring", 0, total)
         result = score(
@@ -63,9 +71,17 @@ def score_command(
             skip=everything,
         )
     if as_json:
-        print(json.dumps({**_finite(result), "versions": versions()}, ensure_ascii=False, indent=1, allow_nan=False))
+        beside = {"versions": versions(), **({} if metrics else {"protocol": chosen.label})}
+        print(json.dumps({**_finite(result), **beside}, ensure_ascii=False, indent=1, allow_nan=False))
         return
     _say_scores(result, start)
+    if not metrics:
+        say(f"protocol {chosen.label}" + (f", frames {start} to {stop - 1}" if total < info.frames else ""))
+        if chosen.depth == 16 and info.bit_depth < 16:
+            say(
+                "  The official script measures what the network gives, in floating point; these frames have "
+                f"{info.bit_depth} bits, and their rounding is measured with them."
+            )
 
 
 def _say_scores(result: dict[str, Any], start: int) -> None:

@@ -7,22 +7,24 @@ fingerprint is not done again; what failed is.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from leaderboards.schema import Cell, Cost, ModelFacts
-from leaderboards.store import cell_path, read_cell, write_cell
+from leaderboards.store import cell_path, read_cell, read_protocols, write_cell, write_protocol
 from vbench import metrics as metric_catalog
-from vbench.datasets import Dataset, Pair
+from vbench.datasets import Dataset, DatasetFacts, Pair
 from vbench.errors import InputError, MissingWeights
 from vbench.execute import Outcome, Task, advance, cores, run_tasks
+from vbench.protocols import Protocol
 from vbench.provenance import fingerprint, now, versions
-from vbench.restoring import Ready, model_facts, read_restored, restore_pair, restored_paths
+from vbench.restoring import Ready, model_facts, read_restored, restore_pair, restored_folder
 from vbench.workspace import Workspace, disk_error, write_json
 
 if TYPE_CHECKING:
-    pass
+    from vbench.clip import ClipInfo
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class RunPlan:
     datasets: tuple[Dataset, ...]
     models: tuple[str, ...]
     metrics: tuple[str, ...]
-    protocol: str
+    protocol: Protocol
     device: str = "cpu"
     max_clips: int | None = None
     lenient: bool = False
@@ -115,7 +117,7 @@ class ScoreJob:
 
 
 def _cell(
-    pair: Pair, model: ModelFacts, metric: str, protocol: str, restored: dict[str, Any] | None, **rest: Any
+    pair: Pair, model: ModelFacts, metric: str, protocol: Protocol, restored: dict[str, Any] | None, **rest: Any
 ) -> Cell:
     facts = metric_catalog.load(metric).facts()
     return Cell(
@@ -123,17 +125,22 @@ def _cell(
         clip=pair.name,
         model=model.name,
         metric=facts,
-        protocol=protocol,
+        protocol=protocol.label,
         model_facts=model,
         data_sha256=pair.facts.data_sha256,
-        restored_sha256=restored["sha256"] if restored else None,
+        restored_sha256=_digest(restored, protocol) if restored else None,
         fingerprint=cell_fingerprint(pair, metric, protocol, restored),
         versions=versions(),
         **rest,
     )
 
 
-def cell_fingerprint(pair: Pair, metric: str, protocol: str, restored: dict[str, Any] | None) -> str:
+def _digest(restored: dict[str, Any], protocol: Protocol) -> str:
+    """The hash of the restored frames that are measured."""
+    return str(restored["sha256_16" if protocol.depth == 16 else "sha256"])
+
+
+def cell_fingerprint(pair: Pair, metric: str, protocol: Protocol, restored: dict[str, Any] | None) -> str:
     """Everything that one number depends on."""
     found = metric_catalog.load(metric)
     beside = {
@@ -142,19 +149,20 @@ def cell_fingerprint(pair: Pair, metric: str, protocol: str, restored: dict[str,
         "mask": lambda: {"lq": pair.facts.lq_sha256},
         "pristine": lambda: {"pristine": pair.siblings_sha256},
     }
-    more = {k: v for need in found.needs if need in beside for k, v in beside[need]().items()}
+    needs = {need.partition(":")[0] for need in found.needs}
+    more = {k: v for need in needs if need in beside for k, v in beside[need]().items()}
     return fingerprint(
         {
             "gt": pair.facts.gt_sha256,
-            "restored": [restored["fingerprint"], restored["sha256"]] if restored else None,
+            "restored": [restored["fingerprint"], _digest(restored, protocol)] if restored else None,
             "metric": found.facts().model_dump(exclude={"convention"}),
-            "protocol": protocol,
+            "protocol": protocol.label,
             **more,
         }
     )
 
 
-def score_pair(workspace: Workspace, pair: Pair, jobs: tuple[ScoreJob, ...], protocol: str) -> dict[str, str]:
+def score_pair(workspace: Workspace, pair: Pair, jobs: tuple[ScoreJob, ...], protocol: Protocol) -> dict[str, str]:
     """Measure every job of a pair in one pass over its ground truth; commits one cell per model and metric.
 
     Gives the metrics that cannot be measured on this clip, with the reason; their cells are failures.
@@ -162,13 +170,14 @@ def score_pair(workspace: Workspace, pair: Pair, jobs: tuple[ScoreJob, ...], pro
     from vbench.score import Scene, figure, fitted_pristine, measure_clips
 
     wanted = {job.model.name: job.metrics for job in jobs}
-    clips = {job.model.name: _open_restored(workspace, pair, job.model.name) for job in jobs}
-    hashes = {"": pair.facts.gt_sha256} | {job.model.name: str(job.restored["sha256"]) for job in jobs}
+    clips = {job.model.name: _open_restored(workspace, pair, job.model.name, protocol.depth) for job in jobs}
+    hashes = {"": pair.facts.gt_sha256} if pair.facts.gt_sha256 is not None else {}
+    hashes |= {job.model.name: _digest(job.restored, protocol) for job in jobs}
     impossible: dict[str, str] = {}
     metrics = {m: metric_catalog.load(m) for names in wanted.values() for m in names}
     needs: set[str] = set().union(*(m.needs for m in metrics.values()))
     pristine = None
-    if "pristine" in needs:
+    if "pristine" in needs & pair.rooms:
         try:
             kept = workspace.root / "cache" / f"niqe-gt-{pair.siblings_sha256[:32]}.npz"
             pristine = fitted_pristine([sibling.truth() for sibling in pair.siblings()], kept)
@@ -177,14 +186,25 @@ def score_pair(workspace: Workspace, pair: Pair, jobs: tuple[ScoreJob, ...], pro
             wanted = {model: tuple(m for m in names if m not in impossible) for model, names in wanted.items()}
         except OSError as error:
             raise disk_error(workspace.root, error) from error
+    there = needs & pair.rooms
+    kinds = [need.partition(":")[2] for need in sorted(there) if need.startswith("mask:")]
     scene = Scene(
-        truth=pair.truth(),
-        degraded=pair.degraded() if "degraded" in needs else None,
-        mask=pair.mask() if "mask" in needs else None,
-        flow=pair.flow() if "flow" in needs else None,
+        truth=pair.truth() if "truth" in pair.rooms else None,
+        degraded=pair.degraded() if "degraded" in there else None,
+        mask=pair.mask() if "mask" in there else None,
+        masks={kind: mask for kind in kinds if (mask := pair.mask(kind)) is not None},
+        flow=pair.flow() if "flow" in there else None,
         pristine=pristine,
     )
-    found = measure_clips(scene, clips, wanted, expected=hashes, impossible=impossible, done=advance)
+    found = measure_clips(
+        scene,
+        clips,
+        wanted,
+        expected=hashes,
+        impossible=impossible,
+        done=advance,
+        scored=protocol.scored.of(pair.facts.frames),
+    )
     for job in jobs:
         for metric in job.metrics:
             values = found.get((job.model.name, metric))
@@ -217,10 +237,16 @@ def _commit(workspace: Workspace, cell: Cell) -> None:
         raise disk_error(workspace.results, error) from error
 
 
-def _open_restored(workspace: Workspace, pair: Pair, model: str) -> Any:
+def _open_restored(workspace: Workspace, pair: Pair, model: str, depth: int) -> Any:
     from vbench.sources import open_clip
 
-    return open_clip(restored_paths(workspace, pair, model)[0], name=pair.name)
+    return open_clip(restored_folder(workspace, pair, model, depth), name=pair.name)
+
+
+def scored_info(pair: Pair, protocol: Protocol) -> ClipInfo:
+    """What is known of the frames of a pair that are measured, without opening it."""
+    start, stop = protocol.scored.of(pair.facts.frames)
+    return dataclasses.replace(pair.clip_info(), frames=stop - start)
 
 
 # --- the command --------------------------------------------------------------------------------
@@ -253,7 +279,7 @@ def run(
         (model, pair)
         for model in ready
         for pair in pairs
-        if model.takes(pair) and read_restored(plan.workspace, pair, model, plan.device) is None
+        if model.takes(pair) and read_restored(plan.workspace, pair, model, plan.device, plan.protocol.depth) is None
     ]
     fresh = {(model.name, pair.dataset, pair.name) for model, pair in to_restore}
     missing_cells = {
@@ -264,12 +290,16 @@ def run(
     total = sum(pair.facts.frames for _, pair in to_restore)
     total += sum(pair.facts.frames for pair in pairs for m in ready if missing_cells[m.name, pair.dataset, pair.name])
     say("starting", 0, total)
+    try:
+        write_protocol(plan.workspace.root, plan.protocol.facts(_measured_before(plan)))
+    except OSError as error:
+        raise disk_error(plan.workspace.results, error) from error
     # Long tasks first, so that the workers end together.
     tasks = [
         Task(
             f'{model.name} on {pair.dataset}, clip "{pair.name}"',
             restore_pair,
-            (plan.workspace, pair, model, plan.device),
+            (plan.workspace, pair, model, plan.device, plan.protocol.depth),
             pair.facts.frames,
         )
         for model, pair in to_restore
@@ -277,7 +307,7 @@ def run(
     failed: dict[tuple[str, str, str], str] = {}
 
     def restored(outcome: Outcome) -> None:
-        _, pair, model, _ = outcome.task.arguments
+        _, pair, model, *_ = outcome.task.arguments
         if outcome.error is None:
             result.restored += 1
         else:
@@ -293,7 +323,7 @@ def run(
             key = (model.name, pair.dataset, pair.name)
             if key in failed or not missing_cells[key]:
                 continue
-            document = read_restored(plan.workspace, pair, model, plan.device)
+            document = read_restored(plan.workspace, pair, model, plan.device, plan.protocol.depth)
             if document is not None:
                 jobs.append(ScoreJob(model, missing_cells[key], document))
         if jobs:
@@ -325,6 +355,20 @@ def run(
     return result
 
 
+def _measured_before(plan: RunPlan) -> tuple[DatasetFacts, ...]:
+    """The data sets of the plan, and those of the workspace that have results under its protocol already."""
+    from vbench.datasets import open_dataset
+
+    now_ = {dataset.name: dataset.facts for dataset in plan.datasets}
+    path = plan.workspace.results / "protocols" / f"{plan.protocol.label}.json"
+    before = read_protocols(plan.workspace.root)[plan.protocol.label] if path.exists() else None
+    for name in before.datasets if before else ():
+        folder = plan.workspace.dataset(name)
+        if name not in now_ and (folder / "dataset.json").exists():
+            now_[name] = open_dataset(folder).facts
+    return tuple(now_[name] for name in sorted(now_))
+
+
 def _unfit(ready: Sequence[Ready], pairs: Sequence[Pair]) -> dict[str, list[str]]:
     out: dict[str, list[str]] = {}
     for model in ready:
@@ -339,15 +383,15 @@ def _missing_metrics(plan: RunPlan, pair: Pair, model: Ready, fresh: set[tuple[s
 
     if (model.name, pair.dataset, pair.name) in fresh:
         return plan.metrics
-    document = read_restored(plan.workspace, pair, model, plan.device)
+    document = read_restored(plan.workspace, pair, model, plan.device, plan.protocol.depth)
     out = []
     for metric in plan.metrics:
-        path = cell_path(plan.workspace.root, pair.dataset, model.name, pair.name, metric)
+        path = cell_path(plan.workspace.root, pair.dataset, model.name, pair.name, metric, plan.protocol.name)
         cell = read_cell(path) if path.exists() else None
         wanted = cell_fingerprint(pair, metric, plan.protocol, document)
         if cell is None or cell.fingerprint != wanted:
             out.append(metric)
-        elif cell.status != "ok" and cell.error != reason_against(metric, pair.clip_info(), pair.rooms):
+        elif cell.status != "ok" and cell.error != reason_against(metric, scored_info(pair, plan.protocol), pair.rooms):
             # What failed is tried again, unless the reason still stands: frames too small, a file that is missing.
             out.append(metric)
     return tuple(out)
@@ -360,7 +404,7 @@ def _standing(plan: RunPlan, pairs: Sequence[Pair]) -> dict[tuple[str, str], lis
     out: dict[tuple[str, str], list[Pair]] = {}
     for pair in pairs:
         for metric in plan.metrics:
-            reason = reason_against(metric, pair.clip_info(), pair.rooms)
+            reason = reason_against(metric, scored_info(pair, plan.protocol), pair.rooms)
             if reason is not None:
                 out.setdefault((metric, reason), []).append(pair)
     return out
@@ -428,7 +472,7 @@ def _write_summary(
             "command": command,
             "started": started,
             "finished": now(),
-            "protocol": plan.protocol,
+            "protocol": plan.protocol.label,
             "datasets": [dataset.name for dataset in plan.datasets],
             "models": entries,
             "unfit": result.unfit,

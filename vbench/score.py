@@ -5,20 +5,21 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vbench import metrics as metric_catalog
 from vbench.clip import Clip, ClipInfo
 from vbench.errors import InputError, RunError
-from vbench.metrics.spec import Chunk, Figures, FlowOf, Metric, View, figures_of
+from vbench.metrics.spec import DAMAGE_KINDS, Chunk, Figures, FlowOf, Metric, Session, View, figures_of
 from vbench.sources import open_clip
 
 if TYPE_CHECKING:
     import torch
 
     from vbench.clip import Frames
+    from vbench.media import FrameHasher
 
 CHUNK = 8
 
@@ -30,6 +31,8 @@ class Scene:
     truth: Clip | None = None
     degraded: Clip | None = None
     mask: Clip | None = None
+    masks: Mapping[str, Clip] = field(default_factory=dict)
+    """Masks of single kinds of damage ("dirt")."""
     pristine: Any = None
     """Statistics of the data set's ground truth, for ``niqe_gt``."""
     flow: FlowOf | None = None
@@ -37,7 +40,8 @@ class Scene:
 
     def has(self, need: str) -> bool:
         """Whether there is what a metric asks for."""
-        return getattr(self, need) is not None
+        room, _, kind = need.partition(":")
+        return kind in self.masks if kind else getattr(self, room) is not None
 
 
 _LACKING = {
@@ -46,6 +50,7 @@ _LACKING = {
     "mask": "there is no damage mask: this damage has no place, or was not synthesised here",
     "pristine": "it needs statistics of the ground truth, and there are none",
     "flow": "it needs the exact optical flow, which is known of embedded clips only",
+    **{f"mask:{kind}": f"there is no mask of {kind}: the clip has no damage of this kind" for kind in DAMAGE_KINDS},
 }
 
 
@@ -58,6 +63,7 @@ def measure_clips(
     impossible: dict[str, str] | None = None,
     done: Callable[[int], None] | None = None,
     device: str = "cpu",
+    scored: tuple[int, int] | None = None,
 ) -> dict[tuple[str, str], Figures]:
     """Figures of several clips of one scene, in one pass.
 
@@ -74,6 +80,8 @@ def measure_clips(
             here; otherwise it is an error.
         done: told about finished frames (of one clip each).
         device: where tensors are put.
+        scored: the first frame that is measured and the one behind the last; all by default. The others are decoded
+            for their hashes alone, and no metric sees them.
 
     Returns:
         ``(name, metric)`` to its figures, one per frame, or per pair of neighbours.
@@ -88,17 +96,13 @@ def measure_clips(
     for name, clip in clips.items():
         check_match(standard, clip, name)
     metrics = {m: metric_catalog.load(m) for m in dict.fromkeys(m for names in wanted.values() for m in names)}
-    metrics = _possible(standard.info, scene, metrics, impossible)
+    first, last = scored or (0, standard.info.frames)
+    metrics = _possible(dataclasses.replace(standard.info, frames=last - first), scene, metrics, impossible)
     wanted = {name: [m for m in names if m in metrics] for name, names in wanted.items()}
     beside = _beside(scene, metrics)
     overlap = max((m.overlap for m in metrics.values()), default=0)
     figures: dict[tuple[str, str], Figures] = {}
-    sessions = {
-        (name, m): opening(clips[name].info)
-        for name, names in wanted.items()
-        for m in names
-        if (opening := metrics[m].begin) is not None
-    }
+    sessions: dict[str, list[Session]] = {}
     hashers = {name: FrameHasher() for name in ("", *clips)}
     firsts: dict[str, torch.Tensor] = {}
     frames = standard.info.frames
@@ -108,15 +112,22 @@ def measure_clips(
         if key in hashers:
             hashers[key].update(stored[fresh:])
         tensor = as_tensor(stored).to(device)
-        if begin == 0:
+        if begin == first:
             firsts[key] = tensor[:1].clone()
         return Chunk(tensor, begin, firsts[key])
 
     try:
-        for start in range(0, frames, CHUNK):
-            stop = min(start + CHUNK, frames)
+        for name, names in wanted.items():
+            info = dataclasses.replace(clips[name].info, frames=last - first)
+            sessions[name] = []
+            for opening in dict.fromkeys(opening for m in names if (opening := metrics[m].begin) is not None):
+                # Metrics that are begun alike share one pass: both VMAFs.
+                sessions[name].append(opening(info, [m for m in names if metrics[m].begin is opening]))
+        _hash_only(hashers, scene.truth, clips, range(first), done)
+        for start in range(first, last, CHUNK):
+            stop = min(start + CHUNK, last)
             # The last frames of the chunk before come along for metrics that compare neighbours.
-            begin = max(0, start - overlap)
+            begin = max(first, start - overlap)
             fresh = start - begin
             known = {
                 key: chunk("" if key == "truth" else f"/{key}", clip, begin, stop, fresh)
@@ -124,27 +135,22 @@ def measure_clips(
             }
             for name, clip in clips.items():
                 candidate = chunk(name, clip, begin, stop, fresh)
+                for session in sessions[name]:
+                    session.feed(_view(scene, candidate, known, fresh))
                 for m in wanted[name]:
-                    metric = metrics[m]
-                    session = sessions.get((name, m))
-                    skip = fresh if session is not None else fresh - min(fresh, metric.overlap)
-                    view = View(
-                        candidate.tail(skip),
-                        **{k: c.tail(skip) for k, c in known.items()},
-                        pristine=scene.pristine,
-                        flow=scene.flow,
-                    )
-                    if session is not None:
-                        session.feed(view)
-                    else:
-                        _append(figures, (name, m), figures_of(metric, view))
+                    if metrics[m].begin is None:
+                        view = _view(scene, candidate, known, fresh - min(fresh, metrics[m].overlap))
+                        _append(figures, (name, m), figures_of(metrics[m], view))
                 if done is not None:
                     done(stop - start)
-        for key, session in sessions.items():
-            figures[key] = session.end()
+        _hash_only(hashers, scene.truth, clips, range(last, frames), done)
+        for name, opened in sessions.items():
+            for session in opened:
+                figures |= {(name, m): found for m, found in session.end().items()}
     finally:
-        for session in sessions.values():
-            session.close()
+        for opened in sessions.values():
+            for session in opened:
+                session.close()
     for name, digest in (expected or {}).items():
         if (name or scene.truth is not None) and hashers[name].hexdigest() != digest:
             what = f"The restored frames of {name}" if name else "The frames of the ground truth"
@@ -153,6 +159,36 @@ def measure_clips(
                 "changed since. Delete them and make them again."
             )
     return figures
+
+
+def _hash_only(
+    hashers: Mapping[str, FrameHasher],
+    truth: Clip | None,
+    clips: Mapping[str, Clip],
+    frames: range,
+    done: Callable[[int], None] | None,
+) -> None:
+    """Decode frames that are not measured: a clip's hash is of all its frames."""
+    for start in frames[::CHUNK]:
+        stop = min(start + CHUNK, frames.stop)
+        for name, clip in [*([("", truth)] if truth is not None else []), *clips.items()]:
+            hashers[name].update(clip.read(start, stop))
+            if name and done is not None:
+                done(stop - start)
+
+
+def _view(scene: Scene, candidate: Chunk, known: Mapping[str, Chunk], skip: int) -> View:
+    """What a metric sees of a chunk that begins with ``skip`` frames too many for it."""
+    beside = {key: chunk.tail(skip) for key, chunk in known.items()}
+    return View(
+        candidate.tail(skip),
+        beside.get("truth"),
+        beside.get("degraded"),
+        beside.get("mask"),
+        masks={key.removeprefix("mask:"): chunk for key, chunk in beside.items() if key.startswith("mask:")},
+        pristine=scene.pristine,
+        flow=scene.flow,
+    )
 
 
 def _append(figures: dict[tuple[str, str], Figures], key: tuple[str, str], found: Figures) -> None:
@@ -167,6 +203,7 @@ def _beside(scene: Scene, metrics: Mapping[str, Metric]) -> dict[str, Clip]:
     """The clips beside those measured that some metric looks at; the ground truth always, for its hash."""
     needs: set[str] = {"truth"}.union(*(m.needs for m in metrics.values()))
     found = {"truth": scene.truth, "degraded": scene.degraded, "mask": scene.mask}
+    found |= {f"mask:{kind}": clip for kind, clip in scene.masks.items()}
     return {key: clip for key, clip in found.items() if key in needs and clip is not None}
 
 
@@ -191,7 +228,7 @@ def reason_against(name: str, info: ClipInfo, rooms: Collection[str]) -> str | N
     """Why a metric cannot be measured on a clip, in words; None if it can.
 
     Args:
-        rooms: what there is beside the clip: "truth", "degraded", "mask", "pristine".
+        rooms: what there is beside the clip: "truth", "degraded", "mask", "mask:KIND", "pristine", "flow".
     """
     metric = metric_catalog.load(name)
     if info.frames <= metric.overlap:

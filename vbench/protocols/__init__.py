@@ -167,6 +167,7 @@ class Protocol(BaseModel):
             metrics=self.metrics,
             average=self.average,
             lines={line.topic: line.how + (f" Here: {line.here}" if line.here else "") for line in self.lines},
+            datasets=tuple(d.name for d in datasets),
             departures={d.name: found for d in datasets if (found := self.departures(d))},
             published={d.name: name for d in datasets if self.data and (name := self.data.published(d))},
         )

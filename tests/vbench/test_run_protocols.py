@@ -1,0 +1,132 @@
+"""Runs under several protocols: which frames are measured, with how many bits, and where the cells lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from typer.testing import CliRunner
+
+from leaderboards.schema import Cell
+from leaderboards.store import iter_cells, read_protocols
+from leaderboards.table import boards
+from vbench.cli import app
+from vbench.commands import fitting
+from vbench.datasets import find_datasets
+from vbench.errors import InputError
+from vbench.protocols import Data, Protocol, Scored
+from vbench.run import RunPlan, RunResult, run
+from vbench.sources import open_clip
+from vbench.workspace import Workspace
+
+MakeClip = Callable[..., Path]
+
+PLAIN = Protocol(name="default", version=9, title="t", description="d", source="s", metrics=("psnr", "warp_error"))
+INNER = Protocol(
+    name="inner",
+    version=1,
+    title="t",
+    description="d",
+    source="s",
+    scored=Scored(skip_first=2, skip_last=1),
+    metrics=("psnr", "warp_error"),
+)
+DEEP = Protocol(name="deep", version=1, title="t", description="d", source="s", depth=16, metrics=("psnr",))
+
+
+def made(profile: str, variant: str, source: Path, root: Path) -> None:
+    words = ["synth", "-p", profile, "--variant", variant, "-s", str(source), "--root", str(root), "--workers", "1"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, moving: NDArray[np.uint8], clip_folder: MakeClip) -> Workspace:
+    made("noise", "gaussian25", clip_folder(moving, "a clip"), tmp_path / "runs")
+    return Workspace(tmp_path / "runs")
+
+
+def measured(workspace: Workspace, protocol: Protocol, models: tuple[str, ...] = ("identity", "hqdn3d")) -> RunResult:
+    plan = RunPlan(workspace, tuple(find_datasets(workspace)), models, protocol.metrics, protocol)
+    result = run(plan, command="test")
+    assert not result.failures
+    return result
+
+
+def cells(workspace: Workspace, protocol: Protocol) -> dict[tuple[str, str], Cell]:
+    return {(c.model, c.metric.name): c for c in iter_cells(workspace.root) if c.protocol == protocol.label}
+
+
+def test_only_the_scored_frames_are_measured(workspace: Workspace) -> None:
+    measured(workspace, PLAIN)
+    result = measured(workspace, INNER)
+    assert result.restored == 0  # the same frames serve both
+    whole, inner = cells(workspace, PLAIN), cells(workspace, INNER)
+    for model in ("identity", "hqdn3d"):
+        assert inner[model, "psnr"].frames == whole[model, "psnr"].frames[2:-1]
+        assert inner[model, "psnr"].value == pytest.approx(np.mean(whole[model, "psnr"].frames[2:-1]), rel=1e-12)
+        # Pairs of neighbours: two fewer at the start, one fewer at the end.
+        assert inner[model, "warp_error"].frames == whole[model, "warp_error"].frames[2:-1]
+    assert measured(workspace, INNER).kept == 4
+    names = {board.protocol for board in boards(iter_cells(workspace.root))}
+    assert names == {"default@9", "inner@1"}
+
+
+def test_frames_that_are_not_scored_are_hashed_all_the_same(workspace: Workspace) -> None:
+    import cv2
+
+    measured(workspace, PLAIN)
+    frame = workspace.restored("noise-gaussian25", "hqdn3d") / "a clip" / "00000000.png"
+    cv2.imwrite(str(frame), cv2.imread(str(frame)) ^ 1)
+    plan = RunPlan(workspace, tuple(find_datasets(workspace)), ("hqdn3d",), INNER.metrics, INNER)
+    result = run(plan, command="test")
+    assert "not those that vbench wrote" in result.failures[0]
+
+
+def test_a_protocol_of_floats_measures_16_bits(workspace: Workspace) -> None:
+    measured(workspace, PLAIN, ("richardson-lucy",))
+    assert measured(workspace, DEEP, ("richardson-lucy",)).restored == 1  # again, as the fine frames are not there yet
+    folder = workspace.restored16("noise-gaussian25", "richardson-lucy") / "a clip"
+    fine = open_clip(folder).read(0, 6)
+    coarse = open_clip(workspace.restored("noise-gaussian25", "richardson-lucy") / "a clip").read(0, 6)
+    assert fine.dtype == np.uint16
+    assert (np.floor(fine / 257.0 + 0.5) == coarse).mean() > 0.99  # rounding twice may differ at the halves
+    truth = find_datasets(workspace)[0].pairs()[0].truth().read(0, 6).astype(float)
+    wanted = [
+        10 * np.log10(255**2 / np.mean((f / 257.0 - t) ** 2)) for f, t in zip(fine.astype(float), truth, strict=True)
+    ]
+    deep, plain = cells(workspace, DEEP)["richardson-lucy", "psnr"], cells(workspace, PLAIN)["richardson-lucy", "psnr"]
+    assert deep.frames == pytest.approx(wanted, abs=1e-9)
+    assert deep.value != plain.value
+    assert deep.restored_sha256 != plain.restored_sha256
+    # Nothing is done again, under neither.
+    for protocol in (DEEP, PLAIN):
+        assert measured(workspace, protocol, ("richardson-lucy",)).restored == 0
+
+
+def test_facts_of_the_protocol_lie_beside_the_cells(workspace: Workspace) -> None:
+    data = Data(words="Set8", profiles={"noise": ("awgn25",)}, most_frames=3)
+    protocol = INNER.model_copy(update={"data": data, "average": "frames"})
+    measured(workspace, protocol)
+    facts = read_protocols(workspace.root)["inner@1"]
+    assert (facts.average, facts.metrics, facts.datasets) == ("frames", ("psnr", "warp_error"), ("noise-gaussian25",))
+    others, damage, longer = facts.departures["noise-gaussian25"]
+    assert others == "The protocol is about Set8. These clips are others."
+    assert damage == 'The damage is not the protocol\'s: "gaussian25" of noise, not awgn25.'
+    assert "takes the first 3 frames of a clip; a clip has more (vbench synth --max-frames 3)" in longer
+
+
+def test_without_names_a_protocol_takes_the_data_that_it_is_about(
+    workspace: Workspace, moving: NDArray[np.uint8], clip_folder: MakeClip, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made("clean", "none", clip_folder(moving, "b"), workspace.root)
+    found = find_datasets(workspace)
+    about_noise = INNER.model_copy(update={"data": Data(words="Set8", profiles={"noise": ()})})
+    assert [d.name for d in fitting(about_noise, found)] == ["noise-gaussian25"]
+    assert "is not about clean" in capsys.readouterr().out
+    about_film = INNER.model_copy(update={"data": Data(words="old films", profiles={"oldfilm": ()})})
+    with pytest.raises(InputError, match="about old films, and no data set here is of that kind .* --dataset clean"):
+        fitting(about_film, found)
