@@ -1,0 +1,82 @@
+"""Sentences: names set so that nothing in them can spoil the text around, numbers with their nouns, lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+FEW = 3
+"""Names in one sentence at most; of more the number is told."""
+LONG = 48
+"""Characters of a name within a sentence or a chart; the whole of it stands in the tables."""
+
+_CONTROLS = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)], None)
+
+
+def short(text: str, most: int = LONG) -> str:
+    """A name cut in its middle, so that both ends tell it from others.
+
+    Example:
+        >>> short("a" * 30 + "b" * 30, 11)
+        'aaaaa…bbbbb'
+    """
+    if len(text) <= most:
+        return text
+    half = (most - 1) // 2
+    return f"{text[: most - 1 - half]}…{text[-half:]}"
+
+
+def isolated(text: str) -> str:
+    """A name for places that take no markup (attributes, drawings): its directions are its own and do not reach out of it.
+
+    Example:
+        >>> ascii(isolated("a\\u202eb"))
+        "'\\\\u2068ab\\\\u2069'"
+    """
+    return f"\u2068{text.translate(_CONTROLS)}\u2069"
+
+
+def name(text: str) -> Markup:
+    """A name within a sentence."""
+    from markupsafe import Markup
+
+    if len(text) <= LONG:
+        return Markup("<bdi>{}</bdi>").format(text)
+    return Markup('<bdi title="{}">{}</bdi>').format(isolated(text), short(text))
+
+
+def names(texts: Sequence[str], most: int = FEW) -> Markup:
+    """``a``, ``a and b``, ``a, b and c``, or how many there are.
+
+    Example:
+        >>> str(names(["a", "b", "c"]))
+        '<bdi>a</bdi>, <bdi>b</bdi> and <bdi>c</bdi>'
+        >>> str(names(["a", "b", "c", "d"]))
+        '4 models'
+    """
+    from markupsafe import Markup
+
+    if len(texts) > most:
+        return Markup("{} models").format(len(texts))
+    parts = [name(text) for text in texts]
+    return parts[0] if len(parts) == 1 else Markup("{} and {}").format(Markup(", ").join(parts[:-1]), parts[-1])
+
+
+def join(parts: Iterable[str]) -> Markup:
+    """Sentences after each other."""
+    from markupsafe import Markup
+
+    return Markup(" ").join(part for part in parts if part)
+
+
+def count(amount: int, noun: str, plural: str = "") -> str:
+    """A number and its noun.
+
+    Example:
+        >>> count(1, "clip"), count(2, "clip"), count(0, "series", "series"), count(12000, "frame")
+        ('1 clip', '2 clips', '0 series', '12,000 frames')
+    """
+    return f"{amount:,} {noun if amount == 1 else plural or noun + 's'}"
