@@ -63,7 +63,8 @@ class ClipFacts(BaseModel):
     source: str
     colour: str
     bit_depth: int
-    gt_sha256: str
+    gt_sha256: str | None
+    """None where there is no ground truth: real film, of which nobody has a clean copy."""
     lq_sha256: str
     mask: bool
     flow: bool
@@ -136,17 +137,21 @@ class Pair:
     @property
     def siblings_sha256(self) -> str:
         """Hash of all ground truth of the data set: what statistics of it depend on."""
-        return fingerprint({"gt": sorted(facts.gt_sha256 for facts in self.others or (self.facts,))})
+        clips = self.others or (self.facts,)
+        return fingerprint({"gt": sorted(facts.gt_sha256 for facts in clips if facts.gt_sha256 is not None)})
 
     @property
     def rooms(self) -> frozenset[str]:
-        """What there is beside a restored clip: "truth", "degraded", "pristine", "mask" where damage has a
-        place, "flow" where it is known exactly. Degraded frames that are smaller are beside nothing."""
+        """What there is beside a restored clip: "degraded"; "truth", and "pristine" for its statistics, where there is a
+        ground truth; "mask" where damage has a place, and "mask:KIND" for each kind of it; "flow" where it is known
+        exactly. Degraded frames that are smaller are beside nothing."""
+        facts = self.facts
         return frozenset(
-            {"truth", "pristine"}
-            | ({"degraded"} if self.facts.scale == 1 else set())
-            | ({"mask"} if self.facts.mask else set())
-            | ({"flow"} if self.facts.flow else set())
+            ({"truth", "pristine"} if facts.gt_sha256 is not None else set())
+            | ({"degraded"} if facts.scale == 1 else set())
+            | ({"mask"} if facts.mask else set())
+            | {f"mask:{kind}" for kind in facts.mask_kinds}
+            | ({"flow"} if facts.flow else set())
         )
 
     def clip_info(self) -> ClipInfo:
@@ -156,8 +161,8 @@ class Pair:
 
     def _open(self, room: str) -> Clip:
         facts = self.facts
-        if facts.gt_path is not None and facts.lq_path is not None:
-            return self._adopted(room, Path(facts.gt_path if room == "gt" else facts.lq_path))
+        if facts.lq_path is not None:
+            return self._adopted(room, Path(facts.gt_path if room == "gt" and facts.gt_path else facts.lq_path))
         channels = 1 if room.startswith("mask") else facts.channels
         clip = open_stored(self.folder / room, self.name, channels)
         info = clip.info
@@ -180,7 +185,7 @@ class Pair:
         stop = facts.first_frame + facts.frames
         note = self.folder / "recipe" / f"{self.name}.json"
         before = read_json(note)["files"][room] if note.exists() else []
-        digest = facts.gt_sha256 if room == "gt" else facts.lq_sha256
+        digest = facts.gt_sha256 if room == "gt" and facts.gt_sha256 else facts.lq_sha256
         changed = changed_since(path, before, digest, facts.first_frame, stop)
         if changed is not None:
             raise InputError(
@@ -191,7 +196,16 @@ class Pair:
         return open_clip(path, name=self.name, start=facts.first_frame, stop=stop)
 
     def truth(self) -> Clip:
-        """The ground truth."""
+        """The ground truth.
+
+        Raises:
+            InputError: there is none ("truth" is not in :attr:`rooms`), or it is not what it was.
+        """
+        if self.facts.gt_sha256 is None:
+            raise InputError(
+                f'The clip "{self.name}" of the data set "{self.dataset}" has no ground truth: it was adopted with '
+                "--no-truth, and only what needs none can be done with it."
+            )
         return self._open("gt")
 
     def degraded(self) -> Clip:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from vbench import score as scoring
 from vbench.cli import app
+from vbench.clip import ClipInfo
 from vbench.errors import InputError
 from vbench.metrics.spec import Figures
 from vbench.score import Scene, measure_clips, reason_against, score
@@ -95,6 +96,26 @@ def test_vmaf_through_pipes_is_that_of_files(
     for name in ("vmaf", "vmaf_neg"):
         assert own[name]["frames"] == pytest.approx(wanted[name], abs=1e-4)
     assert own["vmaf_neg"]["value"] <= own["vmaf"]["value"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are needed")
+def test_both_vmafs_come_from_one_pass_bit_by_bit(pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    from vbench.metrics import vmaf
+
+    opened: list[tuple[str, ...]] = []
+    plain = vmaf.VmafSession
+
+    def session(info: ClipInfo, names: Sequence[str]) -> vmaf.VmafSession:
+        opened.append(tuple(names))
+        return plain(info, names)
+
+    monkeypatch.setattr(vmaf, "VmafSession", session)
+    together = score(*pair, ["vmaf_neg", "psnr", "vmaf"])["metrics"]
+    assert opened == [("vmaf_neg", "vmaf")]
+    for name in ("vmaf", "vmaf_neg"):
+        assert together[name]["frames"] == score(*pair, [name])["metrics"][name]["frames"]
+    assert len(opened) == 3
+    assert together["vmaf"]["frames"] != together["vmaf_neg"]["frames"]
 
 
 def test_vmaf_leaves_nothing_behind_when_the_pass_fails(

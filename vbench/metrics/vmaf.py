@@ -10,7 +10,6 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -36,10 +35,12 @@ SMALLEST = 16
 
 
 def _command(
-    distorted: list[str], reference: list[str], chain: str, model: str, log: Path, features: Sequence[str]
+    distorted: list[str], reference: list[str], chain: str, names: Sequence[str], log: Path, features: Sequence[str]
 ) -> list[str]:
+    """FFmpeg's command for any of :data:`MODELS` in one pass; each figure stands in the log under its own name."""
     wanted = "|".join(f"name={name}" for name in dict.fromkeys(features))
-    options = f"model=version={model}:log_fmt=json:log_path={log.name}:n_threads=1"
+    models = "|".join(rf"version={MODELS[name]}\\:name={name}" for name in names)
+    options = f"model={models}:log_fmt=json:log_path={log.name}:n_threads=1"
     if wanted:
         options += f":feature={wanted}"
     graph = f"[0:v]{chain}[d];[1:v]{chain}[r];[d][r]libvmaf={options}"
@@ -47,11 +48,12 @@ def _command(
     return [ffmpeg_exe(), *quiet, *distorted, *reference, "-lavfi", graph, "-f", "null", "-"]
 
 
-def _read_log(path: Path, key: str) -> list[float]:
+def _read_log(path: Path, keys: Sequence[str]) -> dict[str, list[float]]:
     frames = json.loads(path.read_text("utf-8"))["frames"]
-    if not frames or any(key not in frame["metrics"] for frame in frames):
-        raise RunError(f"libvmaf gave no {key} for these frames; they may be too small for it.")
-    return [float(frame["metrics"][key]) for frame in frames]
+    for key in keys:
+        if not frames or any(key not in frame["metrics"] for frame in frames):
+            raise RunError(f"libvmaf gave no {key} for these frames; they may be too small for it.")
+    return {key: [float(frame["metrics"][key]) for frame in frames] for key in keys}
 
 
 @dataclass(frozen=True)
@@ -113,35 +115,32 @@ def of_raw(distorted: RawVideo, reference: RawVideo, figures: Sequence[str]) -> 
          "file", "-i", f"file:{v.path.resolve()}"]
         for v in (distorted, reference)
     ]  # fmt: skip
-    out: dict[str, list[float]] = {}
     models = [name for name in figures if name in MODELS] or ["vmaf"]
-    features = [name for name in figures if name in FEATURES]
-    for i, name in enumerate(models):
-        with tempfile.TemporaryDirectory(prefix="vbench-vmaf-") as folder:
-            log = Path(folder) / "log.json"
-            wanted = [FEATURES[f] for f in features] if i == 0 else []
-            command = _command(inputs[0], inputs[1], "null", MODELS[name], log, wanted)
-            done = subprocess.run(command, capture_output=True, cwd=folder, check=False)
-            if done.returncode or not log.exists():
-                said = done.stderr.decode(errors="replace").strip() or "no message"
-                raise RunError(f"libvmaf failed (exit status {done.returncode}). FFmpeg says: {said}")
-            if name in figures:
-                out[name] = _read_log(log, "vmaf")
-            if i == 0:
-                out |= {feature: _read_log(log, feature) for feature in features}
-    return {name: out[name] for name in figures}
+    features = [FEATURES[name] for name in figures if name in FEATURES]
+    with tempfile.TemporaryDirectory(prefix="vbench-vmaf-") as folder:
+        log = Path(folder) / "log.json"
+        command = _command(inputs[0], inputs[1], "null", models, log, features)
+        done = subprocess.run(command, capture_output=True, cwd=folder, check=False)
+        if done.returncode or not log.exists():
+            said = done.stderr.decode(errors="replace").strip() or "no message"
+            raise RunError(f"libvmaf failed (exit status {done.returncode}). FFmpeg says: {said}")
+        return _read_log(log, figures)
 
 
 class VmafSession:
     """Feeds frames to FFmpeg as they come: two named pipes, so that no second copy of the clip is written.
 
     RGB becomes YUV 4:4:4 of BT.709, limited range, in FFmpeg's scaler; VMAF looks at the luma only.
+
+    Args:
+        names: of :data:`MODELS`. All in one pass: frames are handed over, converted and searched for motion once.
     """
 
-    def __init__(self, model: str, info: ClipInfo) -> None:
+    def __init__(self, info: ClipInfo, names: Sequence[str]) -> None:
         if not hasattr(os, "mkfifo"):
             raise InputError("VMAF is measured through named pipes, which this system does not have.")
         self._folder = tempfile.TemporaryDirectory(prefix="vbench-vmaf-")
+        self._names = tuple(names)
         self._log = Path(self._folder.name) / "log.json"
         self._frames = 0
         self._failure: BaseException | None = None
@@ -156,7 +155,7 @@ class VmafSession:
             for pipe in pipes
         ]  # fmt: skip
         scale = "scale=out_color_matrix=bt709:out_range=limited:flags=bicubic+accurate_rnd+full_chroma_int+bitexact"
-        command = _command(inputs[0], inputs[1], f"{scale},format=yuv444p", model, self._log, ())
+        command = _command(inputs[0], inputs[1], f"{scale},format=yuv444p", self._names, self._log, ())
         self._process = subprocess.Popen(
             command, cwd=self._folder.name, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
@@ -172,14 +171,14 @@ class VmafSession:
 
     def feed(self, view: View) -> None:
         """The next frames of both clips."""
-        frames = (view.restored.frames, view.reference().frames)
-        for pair in zip(*(_bytes(x) for x in frames), strict=True):
+        chunks = (view.restored, view.reference())
+        for pair in zip(*(chunk.once("bytes", lambda c=chunk: _bytes(c.frames)) for chunk in chunks), strict=True):  # type: ignore[misc]
             self._frames += 1
             for writer, data in zip(self._writers, pair, strict=True):
                 writer.put(data)
 
-    def end(self) -> Figures:
-        """One figure per frame.
+    def end(self) -> dict[str, Figures]:
+        """One figure per frame, of each metric.
 
         Raises:
             RunError: libvmaf failed.
@@ -189,14 +188,15 @@ class VmafSession:
         status = self._process.wait()
         self._listener.join()
         said = b"".join(self._said).decode(errors="replace").strip()
-        figures = _read_log(self._log, "vmaf") if status == 0 and self._log.exists() else []
+        figures = _read_log(self._log, self._names) if status == 0 and self._log.exists() else {}
         self.close()
-        if len(figures) != self._frames:
+        count = min((len(found) for found in figures.values()), default=0)
+        if count != self._frames:
             raise RunError(
-                f"libvmaf gave {len(figures)} figures for {self._frames} frames (exit status {status}). "
+                f"libvmaf gave {count} figures for {self._frames} frames (exit status {status}). "
                 f"FFmpeg says: {said or 'no message'}"
             )
-        return Figures(figures)
+        return {name: Figures(found) for name, found in figures.items()}
 
     def close(self) -> None:
         """Stop whatever is under way, and leave nothing behind."""
@@ -279,12 +279,14 @@ class _Writer(threading.Thread):
 
 
 def _bytes(frames: Tensor) -> list[bytes]:
-    whole = (on_255(frames) + 0.5).floor().clamp_(0, 255).byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
-    return [frame.tobytes() for frame in whole]
+    import torch
+
+    whole = frames if frames.dtype == torch.uint8 else (on_255(frames) + 0.5).floor().clamp_(0, 255).byte()
+    return [frame.tobytes() for frame in whole.permute(0, 2, 3, 1).contiguous().cpu().numpy()]
 
 
-def _begin(model: str, info: ClipInfo) -> Session:
-    return VmafSession(model, info)
+def _begin(info: ClipInfo, names: Sequence[str]) -> Session:
+    return VmafSession(info, names)
 
 
 def make(name: str) -> Metric:
@@ -299,7 +301,7 @@ def make(name: str) -> Metric:
         + ("" if name == "vmaf" else "; gain by enhancement is not rewarded"),
         source="Netflix VMAF (Li et al. 2016), libvmaf in the FFmpeg of imageio-ffmpeg",
         options=extra,
-        begin=partial(_begin, MODELS[name]),
+        begin=_begin,
         check=at_least(SMALLEST, "VMAF"),
         values="0 to 100",
         licence="libvmaf: BSD-2-Clause-Patent",

@@ -391,6 +391,7 @@ def make(form: str = "short", flow: str = "dis", source: str = "truth", directio
         combine={"l_st": total, "ratio": ratio}.get(form, mean),
         check=_raft_check if flow == "raft" else at_least(SMALLEST_FRAME, "Warp error"),
         values="1 to infinity" if form == "ratio" else "0 to infinity" if form == "l_st" else "0 to 1",
+        columns={"error": "warp error of the result", "truth": "that of the ground truth"} if form == "ratio" else {},
     )
 
 
