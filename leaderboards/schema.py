@@ -9,23 +9,17 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 SCHEMA_VERSION = 1
-
-
-def _from_json(value: object) -> object:
-    return float(value) if value in ("inf", "-inf", "nan") else value
 
 
 def _to_json(value: float) -> float | str:
     return value if math.isfinite(value) else str(value)
 
 
-Number = Annotated[
-    float, BeforeValidator(_from_json), PlainSerializer(_to_json, return_type=float | str, when_used="json")
-]
-"""A float that survives JSON: infinity (the PSNR of equal frames) is written as the string "inf"."""
+Number = Annotated[float, PlainSerializer(_to_json, return_type=float | str, when_used="json")]
+"""A float that survives JSON: infinity (the PSNR of equal frames) is written as the string "inf", which is read as a float."""
 
 
 class MetricFacts(BaseModel):
@@ -58,6 +52,17 @@ class ModelFacts(BaseModel):
     parameters: int | None = None
 
 
+class PrecisionDifference(BaseModel):
+    """How far a network's output in fewer bits is from its output in fp32, on the first frames of one clip."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    clip: str
+    frames: int = Field(description="restored in both precisions, as a clip of their own")
+    psnr: Number = Field(description="of one output against the other, in dB, peak 1, before rounding to 8 bits")
+    levels: float = Field(description="the largest difference, in grey levels of 8 bits")
+
+
 class Cost(BaseModel):
     """What restoring one clip cost, measured while it ran (decoding and writing not counted)."""
 
@@ -71,6 +76,10 @@ class Cost(BaseModel):
     memory_bytes: int | None = Field(
         default=None,
         description="peak while it ran: allocated on a GPU, else resident memory of the whole process; None if unknown",
+    )
+    tile: str | None = Field(default=None, description="WxH of the largest tile, without its halo; None for whole frames")
+    fp32_difference: PrecisionDifference | None = Field(
+        default=None, description="measured on the first clip of a data set, where the precision is another"
     )
 
 
@@ -90,6 +99,7 @@ class ProtocolFacts(BaseModel):
         default="clips",
         description="a data set's figure: the mean of its clips' means, or the mean over all frames of all clips",
     )
+    skip_first: int = Field(default=0, description="frames at the start of every clip that are not measured")
     lines: dict[str, str] = Field(default_factory=dict, description="every convention in words, by its topic")
     datasets: tuple[str, ...] = Field(default=(), description="of the workspace, those that were measured under it")
     departures: dict[str, tuple[str, ...]] = Field(
