@@ -218,3 +218,29 @@ def test_alone(benchmark: Bench, frames: tuple[Frame, Frame], results: tuple[Fra
 def test_psnr_ours(benchmark: Bench, frames: tuple[Frame, Frame], results: tuple[Frame, Frame]) -> None:
     a, b = tensor(frames[0]), tensor(results[0])
     assert benchmark(lambda: psnr(b, a))[0] > 0
+
+
+VMAF = pytest.mark.benchmark(group="vmaf and vmaf_neg of ten 720p frames, wall time with FFmpeg's process")
+
+
+@VMAF
+@pytest.mark.parametrize("passes", [("vmaf",), ("vmaf,vmaf_neg",), ("vmaf", "vmaf_neg")], ids=" then ".join)
+def test_vmaf(
+    benchmark: Bench, frames: tuple[Frame, Frame], results: tuple[Frame, Frame], passes: tuple[str, ...]
+) -> None:
+    from vbench.clip import ClipInfo
+    from vbench.metrics.vmaf import VmafSession
+
+    a, b = tensor(*frames), tensor(*results)
+    info = ClipInfo("a", 10, 720, 1280, 3, 25.0, 8, "", "")
+
+    def run() -> int:
+        count = 0
+        for names in passes:
+            session = VmafSession(info, names.split(","))
+            for _ in range(5):
+                session.feed(View(Chunk(b), Chunk(a)))
+            count += sum(len(found.values) for found in session.end().values())
+        return count
+
+    assert benchmark(run) == 10 * sum(len(names.split(",")) for names in passes)
