@@ -1,0 +1,438 @@
+"""Figures for papers: PDF or SVG of the width of a column, fonts embedded, each with a caption that says what it shows.
+
+The same results give the same bytes. Colours, marks and dashes of a model are the same in all figures of one call; lines
+differ by marks and dashes too, so that they can be told apart in black and white.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from leaderboards.table import BASELINE, Board, Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Annotation
+
+Form = Literal["pdf", "svg", "png"]
+FORMS: tuple[Form, ...] = ("pdf", "svg", "png")
+
+COLUMN, PAGE = 3.5, 7.16
+"""Widths in inches: one column, and both, of a page as IEEE sets it."""
+PALETTE = ("#6f6f6f", "#0072b2", "#d55e00", "#008f6b", "#b5508f", "#a67c00", "#2a91c4", "#1d1b18")
+"""As the report's light style: Okabe and Ito's, darkened to a contrast of 3 : 1; the first is doing nothing."""
+MARKS = "os^DvPX*"
+DASHES: tuple[tuple[float, ...], ...] = ((), (4, 1.6), (1.2, 1.2), (5, 1.4, 1.2, 1.4))
+INK, SOFT = "#1d1b18", "#8a857c"
+LINE_HEIGHT = 0.165
+"""Of a row of a figure with one row per model, in inches."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One figure: a name for its file, a caption, and its bytes."""
+
+    name: str
+    caption: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Style:
+    """Colour, mark and dashes of a model."""
+
+    colour: str
+    mark: str
+    dashes: tuple[float, ...]
+
+
+def styles(models: Sequence[str]) -> dict[str, Style]:
+    """A style for each model, doing nothing in gray; models that share a colour differ in marks and dashes.
+
+    Example:
+        >>> styles(["identity", "a"])["a"].colour
+        '#0072b2'
+    """
+    ordered = sorted(set(models), key=lambda name: (name != BASELINE, name))
+    start = 0 if BASELINE in ordered else 1
+    out = {}
+    for i, name in enumerate(ordered, start):
+        # Gray stays with doing nothing.
+        turn, colour = divmod(max(i - 1, 0), len(PALETTE) - 1)
+        found = PALETTE[0] if name == BASELINE else PALETTE[colour + 1]
+        out[name] = Style(found, MARKS[i % len(MARKS)], DASHES[turn % len(DASHES)])
+    return out
+
+
+@contextmanager
+def _look(size: float = 7.0) -> Iterator[None]:
+    """matplotlib's settings for figures in print."""
+    import matplotlib as mpl
+
+    settings: dict[Any, Any] = {
+        "font.family": "sans-serif",
+        "font.size": size,
+        "axes.labelsize": size,
+        "axes.titlesize": size,
+        "xtick.labelsize": size - 0.5,
+        "ytick.labelsize": size - 0.5,
+        "axes.linewidth": 0.6,
+        "axes.edgecolor": SOFT,
+        "axes.labelcolor": INK,
+        "text.color": INK,
+        "xtick.color": SOFT,
+        "ytick.color": SOFT,
+        "xtick.labelcolor": INK,
+        "ytick.labelcolor": INK,
+        "xtick.major.width": 0.6,
+        "ytick.major.width": 0.6,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "grid.color": "#d9d5cd",
+        "grid.linewidth": 0.5,
+        "lines.linewidth": 1.1,
+        "pdf.fonttype": 42,  # TrueType: text stays text, and reviewers' systems do not refuse it
+        "svg.fonttype": "path",
+        "svg.hashsalt": "vbench",
+        # A dollar sign in a name is a dollar sign.
+        "text.parse_math": False,
+    }
+    with mpl.rc_context(settings):
+        yield
+
+
+def _axes(width: float, height: float) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def _bytes(figure: Figure, form: Form) -> bytes:
+    out = io.BytesIO()
+    metadata = {"pdf": {"CreationDate": None, "Producer": None, "Creator": "vbench"}, "svg": {"Date": None}, "png": {}}
+    figure.savefig(out, format=form, dpi=300, metadata=metadata[form])
+    return out.getvalue()
+
+
+# --- rank intervals ------------------------------------------------------------------------------
+
+
+def rank_intervals(
+    board: Board, name: str, form: Form = "pdf", title: str | None = None, width: float = COLUMN
+) -> Drawn:
+    """Every ranked model's gain over doing nothing in the board's first metric, with its 95 % interval; models that the
+    clips cannot tell apart stand in one band.
+
+    Raises:
+        ValueError: no model of the board is ranked, or identity is missing.
+    """
+    metric = board.primary
+    rows = _with_gain(board)
+    if not rows:
+        raise ValueError(
+            f'On "{board.dataset}" no model has both a rank and a gain over doing nothing: nothing to draw.'
+        )
+    look = styles([row.model.name for row in board.rows])
+    higher = metric.direction == "higher"
+    with _look():
+        figure, axes = _axes(width, 0.62 + LINE_HEIGHT * len(rows))
+        for i, row in enumerate(rows):
+            entry = row.entries[metric.name]
+            gain, interval = entry.gain, entry.gain_interval
+            assert gain is not None  # noqa: S101 - _with_gain
+            style = look[row.model.name]
+            if interval is not None and interval.low is not None and interval.high is not None:
+                axes.plot(
+                    [interval.low, interval.high], [i, i], color=style.colour, linewidth=1.4, solid_capstyle="butt"
+                )
+            axes.plot([gain], [i], marker=style.mark, color=style.colour, markersize=4, markeredgewidth=0)
+        for band in _bands(rows)[1::2]:
+            axes.axhspan(band[0] - 0.5, band[1] + 0.5, color="#f3f0ea", zorder=-2, linewidth=0)
+        axes.axvline(0, color=INK, linewidth=0.7)
+        axes.set_yticks(range(len(rows)), [_label(row) for row in rows])
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.grid(axis="x")
+        unit = f" [{metric.unit}]" if metric.unit else ""
+        arrow = "" if higher else ", lower is better"
+        axes.set_xlabel(f"{metric.name} over doing nothing{unit}{arrow}")
+        if title:
+            axes.set_title(title, loc="left", fontweight="bold")
+        data = _bytes(figure, form)
+    caption = (
+        f"{title or board.dataset}: mean gain in {metric.name} over doing nothing, with 95 % intervals over "
+        f"{len(board.clips)} clips ({board.frames} frames, protocol {board.protocol}). Models in one band share a rank: these "
+        "clips cannot tell them apart."
+    )
+    return Drawn(name, caption, data)
+
+
+def _with_gain(board: Board) -> list[Row]:
+    name = board.primary.name
+    found = [row for row in board.rows if row.rank is not None and row.entries[name].gain is not None]
+    return [row for row in found if row.model.name != BASELINE]
+
+
+def _label(row: Row) -> str:
+    return f"{row.rank}  {_short(row.model.name)}"
+
+
+def _short(name: str, most: int = 28) -> str:
+    """A name that leaves room for the figure.
+
+    Example:
+        >>> _short("a" * 40)
+        'aaaaaaaaaaaaaaaaaaaaaaaaaaa…'
+    """
+    return name if len(name) <= most else name[: most - 1] + "…"
+
+
+def _bands(rows: Sequence[Row]) -> list[tuple[int, int]]:
+    """First and last place of rows in a line that share a rank."""
+    out: list[tuple[int, int]] = []
+    for i, row in enumerate(rows):
+        if out and rows[i - 1].rank == row.rank:
+            out[-1] = (out[-1][0], i)
+        else:
+            out.append((i, i))
+    return out
+
+
+# --- quality against cost ------------------------------------------------------------------------
+
+
+def quality_cost(board: Board, name: str, form: Form = "pdf", title: str | None = None, width: float = COLUMN) -> Drawn:
+    """The board's first metric against seconds per frame; models that no other beats in both are joined by a line.
+
+    Raises:
+        ValueError: fewer than two models have a figure and a cost.
+    """
+    from leaderboards.overall import pareto
+
+    metric = board.primary
+    points = []
+    for row in board.rows:
+        mean = row.entries[metric.name].mean
+        if mean is not None and abs(mean) != float("inf") and row.seconds_per_frame and row.model.name != BASELINE:
+            points.append((row.model.name, row.seconds_per_frame, mean))
+    if len(points) < 2:
+        raise ValueError(
+            f'On "{board.dataset}" fewer than two models have both a figure and a cost: nothing to compare.'
+        )
+    points.sort(key=lambda point: point[1])
+    best = pareto([p[2] for p in points], [p[1] for p in points], metric.direction == "higher")
+    look = styles([row.model.name for row in board.rows])
+    baseline = board.row(BASELINE)
+    with _look():
+        figure, axes = _axes(width, 0.72 * width)
+        axes.set_xscale("log")
+        nothing = baseline.entries[metric.name].mean if baseline else None
+        if nothing is not None:
+            axes.axhline(nothing, color=PALETTE[0], linewidth=0.8, dashes=(4, 2))
+        front = [point for point, good in zip(points, best, strict=True) if good]
+        axes.plot([p[1] for p in front], [p[2] for p in front], color=SOFT, linewidth=0.8, zorder=1)
+        for (model, seconds, mean), good in zip(points, best, strict=True):
+            style = look[model]
+            axes.plot(
+                [seconds], [mean], marker=style.mark, color=style.colour, markersize=5 if good else 3.8,
+                markeredgewidth=0, alpha=1 if good else 0.75, linestyle="none", zorder=2,
+            )  # fmt: skip
+        axes.margins(x=0.16, y=0.12)
+        left, right = axes.get_xlim()
+        if right < 10 * left:
+            middle = (left * right) ** 0.5
+            axes.set_xlim(middle / 10**0.6, middle * 10**0.6)
+        _time_axis(axes)
+        axes.grid(axis="y")
+        unit = f" [{metric.unit}]" if metric.unit else ""
+        axes.set_xlabel("time per frame")
+        axes.set_ylabel(f"{metric.name}{unit}")
+        if metric.direction == "lower":
+            axes.invert_yaxis()
+        if title:
+            axes.set_title(title, loc="left", fontweight="bold")
+        named = None
+        if nothing is not None:
+            named = axes.annotate(
+                "doing nothing", (0.005, nothing), xycoords=("axes fraction", "data"), xytext=(0, 1.5),
+                textcoords="offset points", ha="left", va="bottom", color=PALETTE[0], fontsize=6,
+            )  # fmt: skip
+        labels = [(_short(m, 20), s, y, bool(g)) for (m, s, y), g in zip(points, best, strict=True)]
+        _place_labels(figure, axes, labels, [named] if named is not None else [])
+        data = _bytes(figure, form)
+    devices = sorted({row.device for row in board.rows})
+    caption = (
+        f"{title or board.dataset}: {metric.name} against the time that a frame takes on {' and '.join(devices)} (median over "
+        f"clips, {len(board.clips)} of them; protocol {board.protocol}). The line joins the Pareto set: models to which no other "
+        "is both at least as good and at least as fast."
+    )
+    return Drawn(name, caption, data)
+
+
+def _time_axis(axes: Axes) -> None:
+    """Ticks at 1, 2, 5, or at decades where the axis is long, in words: 20 ms, 1 s."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    left, right = axes.get_xlim()
+    axes.xaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0) if right < 200 * left else (1.0,)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x * 1000:g} ms" if x < 0.9995 else f"{x:g} s"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _place_labels(
+    figure: Figure, axes: Axes, points: Sequence[tuple[str, float, float, bool]], words: Sequence[Annotation]
+) -> None:
+    """Names beside their points, where they lie on no other name, point or word; those of the Pareto set come first.
+
+    A name for which there is no free place is left out where the model is not in the Pareto set.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    renderer = canvas.get_renderer()
+    pixels = axes.transData.transform([(x, y) for _, x, y, _ in points])
+    reach = 3.2 * figure.dpi / 72
+    taken = [(x - reach, y - reach, x + reach, y + reach) for x, y in pixels]
+    around_words = [word.get_window_extent(renderer) for word in words]
+    boxes = [(box.x0, box.y0, box.x1, box.y1) for box in around_words]
+    frame = axes.get_window_extent(renderer)
+    around = [(6, 0, "left", "center"), (-6, 0, "right", "center"), (0, 5, "center", "bottom"), (0, -5, "center", "top"),
+              (5, 4, "left", "bottom"), (-5, 4, "right", "bottom"), (5, -4, "left", "top"), (-5, -4, "right", "top"),
+              (9, 9, "left", "bottom"), (-9, 9, "right", "bottom"), (9, -9, "left", "top"), (-9, -9, "right", "top")]  # fmt: skip
+    for index in sorted(range(len(points)), key=lambda i: not points[i][3]):
+        label, x, y, good = points[index]
+        others = [*boxes, *(box for i, box in enumerate(taken) if i != index)]
+        for dx, dy, ha, va in around:
+            text = axes.annotate(
+                label, (x, y), xytext=(dx, dy), textcoords="offset points", ha=ha, va=va, fontsize=6,
+                fontweight="bold" if good else "normal", color=INK,
+            )  # fmt: skip
+            box = text.get_window_extent(renderer)
+            inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
+            free = not any(box.x0 < b[2] and b[0] < box.x1 and box.y0 < b[3] and b[1] < box.y1 for b in others)
+            if inside and free:
+                taken.append((box.x0, box.y0, box.x1, box.y1))
+                break
+            text.remove()
+        else:
+            if good:
+                axes.annotate(
+                    label, (x, y), xytext=(6, 0), textcoords="offset points", va="center", fontsize=6, fontweight="bold"
+                )
+
+
+# --- severity ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One model over severities: where it has a figure."""
+
+    model: str
+    severities: Sequence[float]
+    values: Sequence[float]
+    low: Sequence[float | None]
+    high: Sequence[float | None]
+
+
+def severity_curves(
+    curves: Sequence[Curve],
+    name: str,
+    metric: str,
+    unit: str,
+    form: Form = "pdf",
+    title: str | None = None,
+    width: float = COLUMN,
+) -> Drawn:
+    """Gain over doing nothing at each severity, a line per model, its 95 % intervals as a band.
+
+    Raises:
+        ValueError: no curve has two points.
+    """
+    curves = [curve for curve in curves if len(curve.severities) > 1]
+    if not curves:
+        raise ValueError("A severity curve needs two severities or more with the same models on them.")
+    look = styles([BASELINE, *(curve.model for curve in curves)])
+    with _look():
+        figure, axes = _axes(width, 0.62 * width)
+        axes.axhline(0, color=INK, linewidth=0.7)
+        for curve in curves:
+            style = look[curve.model]
+            ends = [(x, a, b) for x, a, b in zip(curve.severities, curve.low, curve.high, strict=True) if a is not None]
+            if len(ends) > 1:
+                axes.fill_between(
+                    [x for x, _, _ in ends], [a for _, a, _ in ends if a is not None], [b for _, _, b in ends if b is not None],
+                    color=style.colour, alpha=0.12, linewidth=0,
+                )  # fmt: skip
+            axes.plot(
+                curve.severities, curve.values, color=style.colour, marker=style.mark, markersize=3.2, markeredgewidth=0,
+                dashes=style.dashes or (None, None), label=_short(curve.model),
+            )  # fmt: skip
+        axes.set_xticks(sorted({x for curve in curves for x in curve.severities}))
+        axes.set_xlabel("severity")
+        axes.set_ylabel(f"{metric} over doing nothing{f' [{unit}]' if unit else ''}")
+        axes.grid(axis="y")
+        if title:
+            axes.set_title(title, loc="left", fontweight="bold")
+        figure.legend(loc="outside lower center", ncols=3 if width < PAGE else 5, frameon=False, fontsize=6)
+        data = _bytes(figure, form)
+    return Drawn(
+        name,
+        f"{title or metric}: mean gain in {metric} over doing nothing by severity; bands are 95 % intervals over clips.",
+        data,
+    )
+
+
+# --- figures of every frame ----------------------------------------------------------------------
+
+
+def per_frame(
+    frames: Sequence[tuple[str, Sequence[float]]], name: str, metric: str, unit: str, form: Form = "pdf", title: str | None = None,
+    width: float = COLUMN,
+) -> Drawn:  # fmt: skip
+    """A metric's figure of every frame, a line per model.
+
+    Args:
+        frames: model, and its figures.
+
+    Raises:
+        ValueError: there are no figures.
+    """
+    if not frames or not any(len(values) for _, values in frames):
+        raise ValueError(f"There are no figures per frame of {metric} to draw.")
+    from matplotlib.ticker import MaxNLocator
+
+    look = styles([BASELINE, *(model for model, _ in frames)])
+    with _look():
+        figure, axes = _axes(width, 0.55 * width)
+        for model, values in frames:
+            style = look[model]
+            finite = [value if abs(value) != float("inf") else float("nan") for value in values]
+            axes.plot(
+                range(len(finite)),
+                finite,
+                color=style.colour,
+                dashes=style.dashes or (None, None),
+                linewidth=1,
+                label=_short(model),
+            )
+        axes.set_xlabel("frame")
+        axes.set_ylabel(f"{metric}{f' [{unit}]' if unit else ''}")
+        axes.margins(x=0.01)
+        axes.grid(axis="y")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if title:
+            axes.set_title(title, loc="left", fontweight="bold")
+        figure.legend(loc="outside lower center", ncols=3 if width < PAGE else 5, frameon=False, fontsize=6)
+        data = _bytes(figure, form)
+    return Drawn(name, f"{title or metric}: {metric} of every frame.", data)
