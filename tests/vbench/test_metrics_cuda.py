@@ -26,6 +26,8 @@ AGREEMENT = {
     "warp_error_ratio": 1e-6,
     "tof": 1e-6,
     "flicker": 1e-6,
+    "colour_shift": 1e-9,
+    "gain_shift": 1e-9,
     "psnr_damaged": 1e-9,
     "psnr_intact": 1e-9,
 }

@@ -91,6 +91,8 @@ CATALOG: dict[str, Entry] = {
         "restlessness of mean brightness",
         (("form", ("second", "first", "deviation", "generation")),),
     ),
+    "colour_shift": Entry("vbench.metrics.colour_shift:METRIC", "tint or brightness of the whole frame that is off"),
+    "gain_shift": Entry("vbench.metrics.colour_shift:GAIN", "contrast of the whole frame that is off"),
     "psnr_damaged": Entry("vbench.metrics.damage:make", "PSNR inside the damage", (_KIND,), ("damaged",)),
     "psnr_intact": Entry("vbench.metrics.damage:make", "PSNR outside the damage: harm", (), ("intact",)),
     "damage_left": Entry("vbench.metrics.damage:make", "share of the damage that is left", (_KIND,), ("left",)),
