@@ -18,6 +18,8 @@ Why this one:
   hundred times as noisy, 1.2 to 5.7 %. It is a test of equal models, not of equal means only: where 4 or 10 models have
   equal means but spreads from 1 to 30, 7 to 13 % of boards have a false call at 3 to 8 clips, 5 to 7 % at 20.
 - With two models it is the exact sign-flip test of the mean (:func:`leaderboards.paired.sign_flip`).
+- Where clips weigh by their frames, mean and standard error of a pair are those of the ratio (:mod:`leaderboards.stats`), in
+  the figures at hand and in every order of them: the test stays exact.
 
 The tests between neighbours (:func:`leaderboards.paired.neighbours`) ask less at once and can find a pair of neighbours apart
 that share a class here; the classes never claim more than all pairs together bear out.
@@ -41,8 +43,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from leaderboards.paired import ALPHA, by_mean
-from leaderboards.stats import SEED
+from leaderboards.paired import ALPHA, by_mean, weighted_mean
+from leaderboards.stats import SEED, mean_error, shares_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +71,9 @@ class AllPairs:
     """Median over pairs of the standard deviation of the paired differences; NaN without pairs or below 2 clips."""
 
 
-def all_pairs(figures: ArrayLike, permutations: int = PERMUTATIONS, seed: int = SEED) -> AllPairs:
+def all_pairs(
+    figures: ArrayLike, permutations: int = PERMUTATIONS, seed: int = SEED, weights: ArrayLike | None = None
+) -> AllPairs:
     """Compare every pair of models by the largest |t| under permutations within clips (see the module).
 
     p of a pair is the share of permutations, the one at hand among them, whose largest |t| reaches that of the pair. All
@@ -79,9 +83,10 @@ def all_pairs(figures: ArrayLike, permutations: int = PERMUTATIONS, seed: int = 
         figures: ``(models, clips)``, finite.
         permutations: drawn where not all are counted.
         seed: of the draws.
+        weights: one per clip, above 0, where clips do not weigh the same.
 
     Raises:
-        ValueError: a figure is missing or infinite, or this is no table.
+        ValueError: a figure is missing or infinite, or this is no table; weights are not one positive number per clip.
 
     Example:
         >>> found = all_pairs([[1, 2, 3, 4, 5, 6], [2, 3, 4, 5, 6, 9]])
@@ -95,6 +100,7 @@ def all_pairs(figures: ArrayLike, permutations: int = PERMUTATIONS, seed: int = 
             f"{int((~np.isfinite(data)).sum())} that are missing or infinite. Leave models with holes out."
         )
     count, clips = data.shape
+    shares = shares_of(weights, clips)
     p = np.ones((count, count))
     if count < 2 or clips < 2:
         return AllPairs(p, math.inf, math.nan)
@@ -102,15 +108,15 @@ def all_pairs(figures: ArrayLike, permutations: int = PERMUTATIONS, seed: int = 
     # What all models share on a clip falls out of every difference; without it the numbers keep more digits.
     data = data - data.mean(axis=0)
     first, second = np.triu_indices(count, 1)
-    t = _statistics(data[None], scale)[0]
-    largest = np.concatenate([_largest(block, scale) for block in _orders(data, permutations, seed)])
+    t = _statistics(data[None], scale, shares)[0]
+    largest = np.concatenate([_largest(block, scale, shares) for block in _orders(data, permutations, seed)])
     largest.sort()
     drawn = len(largest)
     reached = drawn - np.searchsorted(largest, t * (1 - _TIE), side="left")
     if not _few(count, clips, permutations):
         reached, drawn = reached + 1, drawn + 1
     p[first, second] = p[second, first] = reached / drawn
-    return AllPairs(p, _critical(largest, drawn), float(np.median(_spreads(data))))
+    return AllPairs(p, _critical(largest, drawn), float(np.median(_spreads(data, shares))))
 
 
 def _critical(largest: NDArray[np.float64], drawn: int) -> float:
@@ -122,39 +128,53 @@ def _critical(largest: NDArray[np.float64], drawn: int) -> float:
     return float(good[0]) if len(good) else math.inf
 
 
-def _statistics(data: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+def _statistics(
+    data: NDArray[np.float64], scale: float, shares: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """|t| of all pairs, in the order of ``np.triu_indices``, of tables ``(orders, models, clips)``."""
-    count, clips = data.shape[1:]
+    count = data.shape[1]
     parts = []
     for i in range(count - 1):
-        parts.append(_t(data[:, i : i + 1] - data[:, i + 1 :], clips, scale))
+        parts.append(_t(data[:, i : i + 1] - data[:, i + 1 :], scale, shares))
     return np.concatenate(parts, axis=1)
 
 
-def _t(differences: NDArray[np.float64], clips: int, scale: float) -> NDArray[np.float64]:
-    """|t| over the last axis; ``differences`` is used up."""
-    mean = differences.mean(axis=-1)
+def _t(
+    differences: NDArray[np.float64], scale: float, shares: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """|t| over the last axis: mean over standard error; ``differences`` is used up."""
+    clips = differences.shape[-1]
+    mean = differences.mean(axis=-1) if shares is None else differences @ shares
     differences -= mean[..., None]
-    squares = np.einsum("...c,...c->...", differences, differences)
+    if shares is None:
+        squares = np.einsum("...c,...c->...", differences, differences) / (clips * (clips - 1))
+    else:
+        differences *= differences
+        squares = differences @ (shares**2 / (1 - shares))
     # What is left of equal figures, or of one and the same difference on every clip, is rounding.
     mean = np.where(np.abs(mean) <= _ROUNDING * scale, 0.0, np.abs(mean))
-    flat = squares <= clips * (_ROUNDING * scale) ** 2
+    flat = squares <= (_ROUNDING * scale) ** 2 / clips
     with np.errstate(divide="ignore", invalid="ignore"):
-        out = mean * np.sqrt(clips * (clips - 1) / squares)
+        out = mean / np.sqrt(squares)
     return np.where(mean == 0, 0.0, np.where(flat, np.inf, out))
 
 
-def _largest(orders: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
-    count, clips = orders.shape[1:]
+def _largest(
+    orders: NDArray[np.float64], scale: float, shares: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    count = orders.shape[1]
     out = np.zeros(len(orders))
     for i in range(count - 1):
-        np.maximum(out, _t(orders[:, i : i + 1] - orders[:, i + 1 :], clips, scale).max(axis=1), out=out)
+        np.maximum(out, _t(orders[:, i : i + 1] - orders[:, i + 1 :], scale, shares).max(axis=1), out=out)
     return out
 
 
-def _spreads(data: NDArray[np.float64]) -> NDArray[np.float64]:
-    count = len(data)
-    return np.concatenate([(data[i] - data[i + 1 :]).std(axis=1, ddof=1) for i in range(count - 1)])
+def _spreads(data: NDArray[np.float64], shares: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """Standard deviations of the differences of all pairs; with weights, √n times the standard error of their mean."""
+    clips = data.shape[1]
+    return np.concatenate(
+        [np.sqrt(clips) * mean_error(data[i] - data[i + 1 :], shares)[1] for i in range(len(data) - 1)]
+    )
 
 
 def _few(count: int, clips: int, permutations: int) -> bool:
@@ -255,7 +275,11 @@ class RankClasses:
 
 
 def rank_classes(
-    figures: pd.DataFrame, higher: bool = True, permutations: int = PERMUTATIONS, seed: int = SEED
+    figures: pd.DataFrame,
+    higher: bool = True,
+    permutations: int = PERMUTATIONS,
+    seed: int = SEED,
+    weights: ArrayLike | None = None,
 ) -> RankClasses:
     """Give models that cannot be told apart the same rank (how, and why so: see the module).
 
@@ -268,9 +292,10 @@ def rank_classes(
         higher: whether more is better.
         permutations: drawn where not all are counted.
         seed: of the draws.
+        weights: one per clip, above 0, where clips do not weigh the same.
 
     Raises:
-        ValueError: no clips, or two columns of one name.
+        ValueError: no clips, or two columns of one name; weights are not one positive number per clip.
 
     Example:
         >>> import pandas as pd
@@ -282,15 +307,15 @@ def rank_classes(
     """
     import pandas as pd
 
-    ranked, unranked = by_mean(figures, higher)
+    ranked, unranked = by_mean(figures, higher, weights)
     names = [str(name) for name in ranked.columns]
     data = ranked.to_numpy().T
     finite = np.isfinite(data).all(axis=1)
-    found = all_pairs(data[finite], permutations, seed)
+    found = all_pairs(data[finite], permutations, seed, weights)
     p = np.full((len(names), len(names)), np.nan)
     p[np.ix_(finite, finite)] = found.p
     apart = p <= ALPHA
-    means = data.mean(axis=1)
+    means = np.array([weighted_mean(row, weights) for row in data])
     apart |= ((~finite[:, None]) | (~finite[None])) & (means[:, None] != means[None])
     rank: dict[str, int] = {}
     place: dict[str, int] = {}

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from leaderboards.stats import SEED, interval_table
+from leaderboards.stats import SEED, mean_intervals, shares_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -178,15 +178,24 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
     return out
 
 
-def by_mean(figures: pd.DataFrame, higher: bool) -> tuple[pd.DataFrame, dict[str, str]]:
+def weighted_mean(figures: NDArray[np.float64], weights: ArrayLike | None) -> float:
+    """Mean over clips; infinite where one is infinite, whatever it weighs."""
+    shares = shares_of(weights, len(figures))
+    return float(figures.mean()) if shares is None else float((figures * shares).sum())
+
+
+def by_mean(
+    figures: pd.DataFrame, higher: bool, weights: ArrayLike | None = None
+) -> tuple[pd.DataFrame, dict[str, str]]:
     """Columns (models) with a figure for every clip, best mean first and equal means by name, and why others are left out.
 
     Args:
         figures: one clip per row, one model per column; NaN where a model has no figure.
         higher: whether more is better.
+        weights: one per clip, above 0, where clips do not weigh the same.
 
     Raises:
-        ValueError: no clips, or two columns of one name.
+        ValueError: no clips, or two columns of one name; weights are not one positive number per clip.
 
     Example:
         >>> import pandas as pd
@@ -210,23 +219,25 @@ def by_mean(figures: pd.DataFrame, higher: bool) -> tuple[pd.DataFrame, dict[str
         elif np.isposinf(column).any() and np.isneginf(column).any():
             out[name] = "its figures are infinite in both directions, so it has no mean"
         else:
-            means[name] = float(column.mean())
+            means[name] = weighted_mean(column, weights)
     order = sorted(means, key=lambda name: (-means[name] if higher else means[name], str(name)))
     return figures[order].astype(np.float64), out
 
 
-def neighbours(figures: pd.DataFrame, higher: bool = True) -> pd.DataFrame:
+def neighbours(figures: pd.DataFrame, higher: bool = True, weights: ArrayLike | None = None) -> pd.DataFrame:
     """Every model against the next one in rank.
 
     Args:
         figures: one clip per row, one model per column. Models with a missing clip (NaN) have no rank and no neighbours.
         higher: whether more is better.
+        weights: one per clip, above 0, where clips do not weigh the same. Signs are then turned of weighted differences;
+            Wilcoxon's test, which is of ranks, knows of no weights.
 
     Returns:
         One row per pair of neighbours, best first: ``better``, ``worse``; ``difference`` (mean over clips, better minus
-        worse), its 95 % interval ``low`` and ``high``; ``p`` of the sign-flip test and ``p_holm``, corrected over all pairs
-        of neighbours; ``p_wilcoxon`` and ``p_wilcoxon_holm``; ``apart``: whether ``p_holm`` is at most 5 %. Where a figure is
-        infinite there is no mean to test: NaN, and ``apart`` is false.
+        worse), its 95 % interval ``low`` and ``high``, and how that was made (``method``); ``p`` of the sign-flip test and
+        ``p_holm``, corrected over all pairs of neighbours; ``p_wilcoxon`` and ``p_wilcoxon_holm``; ``apart``: whether
+        ``p_holm`` is at most 5 %. Where a figure is infinite there is no mean to test: NaN, and ``apart`` is false.
 
     Example:
         >>> import pandas as pd
@@ -238,22 +249,26 @@ def neighbours(figures: pd.DataFrame, higher: bool = True) -> pd.DataFrame:
     """
     import pandas as pd
 
-    ranked, _ = by_mean(figures, higher)
+    ranked, _ = by_mean(figures, higher, weights)
     names = list(ranked.columns)
     data = ranked.to_numpy().T
     with np.errstate(invalid="ignore"):
         differences = np.where(data[:-1] == data[1:], 0.0, data[:-1] - data[1:])
-    tested = interval_table(pd.DataFrame(differences.T)) if len(names) > 1 else None
-    p = sign_flip(differences) if len(names) > 1 else np.empty(0)
-    ranks = wilcoxon(differences) if len(names) > 1 else np.empty(0)
+    pairs = len(names) > 1
+    intervals = mean_intervals(differences, weights=weights) if pairs else []
+    shares = shares_of(weights, len(figures))
+    p = sign_flip(differences if shares is None else differences * shares) if pairs else np.empty(0)
+    ranks = wilcoxon(differences) if pairs else np.empty(0)
     corrected = holm(p)
+    means = np.array([weighted_mean(row, weights) for row in differences])
     return pd.DataFrame(
         {
             "better": names[:-1],
             "worse": names[1:],
-            "difference": [] if tested is None else tested["mean"].to_numpy(),
-            "low": [] if tested is None else tested["low"].to_numpy(),
-            "high": [] if tested is None else tested["high"].to_numpy(),
+            "difference": means,
+            "low": np.array([np.nan if i.low is None else i.low for i in intervals]),
+            "high": np.array([np.nan if i.high is None else i.high for i in intervals]),
+            "method": [i.method for i in intervals],
             "p": p,
             "p_holm": corrected,
             "p_wilcoxon": ranks,

@@ -23,6 +23,13 @@ on, for 1.29 times the length of Student's t at 5 clips, 1.08 at 8 and 1.03 at 2
 degrees: 93 to 95). It is used from 5 clips on, Student's t for 3 and 4, and nothing below. No method knows of what no clip
 shows: where one clip in ten is quite unlike the others, ten clips often hold none of that kind, and every interval is too
 short.
+
+**Clips that weigh by their frames** (a mean over all frames of all clips) are a ratio of two sums that both depend on which
+clips were drawn: m = Σ w_i x_i / Σ w_i. Its standard error is that of the linearised ratio, se² = Σ h_i² (x_i - m)² / (1 - h_i)
+with h_i = w_i / Σ w; 1 - h_i makes up for the pull that a heavy clip has on its own m (for equal weights all this is the usual
+s / √n). The studentised bootstrap draws clips with their weights and takes the ratio and its error anew in every resample.
+Source: Cochran, "Sampling techniques" (1977), 6.4 and 6.17 (ratio estimates); 1 - h_i: MacKinnon and White, "Some
+heteroskedasticity-consistent covariance matrix estimators" (Journal of Econometrics 1985).
 """
 
 from __future__ import annotations
@@ -74,7 +81,9 @@ def mean_interval(values: ArrayLike) -> Interval:
     return mean_intervals([np.asarray(values, dtype=np.float64)])[0]
 
 
-def mean_intervals(samples: ArrayLike, resamples: int = RESAMPLES, seed: int = SEED) -> list[Interval]:
+def mean_intervals(
+    samples: ArrayLike, resamples: int = RESAMPLES, seed: int = SEED, weights: ArrayLike | None = None
+) -> list[Interval]:
     """95 % intervals of the means of many samples at once, on the same resamples.
 
     The studentised bootstrap from 5 clips on, Student's t for 3 and 4 (why: see the module). None where there are fewer
@@ -85,9 +94,10 @@ def mean_intervals(samples: ArrayLike, resamples: int = RESAMPLES, seed: int = S
         samples: ``(samples, clips)``: one row per model and metric.
         resamples: how often clips are drawn again.
         seed: of the draws; the same seed gives the same interval, whatever other samples are asked for with it (to rounding).
+        weights: one per clip, above 0, where clips do not weigh the same (see the module).
 
     Raises:
-        ValueError: ``samples`` is not a table of two dimensions.
+        ValueError: ``samples`` is not a table of two dimensions, or ``weights`` are not one positive number per clip.
 
     Example:
         >>> [i.method for i in mean_intervals([[1, 2, 3, 4, 6], [3, 3, 3, 3, 3]])]
@@ -99,15 +109,16 @@ def mean_intervals(samples: ArrayLike, resamples: int = RESAMPLES, seed: int = S
     if data.ndim != 2:
         raise ValueError(f"Samples are a table (samples, clips); this has the shape {data.shape}.")
     clips = data.shape[1]
+    shares = shares_of(weights, clips)
     found = [_without(row) for row in data]
     open_rows = [i for i, interval in enumerate(found) if interval is None]
     if open_rows:
         rows = data[open_rows]
         if clips < FEWEST_FOR_BOOTSTRAP:
-            ends, limited = student(rows), np.zeros(len(rows), dtype=bool)
+            ends, limited = student(rows, shares), np.zeros(len(rows), dtype=bool)
             name = "Student's t"
         else:
-            ends, limited = _studentised(rows, resamples, seed)
+            ends, limited = _studentised(rows, resamples, seed, shares)
             name = "studentised bootstrap"
         for i, (low, high), short in zip(open_rows, ends, limited, strict=True):
             found[i] = Interval(float(low), float(high), f"{name}, limited to {LONGEST:g} times t" if short else name)
@@ -158,27 +169,64 @@ def interval_table(figures: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def student(data: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Student's intervals of means: mean ± t(0.975; n - 1) s / √n.
+def shares_of(weights: ArrayLike | None, clips: int) -> NDArray[np.float64] | None:
+    """Weights of clips as shares of 1; None where all weigh the same.
+
+    Raises:
+        ValueError: they are not one finite number above 0 per clip.
+    """
+    if weights is None:
+        return None
+    found = np.asarray(weights, dtype=np.float64)
+    if found.shape != (clips,) or not np.isfinite(found).all() or (found <= 0).any():
+        raise ValueError(
+            f"Weights are one finite number above 0 for each of {clips} clips; these are {found.tolist()}."
+        )
+    return None if clips == 0 or np.ptp(found) == 0 else found / found.sum()
+
+
+def mean_error(
+    data: NDArray[np.float64], shares: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Means over the last axis, and their standard errors (see the module).
+
+    Args:
+        data: ``(..., clips)``, finite, 2 clips or more.
+        shares: of clips, sum 1; None where all weigh the same.
+
+    Example:
+        >>> import numpy as np
+        >>> [round(float(x), 3) for x in mean_error(np.array([1.0, 2.0, 6.0]), np.array([0.25, 0.25, 0.5]))]
+        [3.75, 1.848]
+    """
+    clips = data.shape[-1]
+    if shares is None:
+        return data.mean(axis=-1), data.std(axis=-1, ddof=1) / np.sqrt(clips)
+    mean = data @ shares
+    return mean, np.sqrt((data - mean[..., None]) ** 2 @ (shares**2 / (1 - shares)))
+
+
+def student(data: NDArray[np.float64], shares: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    """Student's intervals of means: mean ± t(0.975; n - 1) se.
 
     Args:
         data: ``(samples, clips)``, finite, 2 clips or more.
+        shares: of clips, sum 1, where they do not weigh the same.
 
     Returns:
         ``(samples, 2)``: lower and upper end.
 
     Source: Student, "The probable error of a mean" (Biometrika 1908).
     """
-    mean, half = _student(data)
+    mean, error = mean_error(data, shares)
+    half = _quantile(data.shape[1]) * error
     return np.stack([mean - half, mean + half], axis=1)
 
 
-def _student(data: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _quantile(clips: int) -> float:
     from scipy.special import stdtrit
 
-    clips = data.shape[1]
-    half = float(stdtrit(clips - 1, 0.5 + LEVEL / 2)) * data.std(axis=1, ddof=1) / np.sqrt(clips)
-    return data.mean(axis=1), half
+    return float(stdtrit(clips - 1, 0.5 + LEVEL / 2))
 
 
 def studentised(data: NDArray[np.float64], resamples: int = RESAMPLES, seed: int = SEED) -> NDArray[np.float64]:
@@ -205,18 +253,19 @@ def studentised(data: NDArray[np.float64], resamples: int = RESAMPLES, seed: int
     return _studentised(data, resamples, seed)[0]
 
 
-def _studentised(data: NDArray[np.float64], resamples: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _studentised(
+    data: NDArray[np.float64], resamples: int, seed: int, shares: NDArray[np.float64] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Ends, and whether one of them was limited."""
     count, clips = data.shape
-    mean, most = _student(data)
-    error = data.std(axis=1, ddof=1) / np.sqrt(clips)
+    mean, error = mean_error(data, shares)
+    most = LONGEST * _quantile(clips) * error
     # In units of the sample's own spread, so that "no spread within a resample" means the same for dB and for 1e-6.
     apart = (data - mean[:, None]) / (error[:, None] * np.sqrt(clips))
     t = np.empty((count, resamples))
     at = 0
     for drawn in _draws(clips, resamples, seed):
-        shift = apart @ drawn.T / clips
-        spread = (apart**2) @ drawn.T / clips - shift**2
+        shift, spread = _resampled(apart, drawn, shares)
         flat = spread < _SPREAD
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = shift / np.sqrt(spread / (clips - 1))
@@ -227,9 +276,24 @@ def _studentised(data: NDArray[np.float64], resamples: int, seed: int) -> tuple[
     tail = max(int((resamples + 1) * (1 - LEVEL) / 2) - 1, 0)
     t.partition((tail, resamples - 1 - tail), axis=1)
     down, up = t[:, resamples - 1 - tail] * error, -t[:, tail] * error
-    limited = (down > LONGEST * most) | (up > LONGEST * most)
-    ends = np.stack([mean - np.minimum(down, LONGEST * most), mean + np.minimum(up, LONGEST * most)], axis=1)
-    return ends, limited
+    limited = (down > most) | (up > most)
+    return np.stack([mean - np.minimum(down, most), mean + np.minimum(up, most)], axis=1), limited
+
+
+def _resampled(
+    apart: NDArray[np.float64], drawn: NDArray[np.float64], shares: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Means within resamples, and (n - 1) times their squared standard errors."""
+    clips = apart.shape[1]
+    if shares is None:
+        shift = apart @ drawn.T / clips
+        return shift, (apart**2) @ drawn.T / clips - shift**2
+    own = shares / (drawn @ shares)[:, None]  # of each clip, once, within the resample
+    shift = apart @ (drawn * own).T
+    # A resample of one clip alone has no spread; what it is divided by does not matter.
+    pull = drawn * own**2 / np.maximum(1 - own, _SPREAD)
+    squares = (apart**2) @ pull.T - 2 * shift * (apart @ pull.T) + shift**2 * pull.sum(axis=1)
+    return shift, (clips - 1) * squares
 
 
 def bca(data: NDArray[np.float64], resamples: int = RESAMPLES, seed: int = SEED) -> NDArray[np.float64]:

@@ -1,101 +1,47 @@
-"""Boards: cells of one data set under one convention, as rows of models that may be compared."""
+"""Boards: cells of one data set under one convention, as rows of models that may be compared.
+
+**A data set's figure** is the mean of its clips' figures, Σ x_i / n, unless the protocol averages over frames: then it is
+Σ w_i x_i / Σ w_i, with w_i the number of frames of the clip that have a figure (not NaN), so that a long clip counts for more.
+Where a clip's figure is the mean of its frames, as most metrics have it, that is the mean over all frames of all clips. A gain
+is the figure minus that of identity, averaged likewise.
+"""
 
 from __future__ import annotations
 
 import math
-import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from leaderboards.board import BASELINE, Board, ClipGain, Entry, Neighbour, Reported, Row, worse
 from leaderboards.classes import RankClasses, rank_classes
-from leaderboards.schema import Cell, Cost, MetricFacts, ModelFacts
-from leaderboards.stats import Interval, mean_interval
+from leaderboards.costs import cost_of
+from leaderboards.paired import neighbours
+from leaderboards.schema import Cell, MetricFacts, ProtocolFacts
+from leaderboards.stats import Interval, mean_intervals
 
 if TYPE_CHECKING:
     import pandas as pd
 
-BASELINE = "identity"
+__all__ = ["BASELINE", "ORDER", "Board", "ClipGain", "Entry", "Neighbour", "Reported", "Row", "boards", "frame"]
+
 ORDER = (
     "psnr", "ssim", "psnr_aligned", "ssim_aligned", "alignment_shift", "ms_ssim", "lpips", "vmaf", "vmaf_neg", "niqe",
     "brisque", "niqe_gt", "warp_error", "warp_error_ratio", "warp_error_long", "l_st", "tof", "tlp", "flicker",
-    "psnr_damaged", "psnr_intact", "damage_left",
+    "colour_shift", "gain_shift", "psnr_damaged", "psnr_intact", "damage_left",
 )  # fmt: skip
-"""Columns stand in this order, others after them by name; rows are ranked by the first that is there."""
+"""Columns stand in this order where the protocol names none, others after them by name; rows are ranked by the first that is
+there."""
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One model's figure under one metric on a board."""
-
-    mean: float | None
-    interval: Interval | None
-    clips: int
-    frames: int
-    hole: str | None = None
-    """Why there is no figure, in words; then ``mean`` is None."""
-    gain: float | None = None
-    """Mean over clips of the figure minus that of identity; positive is better for "higher" metrics."""
-    gain_interval: Interval | None = None
-    better: bool | None = None
-    """Whether the mean is better than identity's; None for identity itself or where it is missing."""
-    harm: bool = False
-    """The mean is worse than doing nothing."""
-    best: bool = False
-    second: bool = False
-
-
-@dataclass(frozen=True)
-class Row:
-    """One model on a board."""
-
-    model: ModelFacts
-    entries: dict[str, Entry]
-    rank: int | None
-    """By the board's first metric, shared by models that the clips cannot tell apart; None for a model with holes."""
-    place: int | None
-    """By the mean of the board's first metric alone (1, 2, 2, 4); rows stand in this order."""
-    seconds_per_frame: float | None
-    """Median over clips; of those alone before which the model had run already, where there are any."""
-    seconds_quartiles: tuple[float, float] | None
-    """Of the same clips; None with one."""
-    memory_bytes: int | None
-    """The largest peak of any clip: allocated on a GPU, else resident memory of the whole process."""
-    device: str
-    precision: str
-
-    @property
-    def complete(self) -> bool:
-        """Whether every figure is there."""
-        return all(entry.hole is None for entry in self.entries.values())
-
-
-@dataclass(frozen=True)
-class Board:
-    """Rows that may be ranked together: one data set, one protocol, one convention per metric, equal data."""
-
-    dataset: str
-    protocol: str
-    metrics: tuple[MetricFacts, ...]
-    rows: tuple[Row, ...]
-    clips: tuple[str, ...]
-    frames: int
-    reason: str | None = None
-    """Why these rows stand apart from the data set's main board."""
-    detectable: float | None = None
-    """The smallest difference in the first metric that so many clips find between two typical models with a power of 80 %;
-    infinite if they find none, None with fewer than two ranked models or clips."""
-    notes: tuple[str, ...] = field(default=())
-
-    @property
-    def primary(self) -> MetricFacts:
-        """The metric by which rows are ranked: the first."""
-        return self.metrics[0]
-
-    def row(self, model: str) -> Row | None:
-        """The row of a model, or None."""
-        return next((row for row in self.rows if row.model.name == model), None)
+AVERAGE = {
+    "clips": "Figures are means over clips of each clip's figure: clips weigh the same, however long.",
+    "frames": "Figures are means over all frames of all clips, as the protocol has it: a clip weighs as many times as it has "
+    "frames.",
+}
 
 
 def frame(cells: Iterable[Cell]) -> pd.DataFrame:
@@ -133,120 +79,326 @@ def frame(cells: Iterable[Cell]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def boards(cells: Iterable[Cell]) -> list[Board]:
-    """The boards of all cells, by data set; rows that differ in convention or data stand on boards of their own."""
+def boards(cells: Iterable[Cell], protocols: Mapping[str, ProtocolFacts] | None = None) -> list[Board]:
+    """The boards of all cells, by data set; rows that differ in convention or data stand on boards of their own.
+
+    Args:
+        protocols: what is known of the protocols, by label (:func:`leaderboards.store.read_protocols`): the order of the
+            columns, the average, departures. Without it figures are means over clips and columns stand in :data:`ORDER`.
+    """
     groups: dict[tuple[str, str], list[Cell]] = defaultdict(list)
     for cell in cells:
         groups[cell.dataset, cell.protocol].append(cell)
     out: list[Board] = []
     for (dataset, protocol), members in sorted(groups.items()):
+        facts = (protocols or {}).get(protocol)
         reason: str | None = None
         rest = members
         while rest:
             main, rest, why = _split(rest)
-            out.append(_board(dataset, protocol, main, reason))
+            out.append(_Making(dataset, protocol, main, facts).board(reason))
             reason = why
     return out
 
 
 def _split(cells: Sequence[Cell]) -> tuple[list[Cell], list[Cell], str | None]:
     """Cells that compare with the majority, the others, and why those are apart."""
-    conventions = {
-        metric: Counter(c.convention for c in cells if c.metric.name == metric).most_common(1)[0][0]
-        for metric in {c.metric.name for c in cells}
-    }
-    data = {
-        clip: Counter(c.data_sha256 for c in cells if c.clip == clip).most_common(1)[0][0]
-        for clip in {c.clip for c in cells}
-    }
-    main, rest = [], []
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    hashes: dict[str, Counter[str]] = defaultdict(Counter)
+    convention = [cell.convention for cell in cells]
+    for cell, own in zip(cells, convention, strict=True):
+        found[cell.metric.name][own] += 1
+        hashes[cell.clip][cell.data_sha256] += 1
+    usual = {metric: counts.most_common(1)[0][0] for metric, counts in found.items()}
+    data = {clip: counts.most_common(1)[0][0] for clip, counts in hashes.items()}
+    main: dict[tuple[str, str, str], Cell] = {}
+    rest: list[Cell] = []
     reasons = set()
-    for cell in cells:
-        if cell.convention != conventions[cell.metric.name]:
-            reasons.add(f"{cell.metric.name} was measured under another convention ({cell.convention})")
+    for cell, own in zip(cells, convention, strict=True):
+        key = (cell.model, cell.metric.name, cell.clip)
+        if own != usual[cell.metric.name]:
+            reasons.add(f"{cell.metric.name} was measured under another convention ({own})")
             rest.append(cell)
         elif cell.data_sha256 != data[cell.clip]:
             reasons.add(f'the clip "{cell.clip}" was another one when they were measured (its hash differs)')
             rest.append(cell)
-        else:
-            main.append(cell)
-    return main, rest, "; ".join(sorted(reasons)) or None
+        elif key not in main:
+            main[key] = cell
+        elif (cell.fingerprint, cell.value) != (main[key].fingerprint, main[key].value):
+            reasons.add(f"{cell.model} was measured twice, and these are the second figures")
+            rest.append(cell)
+    return list(main.values()), rest, "; ".join(sorted(reasons)) or None
 
 
-def _board(dataset: str, protocol: str, cells: Sequence[Cell], reason: str | None) -> Board:
-    metrics: dict[str, MetricFacts] = {}
-    by_key: dict[tuple[str, str, str], Cell] = {}
-    for cell in cells:
-        metrics.setdefault(cell.metric.name, cell.metric)
-        by_key[cell.model, cell.metric.name, cell.clip] = cell
-    clips = sorted({c.clip for c in cells})
-    notes: set[str] = set()
-    measured = {m: _measured_clips(cells, m, clips, notes) for m in metrics}
-    # A metric that could be measured for no model at all is no column; where nothing at all was measured, all are.
-    order = sorted((m for m in metrics if measured[m]), key=_place) or sorted(metrics, key=_place)
-    models = list(dict.fromkeys(c.model for c in sorted(cells, key=lambda c: (c.model != BASELINE, c.model))))
-    entries: dict[str, dict[str, Entry]] = {model: {} for model in models}
-    for metric in order:
-        for model in models:
-            entries[model][metric] = _entry(by_key, model, metrics[metric], measured[metric] or clips)
-            if entries[model][metric].mean in (math.inf, -math.inf):
-                notes.add(
-                    f"{metric} of {model} is infinite on at least one clip (frames equal to the ground truth), and so "
-                    "is its mean."
-                )
-        _mark(entries, metric, metrics[metric].direction == "higher")
-    classes = _classes(entries, by_key, metrics[order[0]], measured[order[0]] or clips)
-    notes |= _rank_notes(classes, metrics[order[0]])
-    rows = []
-    for model in models:
-        own = [c for c in cells if c.model == model]
-        costs = [cost for cost in {c.clip: c.cost for c in own}.values() if cost and cost.frames]
-        seconds, quartiles = _seconds(costs)
-        rows.append(
+@dataclass
+class _Column:
+    """One metric on a board, as a table."""
+
+    metric: MetricFacts
+    clips: list[str]
+    """On which it can be measured."""
+    weights: NDArray[np.float64] | None
+    """One per clip; None where clips weigh the same."""
+    figures: dict[str, NDArray[np.float64]]
+    """By model, one per clip; of models without holes."""
+
+
+class _Making:
+    """A board in the making."""
+
+    def __init__(self, dataset: str, protocol: str, cells: Sequence[Cell], facts: ProtocolFacts | None) -> None:
+        self.dataset, self.protocol, self.cells, self.facts = dataset, protocol, cells, facts
+        self.clips = sorted({c.clip for c in cells})
+        self.metrics: dict[str, MetricFacts] = {}
+        self.found: dict[str, dict[str, dict[str, Cell]]] = defaultdict(lambda: defaultdict(dict))
+        """Metric, model, clip."""
+        self.own: dict[str, list[Cell]] = defaultdict(list)
+        for cell in cells:
+            self.metrics.setdefault(cell.metric.name, cell.metric)
+            self.found[cell.metric.name][cell.model][cell.clip] = cell
+            self.own[cell.model].append(cell)
+        self.models = sorted(self.own, key=lambda model: (model != BASELINE, model))
+        self.notes: set[str] = set()
+        self.over_frames = facts is not None and facts.average == "frames"
+
+    def board(self, reason: str | None) -> Board:
+        measured = {
+            m: _measured_clips(self.found[m], len(self.models), self.clips, m, self.notes) for m in self.metrics
+        }
+        # A metric that could be measured for no model at all is no column; where nothing at all was measured, all are.
+        order = sorted((m for m in self.metrics if measured[m]), key=self._place) or sorted(
+            self.metrics, key=self._place
+        )
+        columns = {m: self._column(m, measured[m] or self.clips) for m in order}
+        entries = {m: self._entries(columns[m]) for m in order}
+        for metric in order:
+            _mark(entries[metric], self.metrics[metric].direction == "higher")
+        first = columns[order[0]]
+        self._say(order, columns)
+        whole = [model for model in self.models if all(entries[m][model].hole is None for m in order)]
+        table = self._table(first, whole)
+        classes = rank_classes(table, higher=first.metric.direction == "higher", weights=first.weights)
+        self.notes |= _rank_notes(classes, first.metric)
+        nearest = self._neighbours(table, first)
+        rows = [
             Row(
-                model=own[0].model_facts,
-                entries={m: entries[model][m] for m in order},
+                model=self.own[model][0].model_facts,
+                entries={m: entries[m][model] for m in order},
                 rank=classes.rank.get(model),
                 place=classes.place.get(model),
-                seconds_per_frame=seconds,
-                seconds_quartiles=quartiles,
-                memory_bytes=max((c.memory_bytes for c in costs if c.memory_bytes), default=None),
-                device=" and ".join(sorted({c.device for c in own})),
-                precision=" and ".join(sorted({c.precision for c in own})),
+                device=" and ".join(sorted({c.device for c in self.own[model]})),
+                precision=" and ".join(sorted({c.precision for c in self.own[model]})),
+                against_next=nearest.get(model),
+                **cost_of(self.own[model]),
             )
+            for model in self.models
+        ]
+        # Neighbours stand as they were tested: equal means by name.
+        rows.sort(key=lambda r: (r.place is None, r.place or 0, r.model.name))
+        lengths = {
+            clip: len(cell.frames)
+            for by_clip in self.found[order[0]].values()
+            for clip, cell in by_clip.items()
+            if cell.status == "ok"
+        }
+        facts = self.facts
+        average: Literal["clips", "frames"] = "frames" if self.over_frames else "clips"
+        return Board(
+            dataset=self.dataset,
+            protocol=self.protocol,
+            metrics=tuple(self.metrics[m] for m in order),
+            rows=tuple(rows),
+            clips=tuple(self.clips),
+            frames=sum(lengths.values()),
+            reason=reason,
+            detectable=None if math.isnan(classes.detectable) else classes.detectable,
+            notes=(*sorted(self.notes), *([AVERAGE[average]] if len(self.clips) > 1 else [])),
+            average=average,
+            departures=tuple(facts.departures.get(self.dataset, ())) if facts else (),
+            published=facts.published.get(self.dataset) if facts else None,
+            cells=tuple(self.cells),
         )
-    rows.sort(key=lambda r: (r.place is None, r.place or 0, r.model.name))
-    lengths = {c.clip: len(c.frames) for c in cells if c.metric.name == order[0] and c.status == "ok"}
-    return Board(
-        dataset=dataset,
-        protocol=protocol,
-        metrics=tuple(metrics[m] for m in order),
-        rows=tuple(rows),
-        clips=tuple(clips),
-        frames=sum(lengths.values()),
-        reason=reason,
-        detectable=None if math.isnan(classes.detectable) else classes.detectable,
-        notes=tuple(sorted(notes)),
+
+    def _place(self, metric: str) -> tuple[int, int, str]:
+        wanted = self.facts.metrics if self.facts else ()
+        base = metric.split("[", maxsplit=1)[0]
+        return (
+            wanted.index(metric) if metric in wanted else len(wanted),
+            ORDER.index(base) if base in ORDER else len(ORDER),
+            metric,
+        )
+
+    def _column(self, metric: str, clips: list[str]) -> _Column:
+        figures = {}
+        counts = np.zeros(len(clips))
+        for model in self.models:
+            by_clip = self.found[metric][model]
+            values = [_figure(by_clip.get(clip)) for clip in clips]
+            if all(value is not None for value in values):
+                figures[model] = np.array(values, dtype=np.float64)
+            if self.over_frames:
+                counts = np.maximum(counts, [_counted(by_clip.get(clip)) for clip in clips])
+        weights: NDArray[np.float64] | None = None
+        if self.over_frames:
+            if (counts > 0).all():
+                weights = counts
+            else:
+                self.notes.add(f"{metric} has no figures of single frames: its clips weigh the same.")
+        return _Column(self.metrics[metric], clips, weights, figures)
+
+    def _entries(self, column: _Column) -> dict[str, Entry]:
+        """The figures of all models under one metric, with all intervals on the same resamples."""
+        base = column.figures.get(BASELINE)
+        samples: dict[tuple[str, str], NDArray[np.float64]] = {}
+        for model, values in column.figures.items():
+            samples[model, "mean"] = values
+            if base is not None and model != BASELINE:
+                with np.errstate(invalid="ignore"):
+                    samples[model, "gain"] = np.where(values == base, 0.0, values - base)
+        intervals: dict[tuple[str, str], Interval] = {}
+        if samples:
+            found = mean_intervals(np.stack(list(samples.values())), weights=column.weights)
+            intervals = dict(zip(samples, found, strict=True))
+        out = {}
+        for model in self.models:
+            by_clip = self.found[column.metric.name][model]
+            if model not in column.figures:
+                out[model] = _hole(by_clip, column.clips)
+                continue
+            values = column.figures[model]
+            entry = Entry(
+                mean=_mean(values, column.weights),
+                interval=intervals[model, "mean"],
+                clips=len(values),
+                frames=sum(len(by_clip[clip].frames) for clip in column.clips),
+                by_clip=dict(zip(column.clips, values.tolist(), strict=True)),
+                weights={clip: _counted(by_clip[clip]) for clip in column.clips},
+            )
+            gains = samples.get((model, "gain"))
+            if gains is not None:
+                entry = _with_gain(entry, column, gains, intervals[model, "gain"])
+            out[model] = entry
+        return out
+
+    def _table(self, column: _Column, models: Sequence[str]) -> pd.DataFrame:
+        import pandas as pd
+
+        figures = {model: column.figures[model] for model in models}
+        return pd.DataFrame(figures, index=column.clips, columns=list(models), dtype=float)
+
+    def _neighbours(self, table: pd.DataFrame, column: _Column) -> dict[str, Neighbour]:
+        if table.shape[1] < 2 or len(table) == 0:
+            return {}
+        found = neighbours(table, higher=column.metric.direction == "higher", weights=column.weights)
+        return {
+            str(pair["better"]): Neighbour(
+                model=pair["worse"],
+                difference=pair["difference"],
+                interval=Interval(_known(pair["low"]), _known(pair["high"]), pair["method"]),
+                p=_known(pair["p"]),
+                p_holm=_known(pair["p_holm"]),
+                p_wilcoxon_holm=_known(pair["p_wilcoxon_holm"]),
+                apart=pair["apart"],
+            )
+            for pair in found.to_dict("records")
+        }
+
+    def _say(self, order: Sequence[str], columns: Mapping[str, _Column]) -> None:
+        """What holds for the whole board, in sentences."""
+        for metric in order:
+            for model, values in columns[metric].figures.items():
+                if np.isinf(values).any():
+                    self.notes.add(
+                        f"{metric} of {model} is infinite on at least one clip (frames equal to the ground truth), and so "
+                        "is its mean."
+                    )
+        if self.over_frames:
+            others = [m for m in order if columns[m].weights is not None and self._no_mean(m)]
+            if others:
+                self.notes.add(
+                    f"A clip's figure of {', '.join(others)} is no mean over its frames; it weighs as many times as the "
+                    "clip has frames all the same."
+                )
+        wanted = self.facts.metrics if self.facts else ()
+        if wanted and wanted[0] != order[0]:
+            self.notes.add(f"The protocol ranks by {wanted[0]}, which is not there: rows are ranked by {order[0]}.")
+
+    def _no_mean(self, metric: str) -> bool:
+        for by_clip in self.found[metric].values():
+            for cell in by_clip.values():
+                there = [x for x in cell.frames if not math.isnan(x)]
+                if there and cell.value is not None and math.isfinite(cell.value):
+                    return not math.isclose(math.fsum(there) / len(there), cell.value, rel_tol=1e-6, abs_tol=1e-12)
+        return False
+
+
+def _figure(cell: Cell | None) -> float | None:
+    if cell is None or cell.status != "ok" or cell.value is None or math.isnan(cell.value):
+        return None
+    return float(cell.value)
+
+
+def _counted(cell: Cell | None) -> int:
+    """Frames that have a figure."""
+    return 0 if cell is None else sum(not math.isnan(x) for x in cell.frames)
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _mean(values: NDArray[np.float64], weights: NDArray[np.float64] | None) -> float:
+    if weights is None:
+        return float(sum(values.tolist()) / len(values))
+    with np.errstate(invalid="ignore"):
+        return float((weights * values).sum() / weights.sum())
+
+
+def _with_gain(entry: Entry, column: _Column, gains: NDArray[np.float64], interval: Interval) -> Entry:
+    metric = column.metric
+    gain = _mean(gains, column.weights)
+    towards = 1.0 if metric.direction == "higher" else -1.0
+    i = int(np.argmin(towards * gains))
+    ends = [end for end in (interval.low, interval.high) if end is not None]
+    return replace(
+        entry,
+        gain=gain,
+        gain_interval=interval,
+        better=towards * gain > 0,
+        harm=worse(gain, metric),
+        harm_sure=len(ends) == 2 and all(worse(end, metric) for end in ends),
+        clips_worse=int((towards * gains < 0).sum()),
+        worst_clip=ClipGain(column.clips[i], entry.by_clip[column.clips[i]], float(gains[i])),
     )
 
 
-def _place(metric: str) -> tuple[int, str]:
-    base = metric.split("[", maxsplit=1)[0]
-    return (ORDER.index(base) if base in ORDER else len(ORDER), metric)
+def _hole(by_clip: Mapping[str, Cell], clips: Sequence[str]) -> Entry:
+    good = {clip: by_clip[clip] for clip in clips if _figure(by_clip.get(clip)) is not None}
+    missing = [clip for clip in clips if clip not in good]
+    failed = [by_clip[clip] for clip in missing if clip in by_clip]
+    why = f"{len(missing)} of {len(clips)} clips missing"
+    why += f': on "{failed[0].clip}" {failed[0].error or "no figure"}' if failed else f' ("{missing[0]}" was not run)'
+    return Entry(
+        None,
+        None,
+        len(good),
+        sum(len(c.frames) for c in good.values()),
+        hole=why,
+        by_clip={clip: float(c.value) for clip, c in good.items() if c.value is not None},
+        weights={clip: _counted(c) for clip, c in good.items()},
+    )
 
 
-def _measured_clips(cells: Sequence[Cell], metric: str, clips: Sequence[str], notes: set[str]) -> list[str]:
+def _measured_clips(
+    found: Mapping[str, Mapping[str, Cell]], models: int, clips: Sequence[str], metric: str, notes: set[str]
+) -> list[str]:
     """Clips on which a metric can be measured: without those on which it failed for every model alike, so that it
     says something of the clip (no damage mask, frames too small, a parameter file that is missing) and of no model."""
-    found: dict[str, list[Cell]] = {clip: [] for clip in clips}
-    for cell in cells:
-        if cell.metric.name == metric:
-            found[cell.clip].append(cell)
-    models = {c.model for c in cells}
     left_out: dict[str, str] = {}
-    for clip, own in found.items():
+    for clip in clips:
+        own = [by_clip[clip] for by_clip in found.values() if clip in by_clip]
         errors = {c.error for c in own}
-        if len({c.model for c in own}) == len(models) and len(errors) == 1 and all(c.status == "failed" for c in own):
+        if len(own) == models and len(errors) == 1 and all(c.status == "failed" for c in own):
             left_out[clip] = (next(iter(errors)) or "no figure").removeprefix(f"{metric} cannot be measured: ")
     if left_out:
         clip, error = next(iter(left_out.items()))
@@ -259,79 +411,14 @@ def _measured_clips(cells: Sequence[Cell], metric: str, clips: Sequence[str], no
     return [clip for clip in clips if clip not in left_out]
 
 
-def _entry(by_key: dict[tuple[str, str, str], Cell], model: str, metric: MetricFacts, clips: Sequence[str]) -> Entry:
-    found = {clip: by_key.get((model, metric.name, clip)) for clip in clips}
-    good = {k: c for k, c in found.items() if c is not None and c.status == "ok" and c.value is not None}
-    missing = [k for k in clips if k not in good]
-    if missing:
-        failed = [c for c in (found[k] for k in missing) if c is not None]
-        why = f"{len(missing)} of {len(clips)} clips missing"
-        why += (
-            f': on "{failed[0].clip}" {failed[0].error or "no figure"}' if failed else f' ("{missing[0]}" was not run)'
-        )
-        return Entry(None, None, len(good), sum(len(c.frames) for c in good.values()), hole=why)
-    values = [float(c.value) for c in good.values() if c.value is not None]
-    entry = {
-        "mean": sum(values) / len(values),
-        "interval": mean_interval(values),
-        "clips": len(values),
-        "frames": sum(len(c.frames) for c in good.values()),
-    }
-    base = [by_key.get((BASELINE, metric.name, clip)) for clip in clips]
-    if model != BASELINE and all(b is not None and b.status == "ok" and b.value is not None for b in base):
-        differences = [
-            v - float(b.value) if v != b.value else 0.0
-            for v, b in zip(values, base, strict=True)
-            if b is not None and b.value is not None
-        ]
-        gain = sum(differences) / len(differences)
-        good_sign = gain > 0 if metric.direction == "higher" else gain < 0
-        return Entry(
-            **entry,  # type: ignore[arg-type]
-            gain=gain,
-            gain_interval=mean_interval(differences),
-            better=good_sign,
-            harm=gain != 0 and not good_sign,
-        )
-    return Entry(**entry)  # type: ignore[arg-type]
-
-
-def _mark(entries: dict[str, dict[str, Entry]], metric: str, higher: bool) -> None:
+def _mark(entries: dict[str, Entry], higher: bool) -> None:
     """Mark best and second best among models without holes; ties share a mark, and identity takes none."""
-    from dataclasses import replace
-
-    means = {
-        model: row[metric].mean for model, row in entries.items() if row[metric].mean is not None and model != BASELINE
-    }
-    levels = sorted({m for m in means.values() if m is not None}, reverse=higher)
+    means = {model: entry.mean for model, entry in entries.items() if entry.mean is not None and model != BASELINE}
+    levels = sorted(set(means.values()), reverse=higher)
     for model, mean in means.items():
-        place = levels.index(mean) if mean is not None else len(levels)
+        place = levels.index(mean)
         if place < 2:
-            entries[model][metric] = replace(entries[model][metric], best=place == 0, second=place == 1)
-
-
-def _seconds(costs: Sequence[Cost]) -> tuple[float | None, tuple[float, float] | None]:
-    """Median over clips of seconds per frame, and quartiles."""
-    times = [c.seconds / c.frames for c in costs if c.warm] or [c.seconds / c.frames for c in costs]
-    if len(times) < 2:
-        return (times[0] if times else None), None
-    low, middle, high = statistics.quantiles(times, n=4, method="inclusive")
-    return middle, (low, high)
-
-
-def _classes(
-    entries: dict[str, dict[str, Entry]],
-    by_key: dict[tuple[str, str, str], Cell],
-    metric: MetricFacts,
-    clips: Sequence[str],
-) -> RankClasses:
-    """Ranks by one metric of models that have every figure of every metric."""
-    import pandas as pd
-
-    whole = [model for model, row in entries.items() if all(e.hole is None for e in row.values())]
-    figures = {model: [by_key[model, metric.name, clip].value for clip in clips] for model in whole}
-    table = pd.DataFrame(figures, index=list(clips), columns=whole, dtype=float)
-    return rank_classes(table, higher=metric.direction == "higher")
+            entries[model] = replace(entries[model], best=place == 0, second=place == 1)
 
 
 def _rank_notes(classes: RankClasses, metric: MetricFacts) -> set[str]:
