@@ -49,6 +49,7 @@ class ModelFacts(BaseModel):
     settings: dict[str, Any] = Field(default_factory=dict)
     weights_file: str | None = None
     weights_sha256: str | None = None
+    weights_licence: str | None = Field(default=None, description="with what it allows, where it is not free")
     parameters: int | None = None
 
 
@@ -80,6 +81,13 @@ class Cost(BaseModel):
     tile: str | None = Field(default=None, description="WxH of the largest tile, without its halo; None for whole frames")
     fp32_difference: PrecisionDifference | None = Field(
         default=None, description="measured on the first clip of a data set, where the precision is another"
+    )
+    multiply_adds: int | None = Field(
+        default=None,
+        description="per frame, of whole frames: convolutions, matrix products, attention, correlation; None for what is no network",
+    )
+    iterations: int | None = Field(
+        default=None, description="training steps on the whole clip, for what is trained while it is tested"
     )
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vbench.commands import grouped, say
-from vbench.console import console
-from vbench.errors import InputError
+from vbench.console import console, progress
+from vbench.errors import InputError, MissingWeights, RunError, UsageError
 
 if TYPE_CHECKING:
     from vbench.models.verify import Difference
+    from vbench.weights import Imported, WeightsStatus
 
 TITLED = 100
 """Columns of a terminal that shows what each model is; in a narrower one its name says enough."""
@@ -52,23 +53,141 @@ def models_command() -> None:
             say(f"  {text}")
 
 
+# --- weights -------------------------------------------------------------------------------------
+
+
 def weights_list_command() -> None:
-    """``vbench weights list``."""
+    """``vbench weights list``: every checkpoint under its publisher, what is here, and how the rest is brought."""
     from vbench import weights
 
+    out = console()
     say(f"Weights live in {weights.weights_folder()} (set VBENCH_ASSETS to move them).")
+    groups: dict[str, list[WeightsStatus]] = {}
     for entry in weights.status():
-        say(f"  {entry.text}")
+        groups.setdefault(entry.weights.repository or "elsewhere", []).append(entry)
+    width = max(len(e.name) for group in groups.values() for e in group)
+    here = fetchable = 0
+    for repository, group in groups.items():
+        first = group[0].weights
+        say("")
+        out.print(f"[bold]{repository}[/bold]  {first.terms}", soft_wrap=True)
+        if first.address is None and first.page is not None:
+            held = f" {first.archive}, and in it" if first.archive else ""
+            say(f"  to be had in a browser:{held}")
+            out.print(f"  {first.page}", soft_wrap=True)  # an address is not broken
+        for entry in group:
+            here += entry.path is not None
+            fetchable += entry.path is None and entry.weights.address is not None
+            size = f"{entry.weights.bytes / 1e6:.1f} MB" if entry.weights.bytes else "–"
+            say(f"  {entry.name:<{width}}  {size:>7}  {_what_to_do(entry)}")
+    say("")
+    say(f"{here} of {sum(map(len, groups.values()))} are here. – : its authors do not state the size.")
+    if fetchable:
+        say(f"{fetchable} can be fetched: vbench weights fetch NAME, or --all")
+    say("From a browser or another machine: vbench weights import FILE")
+
+
+def _what_to_do(entry: WeightsStatus) -> str:
+    from vbench.weights import origin
+
+    if entry.path is not None:
+        return f"here, {origin(entry.as_published)}"
+    return "to fetch" if entry.weights.address else entry.weights.path
+
+
+def weights_fetch_command(names: Sequence[str], everything: bool, offline: bool) -> None:
+    """``vbench weights fetch``: what is here already is left alone; one failure does not stop the others."""
+    from vbench import weights
+
+    if everything and names:
+        raise UsageError("vbench weights fetch takes names, or --all, and not both.")
+    if not everything and not names:
+        raise UsageError("Name checkpoints or models to fetch, or --all. `vbench weights list` shows them.")
+    if everything:
+        takers = weights.takers()
+        wanted = [key for key, taker in takers.items() if taker.weights.address is not None]
+    else:
+        wanted = weights.chosen(names)
+    if offline:
+        _need_all(wanted)
+    failures: list[str] = []
+    for key in wanted:
+        if (failure := _fetched(key)) is not None:
+            failures.append(failure)
+            if len(wanted) > 1:
+                say(f"{key}: failed. {failure}")
+    if everything:
+        rest = [k for k, t in takers.items() if t.weights.address is None and weights.stored(t.weights) is None]
+        if rest:
+            say(f"Not to be fetched, as a browser is needed (vbench weights list says where): {', '.join(rest)}.")
+    if failures:
+        raise RunError(
+            failures[0] if len(wanted) == 1 else f"{len(failures)} of {len(wanted)} could not be fetched; see above."
+        )
+
+
+def _need_all(keys: Sequence[str]) -> None:
+    from vbench import weights
+
+    missing = [entry.name for entry in weights.status(keys) if entry.path is None]
+    if missing:
+        are = "is" if len(missing) == 1 else "are"
+        raise MissingWeights(f"--offline: nothing is fetched, and {', '.join(missing)} {are} not here.")
+
+
+def _fetched(key: str) -> str | None:
+    """Fetch one checkpoint unless it is here; the failure in words, if it is one."""
+    from vbench import weights
+
+    (entry,) = weights.status([key])
+    if entry.path is not None:
+        say(f"{key}: {entry.text}, in {entry.path}.")
+        return None
+    if entry.weights.address is not None:
+        limited = f" (not a free licence: {entry.weights.restriction})" if entry.weights.restriction else ""
+        say(f"{key}: {entry.weights.licence}{limited}, from {entry.weights.address}")
+    try:
+        with progress(key, "bytes") as report:
+            taken = weights.fetch(key, lambda count, whole: report(key, count, whole))
+    except (RunError, InputError) as error:
+        return str(error)
+    for one in taken:
+        _say_taken(one)
+    return None
 
 
 def weights_import_command(file: Path, model: str | None) -> None:
     """``vbench weights import``."""
-    from vbench.weights import import_file
+    from vbench.weights import import_files
 
-    taken = import_file(file, model)
-    origin = "the published file" if taken.known else "fits the network, but is not the published file"
-    say(f"{taken.model}: {origin} (sha256 {taken.sha256[:16]}...), now in {taken.path}.")
-    say(f"Next: vbench run --models {taken.model}")
+    taken = import_files(file, model)
+    for one in taken:
+        _say_taken(one)
+    say(f"Next: vbench run --models {','.join(one.model for one in taken)}")
+
+
+def _say_taken(one: Imported) -> None:
+    known = {
+        True: "the published file",
+        False: "fits the network, but is not the published file",
+        None: "fits the network; the hash of the published file is not known, and this one's is recorded",
+    }
+    say(f"{one.model}: {known[one.as_published]} (sha256 {one.sha256[:16]}...), now in {one.path}.")
+
+
+def weights_path_command(name: str) -> None:
+    """``vbench weights path``: the file alone, for scripts."""
+    from vbench import weights
+
+    key, taker = weights.choose(name)
+    path = weights.stored(taker.weights)
+    if path is None:
+        (entry,) = weights.status([key])
+        raise MissingWeights(f"{key} is {entry.text}")
+    say(str(path))
+
+
+# --- show ----------------------------------------------------------------------------------------
 
 
 def models_show_command(name: str) -> None:

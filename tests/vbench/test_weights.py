@@ -126,9 +126,9 @@ def test_a_checkpoint_is_taken_in(tmp_path: Path, own_assets: Path, state: dict[
     assert taken.path == own_assets / "weights" / f"dncnn-s25{kind}"
     assert taken.path.read_bytes() == path.read_bytes()
     assert taken.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert not taken.known
+    assert taken.as_published is False
     assert json.loads(taken.path.with_suffix(".json").read_text("utf-8")) == {
-        "model": "dncnn-s25",
+        "checkpoint": "dncnn-s25",
         "sha256": taken.sha256,
         "as_published": False,
         "from": "mine.bin",
@@ -163,37 +163,43 @@ def test_published_files_are_known_by_their_hash(shared: Path) -> None:
     folder = shared / "data" / "weights"
     for name in ("dncnn-s15", "dncnn-s25", "dncnn-s50", "dncnn-b"):
         taken = weights.import_file(folder / f"{name.replace('-', '_')}.pth")
-        assert (taken.model, taken.known) == (name, True)
+        assert (taken.model, taken.as_published) == (name, True)
     assert weights.import_file(folder / "rfr_dncnn_25.pth").model == "dncnn-s25"  # the same bytes elsewhere
     shared_file = weights.import_file(folder / "dncnn_s25.pth", "rfr-dncnn-online-s25")
-    assert (shared_file.model, shared_file.known) == ("rfr-dncnn-online-s25", True)
+    assert (shared_file.model, shared_file.as_published) == ("rfr-dncnn-online-s25", True)
     with pytest.raises(InputError, match=r"is the published file of dncnn-s25, not of dncnn-s50\. Leave --model out"):
         weights.import_file(folder / "dncnn_s25.pth", "dncnn-s50")
     for sigma in (15, 25, 40, 50):  # these hold the settings of the training beside the tensors
         assert weights.import_file(folder / f"vnlnet_gray_{sigma}.pth").model == f"vnlnet-gray-s{sigma}"
     found = [s for s in weights.status() if s.path is not None]
-    assert {s.model for s in found if not s.model.startswith("rfr")} == {
+    assert {s.name for s in found} == {
         *("dncnn-s15", "dncnn-s25", "dncnn-s50", "dncnn-b"),
         *(f"vnlnet-gray-s{sigma}" for sigma in (15, 25, 40, 50)),
     }
-    assert len(found) == 10  # RFR on DnCNN, online and offline, fine-tunes the file of dncnn-s25
     assert all(s.as_published and "as published" in s.text for s in found)
+    assert all(s.path is not None and s.path.stat().st_size == s.weights.bytes for s in found)
+    # RFR on DnCNN, online and offline, fine-tunes the file of dncnn-s25.
+    (used,) = [s.models for s in found if s.name == "dncnn-s25"]
+    assert used == ("dncnn-s25", "rfr-dncnn-online-s25", "rfr-dncnn-offline-s25")
     x = torch.rand(1, 3, 16, 16)
-    for status in [s for s in found if s.model.startswith("dncnn")]:
-        assert run_array(models.spec(status.model).load(CPU, status.path), x).shape == x.shape
+    for status in [s for s in found if s.name.startswith("dncnn")]:
+        assert run_array(models.spec(status.name).load(CPU, status.path), x).shape == x.shape
 
 
 def test_status_says_what_is_here_and_what_to_do(tmp_path: Path, state: dict[str, Tensor]) -> None:
     weights.import_file(save(tmp_path / "net.pth", state), "dncnn-s50")
-    found = {s.model: s for s in weights.status()}
+    found = {s.name: s for s in weights.status()}
     assert list(found)[:4] == ["dncnn-s15", "dncnn-s25", "dncnn-s50", "dncnn-b"]
     here, away = found["dncnn-s50"], found["dncnn-b"]
     assert here.as_published is False
     assert "not the published file" in here.text
     assert away.path is None
     assert away.sha256 is None
-    assert "logs/DnCNN-B/net.pth" in away.text
-    assert away.text.endswith("vbench weights import FILE --model dncnn-b")
+    assert away.text == "not here: vbench weights fetch dncnn-b"
+    assert found["rtn"].text.endswith("vbench weights import FILE --model rtn")
+    assert "net_G_200000.pth from RNN_Swin_4.zip that" in found["rtn"].text
+    (only,) = weights.status(["rfr-dncnn-online-s25"])
+    assert only.name == "dncnn-s25"
 
 
 # --- what is refused -----------------------------------------------------------------------------

@@ -35,8 +35,8 @@ CATALOG: dict[str, str] = {
     "dncnn-b": "vbench.models.dncnn:BLIND",
     **{f"fastdvdnet-s{sigma}": f"vbench.models.fastdvdnet:S{sigma}" for sigma in (15, 25, 50)},
     **{f"fastdvdnet-clipped-s{sigma}": f"vbench.models.fastdvdnet:CLIPPED_S{sigma}" for sigma in (15, 25, 50)},
-    **{f"vnlnet-gray-s{sigma}": f"vbench.models.vnlnet:GRAY_{sigma}" for sigma in (15, 25, 40, 50)},
-    **{f"vnlnet-color-s{sigma}": f"vbench.models.vnlnet:COLOUR_{sigma}" for sigma in (15, 25, 40)},
+    **{f"vnlnet-gray-s{s}": f"vbench.models.vnlnet:GRAY_{s}" for s in (5, 10, 15, 20, 25, 30, 40, 50)},
+    **{f"vnlnet-color-s{s}": f"vbench.models.vnlnet:COLOR_{s}" for s in (5, 10, 15, 20, 25, 35, 40)},
     **{f"rfr-dncnn-{mode}-s25": f"vbench.models.rfr:DNCNN_{mode.upper()}_S25" for mode in ("online", "offline")},
     **{
         f"rfr-{net}-{mode}-s{sigma}": f"vbench.models.rfr:{net.upper()}_{mode.upper()}_S{sigma}"
@@ -48,10 +48,12 @@ CATALOG: dict[str, str] = {
     "pvdnet-gopro": "vbench.models.pvdnet:GOPRO",
     "pvdnet-large-gopro": "vbench.models.pvdnet:LARGE_GOPRO",
     "cdvd-tsp-dvd": "vbench.models.cdvd_tsp:DVD",
+    "cdvd-tsp-dvd-paper": "vbench.models.cdvd_tsp:DVD_PAPER",
     "cdvd-tsp-gopro": "vbench.models.cdvd_tsp:GOPRO",
     "edvr-l-deblur": "vbench.models.edvr:DEBLUR",
     "edvr-l-deblurcomp": "vbench.models.edvr:DEBLUR_COMPRESSED",
     "edvr-m-x4": "vbench.models.edvr:M_X4",
+    "edvr-m-x4-wotsa": "vbench.models.edvr:M_X4_WOTSA",
     "edvr-l-x4": "vbench.models.edvr:L_X4",
     "edvr-l-x4-vimeo": "vbench.models.edvr:L_X4_VIMEO",
     "edvr-l-x4-blur": "vbench.models.edvr:L_X4_BLUR",

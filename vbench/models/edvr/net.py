@@ -270,6 +270,11 @@ def build_m() -> EDVR:
     return EDVR()
 
 
+def build_m_without_attention() -> EDVR:
+    """The network of the published x4 checkpoint M whose aligned frames are fused by one convolution."""
+    return EDVR(with_tsa=False)
+
+
 def build_l() -> EDVR:
     """The network of the published x4 checkpoint L, trained on REDS."""
     return EDVR(num_feat=128, num_reconstruct_block=40)

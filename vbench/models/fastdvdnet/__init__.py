@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vbench.models.spec import ModelSpec, WeightsSpec
+from vbench.models.published import checkpoint
+from vbench.models.spec import PRECISIONS, ModelSpec, Tiles
 
 if TYPE_CHECKING:
     import torch
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def _spec(sigma: int, clipped: bool) -> ModelSpec:
     name = f"fastdvdnet-{'clipped-' if clipped else ''}s{sigma}"
-    file = "model_clipped_noise.pth" if clipped else "model.pth"
+    weights_of = "fastdvdnet-clipped" if clipped else "fastdvdnet"
 
     def load(device: torch.device, weights: Path | None) -> Restorer:
         from vbench.models.fastdvdnet.restorer import load_restorer
@@ -28,7 +29,7 @@ def _spec(sigma: int, clipped: bool) -> ModelSpec:
         title=f"FastDVDnet{' for clipped noise' if clipped else ''}, told sigma {sigma}",
         task="denoising",
         source='Tassano et al., "FastDVDnet" (CVPR 2020); conventions of m-tassano/fastdvdnet',
-        licence="network: Apache-2.0 (ours); weights: MIT",
+        licence=f"network: Apache-2.0 (ours); weights: {checkpoint(weights_of).licence}",
         load=load,
         settings={
             "sigma": sigma,
@@ -36,14 +37,12 @@ def _spec(sigma: int, clipped: bool) -> ModelSpec:
             "gray": "shown in three equal channels, their mean given",
             "output": "clamped to [0, 1]",
         },
-        weights=WeightsSpec(
-            file="fastdvdnet-clipped.pth" if clipped else "fastdvdnet.pth",
-            sha256=None,
-            published=f"{file} from the GitHub repository m-tassano/fastdvdnet",
-            licence="MIT",
-        ),
+        weights=checkpoint(weights_of),
         network="vbench.models.fastdvdnet.net:build",
         parameters=2_479_096,
+        # A denoising block sees 40 pixels around each (its two halvings included), and there are two stages.
+        tiles=Tiles(halo=80, multiple=4),
+        precisions=PRECISIONS,
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vbench.models.spec import ModelSpec, WeightsSpec
+from vbench.models.published import checkpoint
+from vbench.models.spec import PRECISIONS, ModelSpec, Tiles
 
 if TYPE_CHECKING:
     import torch
@@ -26,21 +27,18 @@ SPEC = ModelSpec(
     task="old film",
     source='Wan et al., "Bringing Old Films Back to Life" (CVPR 2022); conventions of '
     "raywzy/Bringing-Old-Films-Back-to-Life",
-    licence="network: Apache-2.0 (ours); weights: academic research only",
+    licence=f"network: Apache-2.0 (ours); weights: {checkpoint('rtn').terms}",
     load=_load,
     settings={
         "parts": "20 frames, starting every 10",
         "colour": "luma in three equal channels, as officially; a colour clip comes out nearly gray",
         "size": "last row and column repeated up to multiples of 16, at least 128 (officially stretched to 368 rows)",
     },
-    weights=WeightsSpec(
-        file="rtn.pth",
-        sha256=None,
-        published="net_G_200000.pth of RNN_Swin_4.zip, which the README of the GitHub repository "
-        "raywzy/Bringing-Old-Films-Back-to-Life links",
-        licence="academic research only",
-    ),
+    weights=checkpoint("rtn"),
     network="vbench.models.rtn.net:build",
     parameters=6_178_741,
+    # The flow compares all with all, and windows of attention lie at multiples of 16.
+    tiles=Tiles(halo=64, multiple=16, blend=16),
+    precisions=PRECISIONS,
 )
 SPECS = {SPEC.name: SPEC}

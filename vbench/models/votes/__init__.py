@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vbench.models.spec import ModelSpec, WeightsSpec
+from vbench.models.published import checkpoint
+from vbench.models.spec import PRECISIONS, ModelSpec, Tiles
 
 if TYPE_CHECKING:
     import torch
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from vbench.restore import Restorer
 
 
-def _spec(name: str, title: str, file: str) -> ModelSpec:
+def _spec(name: str, title: str) -> ModelSpec:
     def load(device: torch.device, weights: Path | None) -> Restorer:
         from vbench.models.votes.restorer import load_restorer
 
@@ -26,7 +27,7 @@ def _spec(name: str, title: str, file: str) -> ModelSpec:
         task="compressed video",
         source='Luo et al., "Restoration of User Videos Shared on Social Media" (ACM MM 2022); conventions of '
         "luohongming/VOTES",
-        licence="network: Apache-2.0 (ours); weights: CC BY-NC-SA 4.0",
+        licence=f"network: Apache-2.0 (ours); weights: {checkpoint(name).terms}",
         load=load,
         settings={
             "ends": "a window filled with frames that are not yet in it (reflection_circle)",
@@ -34,19 +35,17 @@ def _spec(name: str, title: str, file: str) -> ModelSpec:
             "gray": "shown in three equal channels, their mean given",
             "map": "0 where a frame is predicted perfectly (officially 0 / 0)",
         },
-        weights=WeightsSpec(
-            file=f"{name}.pth",
-            sha256=None,
-            published=f"{file} from the archive that the README of the GitHub repository luohongming/VOTES links",
-            licence="CC BY-NC-SA 4.0, non-commercial",
-        ),
+        weights=checkpoint(name),
         network="vbench.models.votes.net:build",
         parameters=24_200_937,
         scales=(2,),
+        # Deformable convolutions may look anywhere, and the map is scaled by its largest value in what is seen.
+        tiles=Tiles(halo=64, multiple=4, blend=16),
+        precisions=PRECISIONS,
     )
 
 
-REDS_QP28 = _spec("votes-x2-qp28", "VOTES, x2, trained on REDS at QP 28", "net_VOTES_REDS28.pth")
-REDS_QP33 = _spec("votes-x2-qp33", "VOTES, x2, trained on REDS at QP 33", "net_VOTES_REDS33.pth")
-WECHAT = _spec("votes-x2-wechat", "VOTES, x2, trained on videos from WeChat", "net_VOTES_UVSSMWeChat.pth")
+REDS_QP28 = _spec("votes-x2-qp28", "VOTES, x2, trained on REDS at QP 28")
+REDS_QP33 = _spec("votes-x2-qp33", "VOTES, x2, trained on REDS at QP 33")
+WECHAT = _spec("votes-x2-wechat", "VOTES, x2, trained on videos from WeChat")
 SPECS = {spec.name: spec for spec in (REDS_QP28, REDS_QP33, WECHAT)}
