@@ -73,19 +73,27 @@ class Column:
     """Whether more is better; None where neither is."""
 
 
-def unknown(name: str, known: Iterable[str]) -> QueryError:
-    """The error of a column that is not there, with the nearest that is."""
+def nearest_of(name: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest known names, or lists them all.
+
+    Example:
+        >>> nearest_of("gain.psrn", ["psnr", "gain.psnr"]), nearest_of("xyz", ["a", "b"])
+        ('Did you mean "gain.psnr"?', 'There are: a, b.')
+    """
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     tail = name.rsplit(".", maxsplit=1)[-1]
-    hint = (
-        f'Did you mean "{close[0]}"?'
-        if close
-        else f"Did you mean {', '.join(found)}?"
-        if (found := [n for n in names if tail and tail in n][:4])
-        else f"There are: {', '.join(names)}."
-    )
-    return QueryError(f'There is no column "{name}" in these results. {hint}')
+    close = close or [other for other in names if len(tail) > 1 and tail in other][:4]
+    return f"Did you mean {', '.join(map(_quoted, close))}?" if close else f"There are: {', '.join(names) or 'none'}."
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def unknown(name: str, known: Iterable[str]) -> QueryError:
+    """The error of a column that is not there, with the nearest that is."""
+    return QueryError(f'There is no column "{name}" in these results. {nearest_of(name, known)}')
 
 
 # --- meaning -------------------------------------------------------------------------------------

@@ -1,0 +1,155 @@
+"""Boards for the terminal: tables that are never wider than it, and beneath them what is to be known."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from leaderboards.export.grid import Cell, Grid, GridRow, grid
+from leaderboards.export.view import View
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+GAP = 2
+"""Spaces between columns: one of padding, one of the box."""
+NARROWEST = 24
+"""A model's name is cut to no fewer characters."""
+_STYLES = {"best": "bold", "second": "underline", "better": "green", "worse": "red", "hole": "yellow", "": ""}
+
+
+def default_columns(view: View) -> tuple[str, ...]:
+    """What is shown where no columns were named: quality, gain, harm and cost first, then the other metrics."""
+    first, *others = view.names
+    gains = ("gain", "worse") if any(r.entries[first].gain is not None for r in view.board.rows) else ()
+    costs = [name for name in ("seconds_per_frame", "memory")
+             if any(view.values(row)[name] is not None for row in view.board.rows)]  # fmt: skip
+    return (first, *gains, *costs, *others)
+
+
+def board_text(view: View, width: int, intervals: bool = False) -> list[RenderableType]:
+    """A board as tables of at most ``width`` characters, then counts, holes and notes."""
+    names = [name for name in (view.columns if view.chosen else default_columns(view)) if name != "rank"]
+    one = grid(view, "range" if intervals else "no", names)
+    return [*tables(one, width), *under(one)]
+
+
+def tables(one: Grid, width: int, lead_head: str = "#") -> list[RenderableType]:
+    """A grid as tables side by side as far as they fit, the others beneath; each begins with the names.
+
+    Args:
+        one: the grid.
+        width: of the terminal, in characters.
+        lead_head: what stands above the first column, which holds ranks unless this says otherwise; without, there is none.
+    """
+    from rich.text import Text
+
+    count = [row.rank for row in one.rows]
+    first = [(lead_head, [Text(visible(_shared(row, count) if lead_head == "#" else row.rank)) for row in one.rows])]
+    first = first if lead_head else []
+    columns = [
+        (visible(c.head.replace(" [", "\n[").replace(" ↑", "\n↑" if "[" not in c.head else " ↑")
+                 .replace(" ↓", "\n↓" if "[" not in c.head else " ↓")), [_text(row.cells[i]) for row in one.rows])
+        for i, c in enumerate(one.columns)
+    ]  # fmt: skip
+    names = [Text(visible(row.model), style="dim" if row.baseline else "") for row in one.rows]
+    widest = max(
+        [NARROWEST, width - sum(_width(h, t) for h, t in first) - max((_width(h, t) for h, t in columns), default=0)]
+    )
+    for name in names:
+        name.truncate(widest - GAP, overflow="ellipsis")
+    lead = [*first, ("model", names)]
+    room = width - sum(_width(head, texts) for head, texts in lead)
+    parts = _fitting([_width(head, texts) for head, texts in columns], room)
+    out: list[RenderableType] = []
+    for i, part in enumerate(parts):
+        left = (
+            {len(lead) - 1}
+            | ({0} if lead_head != "#" else set())
+            | {len(lead) + k for k, index in enumerate(part) if one.columns[index].left}
+        )
+        out.append(_table(visible(one.title) if i == 0 else None, [*lead, *(columns[index] for index in part)], left))
+    return out
+
+
+def _shared(row: GridRow, ranks: Sequence[str]) -> str:
+    """A rank; with = behind it where other models have it too."""
+    return f"{row.rank}=" if row.rank.isdecimal() and ranks.count(row.rank) > 1 else row.rank
+
+
+def _text(cell: Cell) -> Text:
+    from rich.text import Text
+
+    text = Text(f"† {cell.hole}" if cell.hole else visible(cell.text), style=_STYLES[cell.mark] or _STYLES[cell.tone])
+    return text.append(f" {cell.interval}", style="not bold not underline dim") if cell.interval else text
+
+
+def _width(head: str, texts: Sequence[Text]) -> int:
+    from rich.cells import cell_len
+
+    return max([*(cell_len(line) for line in head.splitlines()), *(text.cell_len for text in texts)]) + GAP
+
+
+def _fitting(widths: Sequence[int], room: int) -> list[list[int]]:
+    """Columns in groups that fit side by side; one that fits nowhere stands alone."""
+    out: list[list[int]] = [[]]
+    left = room
+    for i, width in enumerate(widths):
+        if out[-1] and left < width:
+            out.append([])
+            left = room
+        out[-1].append(i)
+        left -= width
+    return out
+
+
+def _table(title: str | None, columns: Sequence[tuple[str, Sequence[Text]]], left: set[int]) -> Table:
+    from rich.box import Box
+    from rich.table import Table
+    from rich.text import Text
+
+    line = Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
+    table = Table(
+        title=None if title is None else Text(title), box=line, title_justify="left", title_style="bold",
+        show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), collapse_padding=True,
+    )  # fmt: skip
+    for i, (head, _) in enumerate(columns):
+        table.add_column(Text(head), justify="left" if i in left else "right", no_wrap=True)
+    for texts in zip(*(texts for _, texts in columns), strict=True):
+        table.add_row(*texts)
+    return table
+
+
+def under(one: Grid) -> list[RenderableType]:
+    """What stands beneath a grid: counts, holes, notes."""
+    out = [line(one.summary)]
+    out += [line(f"† {number}  {hole}", "yellow") for number, hole in enumerate(one.holes, 1)]
+    return [*out, *(line(note) for note in one.notes)]
+
+
+def line(text: str, style: str = "dim") -> RenderableType:
+    """Words beneath a table, further lines a little to the right."""
+    from rich.table import Table
+    from rich.text import Text
+
+    row = Table.grid(padding=(0, 1, 0, 0))
+    row.add_row(Text("·", style=style), Text(visible(text), style=style))
+    return row
+
+
+def visible(text: str) -> str:
+    r"""Text without signs that move the cursor or turn the line round: those are shown by their number.
+
+    Example:
+        >>> visible("a\x1b[31m\u202eb")
+        'a\\x1b[31m\\u202eb'
+    """
+    return "".join(
+        c.encode("unicode_escape").decode()
+        if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp", "Cs") and c != "\n"
+        else c
+        for c in text
+    )

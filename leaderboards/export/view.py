@@ -1,0 +1,130 @@
+"""The part of the boards that was asked for: which rows, in which order, with which columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from leaderboards.board import BASELINE, Board, Row
+from leaderboards.export.columns import Name, columns, take_apart, values
+from leaderboards.query import check_columns, nearest_of, ordered, parse, split_names
+from leaderboards.query_parser import QueryError, Value
+from leaderboards.schema import MetricFacts
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user asked for; nothing of it means all."""
+
+    where: str | None = None
+    sort: str | None = None
+    columns: str | None = None
+    datasets: tuple[str, ...] = ()
+    protocols: tuple[str, ...] = ()
+    """Names or labels."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A board as it is to be printed."""
+
+    board: Board
+    """With the rows that were asked for, in their order, and marks of the best among them."""
+    columns: tuple[str, ...]
+    """Beside the model."""
+    chosen: bool
+    """Whether the columns were named."""
+    left_out: int = 0
+    """Rows of the board that were not asked for."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The metrics of the board."""
+        return tuple(metric.name for metric in self.board.metrics)
+
+    @property
+    def metrics(self) -> tuple[MetricFacts, ...]:
+        """Those that a column is of, in the order of the board."""
+        wanted = {found.metric for name in self.columns if (found := self.part(name)).metric}
+        return tuple(metric for metric in self.board.metrics if metric.name in wanted)
+
+    def part(self, name: str) -> Name:
+        """A column's name, taken apart; of another board's metric too."""
+        return take_apart(name, self.names) or Name(None, name)
+
+    def values(self, row: Row) -> dict[str, Value]:
+        """Every column of a row."""
+        return values(self.board, row)
+
+
+def select(boards: Sequence[Board], asked: Asked | None = None) -> list[View]:
+    """The boards with the rows, order and columns that were asked for. Boards without such a row are left out.
+
+    Without columns these are all metrics. A column that only other boards have is a hole here.
+
+    Raises:
+        QueryError: a data set, protocol or column is not there, or the expression cannot be read.
+        ValueError: no row fits.
+    """
+    asked = asked or Asked()
+    kept = _chosen(boards, asked)
+    known = columns(kept)
+    names = split_names(asked.columns) if asked.columns is not None else []
+    if asked.columns is not None:
+        check_columns(names, known)
+    by = split_names(asked.sort) if asked.sort is not None else []
+    wanted = parse(asked.where).bind(known) if asked.where is not None else lambda row: True
+    ordered([], by, known)  # says what is wrong, even if nothing is left to sort
+    out = []
+    for board in kept:
+        rows = [(found, row) for row in board.rows if wanted(found := values(board, row))]
+        if not rows:
+            continue
+        shown = ordered(rows, by, known) if by else [row for _, row in rows]
+        left_out = len(board.rows) - len(rows)
+        if left_out:
+            board = replace(board, rows=tuple(remarked(board, shown)))
+        elif by:
+            board = replace(board, rows=tuple(shown))
+        beside = tuple(name for name in names if name != "model")
+        out.append(View(board, beside if names else tuple(m.name for m in board.metrics), bool(names), left_out))
+    if not out and asked.where is not None:
+        raise ValueError(f'No row fits "{asked.where}". Without it all rows are there.')
+    return out
+
+
+def _chosen(boards: Sequence[Board], asked: Asked) -> list[Board]:
+    for words, what, known in (
+        (asked.datasets, "data set", {b.dataset for b in boards}),
+        (asked.protocols, "protocol", {b.protocol for b in boards} | {bare(b.protocol) for b in boards}),
+    ):
+        for name in words:
+            if name not in known:
+                raise QueryError(f'There are no results of a {what} "{name}" here. {nearest_of(name, known)}')
+    out = [
+        board
+        for board in boards
+        if (not asked.datasets or board.dataset in asked.datasets)
+        and (not asked.protocols or board.protocol in asked.protocols or bare(board.protocol) in asked.protocols)
+    ]
+    if not out and boards:
+        raise QueryError("No data set that was named was measured under a protocol that was named.")
+    return out
+
+
+def bare(protocol: str) -> str:
+    """A protocol's name without its version."""
+    return protocol.split("@", maxsplit=1)[0]
+
+
+def remarked(board: Board, rows: Sequence[Row]) -> list[Row]:
+    """Rows with the best and second best among them marked; ties share a mark, identity and rows with holes take none."""
+    out = list(rows)
+    for metric in board.metrics:
+        means = [r.entries[metric.name].mean if r.model.name != BASELINE else None for r in rows]
+        levels = sorted({m for m in means if m is not None}, reverse=metric.direction == "higher")[:2]
+        for i, mean in enumerate(means):
+            place = levels.index(mean) if mean in levels else 2
+            entry = replace(out[i].entries[metric.name], best=place == 0, second=place == 1)
+            out[i] = replace(out[i], entries={**out[i].entries, metric.name: entry})
+    return out
