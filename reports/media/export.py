@@ -1,0 +1,307 @@
+"""From boards to files: what is shown of each clip, made where it is missing, linked into the report, within the budget."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from leaderboards.schema import Cell
+from leaderboards.table import BASELINE, Board
+from reports.media.encode import video_shape
+from reports.media.make import STRIP_FRAMES, Job, Keys, make
+from reports.media.plan import LENGTH_AT_MOST, Plan, lines, plan, ranked_frames, words, worst_frames
+from reports.media.sources import ClipSources, Source, find_sources
+from reports.media.store import Store
+
+Progress = Callable[[str, int, int | None], None]
+
+MASK_COLOURS = (
+    (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167), (0, 114, 178),
+    (255, 255, 255),
+)  # fmt: skip
+"""Okabe and Ito's, which colour-blind readers tell apart; by the place of a kind among all kinds of the report."""
+
+
+@dataclass(frozen=True)
+class SourceMedia:
+    """Files of one source of a clip, by name within the folder of media; None where there is none."""
+
+    key: str
+    label: str
+    model: str | None
+    stills: tuple[str, ...] = ()
+    """One for each of the clip's ``stills``, without loss."""
+    rows: str | None = None
+    columns: str | None = None
+    video: str | None = None
+    strip: str | None = None
+    thumb: str | None = None
+
+
+@dataclass(frozen=True)
+class MaskMedia:
+    """Marks of one kind of damage; None for frames that have none."""
+
+    kind: str
+    colour: tuple[int, int, int]
+    stills: tuple[str | None, ...]
+
+
+@dataclass(frozen=True)
+class ClipMedia:
+    """What can be shown of a clip. Without ``sources`` there are no pictures, and ``notes`` may say why."""
+
+    dataset: str
+    clip: str
+    frames: int
+    fps: float
+    width: int = 0
+    height: int = 0
+    stills: tuple[int, ...] = ()
+    """Frames that are shown without loss, rising."""
+    length: int = 0
+    """Frames in slices and videos, from the first."""
+    rows: tuple[int, ...] = ()
+    """Rows of which there are slices: blocks of ``length`` rows below each other."""
+    columns: tuple[int, ...] = ()
+    """Columns of which there are slices: blocks of ``length`` columns beside each other."""
+    video_size: tuple[int, int] = (0, 0)
+    """Of the picture within a video; the video has one more row or column where that is odd."""
+    strip: tuple[int, ...] = ()
+    """Frames of the strip, beside each other in one picture."""
+    sources: tuple[SourceMedia, ...] = ()
+    masks: tuple[MaskMedia, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def source(self, key: str) -> SourceMedia | None:
+        """The source of a key, or None."""
+        return next((s for s in self.sources if s.key == key), None)
+
+
+@dataclass(frozen=True)
+class Media:
+    """All clips of a report, in the order of the boards."""
+
+    clips: tuple[ClipMedia, ...]
+    notes: tuple[str, ...]
+    """What was left out to stay within the budget, and what could not be read."""
+    bytes: int = 0
+    made: int = 0
+    """Files that were not there from an earlier build."""
+
+
+@dataclass
+class _Work:
+    """Jobs of a clip and their keys."""
+
+    facts: ClipSources
+    place: int
+    """Of the clip among those of its data set that have pictures."""
+    frames: list[int]
+    """Those that are shown, the ones that are wanted most first."""
+    jobs: list[tuple[Source | tuple[str, tuple[int, int, int]], Job]] = field(default_factory=list)
+    keys: list[Keys | None] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def export(
+    root: Path,
+    folder: Path,
+    boards: Sequence[Board],
+    cells: Sequence[Cell],
+    budget: int,
+    progress: Progress | None = None,
+    cache: Path | None = None,
+) -> Media:
+    """Put pictures and videos of all clips into ``folder``, at most ``budget`` bytes of them.
+
+    Args:
+        root: the workspace.
+        folder: made; its files have names that follow from their contents alone.
+        boards, cells: what was measured; worst frames are chosen by each board's first metric.
+        budget: bytes; 0 shows no pictures.
+        progress: called with what is under way, files done since the last call, and all files.
+        cache: where finished files are kept; ``root/cache/report`` by default, ``folder`` itself where that may not be
+            written.
+    """
+    folder.mkdir(parents=True)
+    store = _store(cache or root / "cache" / "report", folder)
+    clips = find_sources(root, boards)
+    chosen = plan(clips, budget)
+    works = _works(clips, chosen, _worst(boards, cells), _first_models(boards))
+    jobs = [(work, i) for work in works for i in range(len(work.jobs))]
+    if progress is not None:
+        progress("pictures", 0, sum(_count(work.jobs[i][1]) for work, i in jobs))
+
+    def run(item: tuple[_Work, int]) -> int:
+        work, i = item
+        job = work.jobs[i][1]
+        try:
+            work.keys[i] = make(job, store)
+        except (ValueError, OSError) as error:
+            what = work.jobs[i][0]
+            named = what.label if isinstance(what, Source) else f"Mask of {what[0]}"
+            work.notes.append(f"{named} is not among the pictures. {error}")
+        return _count(job)
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for done in pool.map(run, jobs):
+            if progress is not None:
+                progress("pictures", done, None)
+    kept, size = _fit(works, chosen, store, budget)
+    found = tuple(_clip(work, kept, store) for work in works)
+    for name in sorted({name for clip in found for name in _names(clip)}):
+        store.link(name, folder)
+    store.sweep()
+    return Media(found, tuple(_notes(found, works, kept)), size, store.made)
+
+
+def _store(cache: Path, folder: Path) -> Store:
+    try:
+        return Store(cache)
+    except OSError:
+        return Store(folder)  # results on a disk that is read only
+
+
+def _worst(boards: Sequence[Board], cells: Sequence[Cell]) -> dict[tuple[str, str], list[int]]:
+    first = {(b.dataset, b.protocol): b.primary.name for b in reversed(boards)}
+    groups: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells:
+        if cell.status == "ok" and first.get((cell.dataset, cell.protocol)) == cell.metric.name:
+            groups.setdefault((cell.dataset, cell.clip), []).append(cell)
+    return {place: worst_frames(members) for place, members in groups.items()}
+
+
+def _first_models(boards: Sequence[Board]) -> dict[str, str]:
+    """The model that stands first, by data set."""
+    out: dict[str, str] = {}
+    for board in boards:
+        for row in board.rows:
+            if row.place is not None and row.model.name != BASELINE:
+                out.setdefault(board.dataset, row.model.name)
+    return out
+
+
+def _works(
+    clips: Sequence[ClipSources], chosen: Plan, worst: dict[tuple[str, str], list[int]], first: dict[str, str]
+) -> list[_Work]:
+    kinds = sorted({kind for clip in clips for kind, _ in clip.masks})
+    colours = {kind: MASK_COLOURS[i % len(MASK_COLOURS)] for i, kind in enumerate(kinds)}
+    seen: Counter[str] = Counter()
+    works = []
+    for facts in clips:
+        work = _Work(facts, seen[facts.dataset], [], notes=list(facts.notes))
+        works.append(work)
+        seen[facts.dataset] += bool(facts.sources)
+        if not facts.sources or not chosen.takes(work.place):
+            continue
+        marked = [w for w in worst.get((facts.dataset, facts.clip), []) if w < facts.frames]
+        work.frames = ranked_frames(facts.frames, marked)[: chosen.stills]
+        stills = tuple(sorted(work.frames))
+        length = min(facts.frames, LENGTH_AT_MOST)
+        strip = tuple(sorted({int((k + 0.5) * facts.frames / STRIP_FRAMES) for k in range(STRIP_FRAMES)}))
+        for i, source in enumerate(facts.sources):
+            # The strip is of the input; the index shows the input and the model that stands first.
+            seen_in_index = i == 0 or source.key == f"model:{first.get(facts.dataset)}"
+            job = Job(
+                source.series, stills, length, chosen.slices, chosen.video, facts.fps,
+                strip=strip if i == 0 and facts.frames > 1 else (), thumb=facts.frames // 2 if seen_in_index else None,
+            )  # fmt: skip
+            work.jobs.append((source, job))
+        for kind, series in facts.masks:
+            work.jobs.append(((kind, colours[kind]), Job(series, stills, tint=colours[kind])))
+        work.keys = [None] * len(work.jobs)
+    return works
+
+
+def _count(job: Job) -> int:
+    moves = job.length > 1
+    return len(job.stills) + (2 * job.slices + job.video) * moves + bool(job.strip) + (job.thumb is not None)
+
+
+def _fit(works: Sequence[_Work], chosen: Plan, store: Store, budget: int) -> tuple[Plan, int]:
+    """As much of the plan as the measured sizes allow: frames go first, then videos, slices, and clips from the last."""
+    kept = chosen
+    while True:
+        size = sum(store.size(name) for name in {n for work in works for n in _names(_clip(work, kept, store))})
+        if size <= budget or not kept.stills:
+            return kept, size
+        if kept.stills > 1:
+            step = max(1, int(kept.stills * (1 - budget / size)) // 2)
+            kept = replace(kept, stills=max(1, kept.stills - step))
+        elif kept.video:
+            kept = replace(kept, video=False)
+        elif kept.slices:
+            kept = replace(kept, slices=False)
+        elif kept.clips > 1:
+            kept = replace(kept, clips=kept.clips - 1)
+        else:
+            kept = replace(kept, stills=0)
+
+
+def _clip(work: _Work, kept: Plan, store: Store) -> ClipMedia:
+    facts = work.facts
+    bare = ClipMedia(facts.dataset, facts.clip, facts.frames, facts.fps, notes=tuple(work.notes))
+    frames = sorted(work.frames[: kept.stills])
+    if not frames or not kept.takes(work.place):
+        return bare
+    sources, masks = [], []
+    for (what, _), keys in zip(work.jobs, work.keys, strict=True):
+        if keys is None:
+            continue
+        stills = [store.name(keys.stills[n]) for n in frames]
+        if isinstance(what, Source):
+            rows, columns = (store.name(k) if k and kept.slices else None for k in (keys.rows, keys.columns))
+            sources.append(
+                SourceMedia(
+                    what.key, what.label, what.model, tuple(s for s in stills if s is not None), rows, columns,
+                    store.name(keys.video) if keys.video and kept.video else None,
+                    store.name(keys.strip) if keys.strip else None,
+                    store.name(keys.thumb) if keys.thumb else None,
+                )
+            )  # fmt: skip
+        elif any(stills):
+            masks.append(MaskMedia(what[0], what[1], tuple(stills)))
+    if not sources:
+        return bare
+    width, height = facts.size
+    job = work.jobs[0][1]
+    return replace(
+        bare, width=width, height=height, stills=tuple(frames), length=job.length, rows=tuple(lines(height)),
+        columns=tuple(lines(width)), video_size=video_shape(width, height), strip=job.strip, sources=tuple(sources),
+        masks=tuple(masks), notes=tuple(work.notes),
+    )  # fmt: skip
+
+
+def _names(clip: ClipMedia) -> Iterator[str]:
+    for source in clip.sources:
+        single = (source.rows, source.columns, source.video, source.strip, source.thumb)
+        yield from (name for name in (*source.stills, *single) if name is not None)
+    for mask in clip.masks:
+        yield from (name for name in mask.stills if name is not None)
+
+
+def _notes(found: Sequence[ClipMedia], works: Sequence[_Work], kept: Plan) -> list[str]:
+    possible = [work.facts for work in works if work.facts.sources]
+    shown = [clip for clip in found if clip.sources]
+    without = [work.facts for work in works if not work.facts.sources]
+    out = words(
+        {
+            "stills": kept.stills if shown else 0,
+            "clips": len(possible),
+            "clips_shown": len(shown),
+            "longest": max((clip.frames for clip in possible), default=0),
+            "slices": kept.slices,
+            "video": kept.video,
+        }
+    )
+    if not possible:
+        out = []
+    if without:
+        named = ", ".join(f"{c.clip} ({c.dataset})" for c in without[:3]) + (", ..." if len(without) > 3 else "")
+        out.append(f"There are no pictures of {named}: the frames are not where they were.")
+    return out
