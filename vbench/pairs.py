@@ -190,13 +190,10 @@ def _link_file(source: Path, target: Path) -> None:
 
 def as_damage(frames: NDArray[np.uint8], gray: bool) -> Damage:
     """8-bit ``(t, H, W, C)`` as what steps take; three equal channels are one plane, seen three times."""
-    import numpy as np
-    import torch
-
     from degradations.base import Damage
+    from vbench.restore import from_array
 
-    stored = frames[..., :1] if gray else frames
-    planes = torch.from_numpy(np.ascontiguousarray(stored.transpose(0, 3, 1, 2))).float() / 255.0
+    planes = from_array(frames[..., :1] if gray else frames)
     return Damage(planes.expand(-1, 3, -1, -1) if gray else planes)
 
 

@@ -68,12 +68,15 @@ def to_pictures(frames: Tensor, geometry: Geometry) -> Pixels:
     count, channels = frames.shape[:2]
     height, width = geometry.given
     out = np.empty((count, *geometry.padded, 3), np.uint8)
-    level = torch.empty(height, width)
-    for frame, picture in zip(frames, out, strict=True):
+    # NumPy and not torch, whose threads wait for each other in a loop and so take the core from the encoder.
+    level = np.empty((height, width), np.float32)
+    for frame, picture in zip(frames.numpy(), out, strict=True):
         planes = []
         for plane in frame:
-            torch.mul(plane, 255, out=level)
-            planes.append(level.add_(0.5).clamp_(0, 255).to(torch.uint8).numpy())
+            np.multiply(plane, np.float32(255), out=level)
+            np.add(level, np.float32(0.5), out=level)
+            np.clip(level, 0, 255, out=level)
+            planes.append(level.astype(np.uint8))
         planes *= 3 // channels
         if geometry.padded == geometry.given:
             cv2.merge(planes, picture)
@@ -86,11 +89,12 @@ def to_pictures(frames: Tensor, geometry: Geometry) -> Pixels:
 def to_frames(decoded: Sequence[Planes]) -> Tensor:
     """Decoded frames as ``(n, C, H, W)``, float32 in [0, 1]."""
     height, width = decoded[0][0].shape
-    # NumPy asks the system for large pages, and torch does not: most of the time goes into the first touch.
+    # NumPy asks the system for large pages, and torch does not: most of the time goes into the first touch. Nor has it
+    # threads that wait for each other in a loop, while the encoder wants the core.
     out = np.empty((len(decoded), len(decoded[0]), height, width), np.float32)
     for planes, frame in zip(decoded, out, strict=True):
         for plane, target in zip(planes, frame, strict=True):
-            torch.div(torch.from_numpy(plane), 255, out=torch.from_numpy(target))
+            np.divide(plane, np.float32(255), out=target)
     return torch.from_numpy(out)
 
 

@@ -27,6 +27,7 @@ from degradations.codec.pictures import Geometry
 from degradations.codec.process import ffmpeg_exe
 from degradations.codec.quantiser import Codec
 from vbench.frames_io import read_png
+from vbench.restore import from_array, to_uint8
 from vbench.storage import writer
 
 Bench = Any
@@ -116,12 +117,12 @@ def files_to_files(step: Codec, folder: Path) -> None:
     def chunks() -> Iterator[Tensor]:
         for start in range(0, FRAMES, 16):
             frames = np.stack([read_png(file) for file in files[start : start + 16]])
-            yield torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2))).float() / 255
+            yield from_array(frames)
 
     with writer(folder, "out", "png", threads=2) as out:
         for frames in damaged(step, chunks()):
-            for frame in (frames * 255 + 0.5).byte().permute(0, 2, 3, 1).numpy():
-                out.write(np.ascontiguousarray(frame))
+            for frame in to_uint8(frames):
+                out.write(frame)
 
 
 def ratio(ours: Callable[[], object], theirs: Callable[[], object]) -> float:
