@@ -32,12 +32,35 @@ class PublishedSet(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    clips: tuple[str, ...]
-    version: str | None = None
-    """Of several damaged sides ("blur_gamma"): the one that is meant."""
+    clips: tuple[str, ...] = ()
+    """Empty where no source lists them: figures are filed under the set, and no data set is recognised as it."""
+    versions: dict[str, str] = Field(default_factory=dict)
+    """Degraded sides by name (a profile's variant, or the folder of an adopted side), and what the set with that side is
+    called: {"awgn25": "sigma 25"} makes "Set12, sigma 25" of "Set12". None: whatever the side."""
     frames: int | None = None
-    """Of all clips together."""
+    """Of all clips together, as they are given to a model."""
+    least_frames: int = 1
+    """Of each clip, where ``frames`` is not known: shorter ones were cut. A threshold of ours, no fact of the set."""
     source: str
+
+    def called(self, name: str, version: str) -> str | None:
+        """Under which name figures on the set with this degraded side are filed; None if there are none.
+
+        Example:
+            >>> PublishedSet(versions={"awgn25": "sigma 25"}, source="").called("Set12", "awgn25")
+            'Set12, sigma 25'
+            >>> PublishedSet(source="").called("DVD test", "input")
+            'DVD test'
+        """
+        if not self.versions:
+            return name
+        words = self.versions.get(version)
+        return None if words is None else f"{name}, {words}" if words else name
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """All names under which figures on the set may be filed."""
+        found = [self.called(name, version) for version in self.versions] or [name]
+        return tuple(dict.fromkeys(one for one in found if one is not None))
 
 
 class Data(BaseModel):
@@ -56,14 +79,30 @@ class Data(BaseModel):
     most_frames: int | None = None
     """The official script gives a model at most so many frames of a clip."""
 
+    def names(self) -> tuple[str, ...]:
+        """All names under which figures may be filed."""
+        return tuple(one for name, found in self.sets.items() for one in found.names(name))
+
+    def made_so(self, dataset: DatasetFacts) -> bool:
+        """Whether the damage may be what the protocol asks for: made here by one of its variants, or not made here."""
+        if dataset.profile == ADOPTED:
+            return True
+        variants = self.profiles.get(dataset.profile)
+        return variants is not None and (not variants or dataset.variant in variants)
+
     def published(self, dataset: DatasetFacts) -> str | None:
-        """The published set that a data set is: the same clips by name, the same version, as many frames."""
+        """The published set that a data set is: the same clips by name, the same degraded side, as many frames."""
+        lengths = [clip.frames for clip in dataset.clips]
+        unfit = self.channels is not None and any(clip.channels != self.channels for clip in dataset.clips)
+        longer = self.most_frames is not None and any(length > self.most_frames for length in lengths)
+        if unfit or longer or not lengths or not self.made_so(dataset):
+            return None
         names = {clip.name for clip in dataset.clips}
-        frames = sum(clip.frames for clip in dataset.clips)
         for name, found in self.sets.items():
-            same = names == set(found.clips) and found.frames in (None, frames)
-            if same and found.version in (None, dataset.variant):
-                return name
+            called = found.called(name, dataset.variant)
+            whole = found.frames in (None, sum(lengths)) and min(lengths) >= found.least_frames
+            if called is not None and whole and names == set(found.clips):
+                return called
         return None
 
 
@@ -117,11 +156,14 @@ class Protocol(BaseModel):
     def about(self, dataset: DatasetFacts) -> bool:
         """Whether the protocol is about data of this kind: clips of a data set as published, or damage made as it asks."""
         data = self.data
-        if data is None or dataset.profile in data.profiles:
+        if data is None:
             return True
+        if dataset.profile != ADOPTED:
+            return data.made_so(dataset)
         clips = {clip.name for clip in dataset.clips}
         return any(
-            clips & set(found.clips) and found.version in (None, dataset.variant) for found in data.sets.values()
+            clips & set(found.clips) and found.called(name, dataset.variant) is not None
+            for name, found in data.sets.items()
         )
 
     def departures(self, dataset: DatasetFacts) -> tuple[str, ...]:
@@ -139,7 +181,7 @@ class Protocol(BaseModel):
         if dataset.profile != ADOPTED and variants is None:
             out.append(f'The damage is not the protocol\'s: profile "{dataset.profile}".')
         elif variants and dataset.variant not in variants:
-            wanted = " or ".join(variants)
+            wanted = _or(list(variants)).replace('"', "")
             out.append(f'The damage is not the protocol\'s: "{dataset.variant}" of {dataset.profile}, not {wanted}.')
         if data.channels is not None:
             others = [clip.name for clip in dataset.clips if clip.channels != data.channels]
@@ -151,7 +193,7 @@ class Protocol(BaseModel):
             if longer:
                 out.append(
                     f"The official script takes the first {data.most_frames} frames of a clip; {_some(longer)} "
-                    f"{'have' if len(longer) > 1 else 'has'} more (vbench synth --max-frames {data.most_frames})."
+                    f"{_have(longer)} more (vbench synth --max-frames {data.most_frames})."
                 )
         return tuple(out)
 
@@ -180,18 +222,39 @@ ADOPTED = "adopted"
 def _nearest_set(data: Data, dataset: DatasetFacts) -> str:
     """How far a data set is from the published set that shares most clips with it."""
     here = {clip.name for clip in dataset.clips}
-    name, best = max(data.sets.items(), key=lambda item: len(here & set(item[1].clips)), default=(None, None))
-    if best is None or not here & set(best.clips):
+    listed = {name: found for name, found in data.sets.items() if found.clips}
+    if not listed:
+        return "Which clips those are is listed nowhere, so whether these are they cannot be told."
+    name, best = max(listed.items(), key=lambda item: len(here & set(item[1].clips)))
+    if not here & set(best.clips):
         return "These clips are others."
     missing, more = sorted(set(best.clips) - here), sorted(here - set(best.clips))
     parts = [f"{_some(missing)} {_are(missing)} missing"] if missing else []
     parts += [f"{_some(more)} {_are(more)} not of it"] if more else []
-    if best.version not in (None, dataset.variant):
-        parts.append(f'its version is "{best.version}" and this one "{dataset.variant}"')
+    if best.called(name, dataset.variant) is None:
+        parts.append(f'its degraded side is {_or(list(best.versions))}, and this one "{dataset.variant}"')
     frames = sum(clip.frames for clip in dataset.clips)
+    short = [clip.name for clip in dataset.clips if clip.frames < best.least_frames]
     if not missing and not more and best.frames not in (None, frames):
         parts.append(f"it has {best.frames} frames and these are {frames}")
-    return f"Beside {name}: {', '.join(parts)}."
+    elif short:
+        parts.append(f"{_some(short)} {_have(short)} fewer than {best.least_frames} frames")
+    return f"Beside {name}: {', '.join(parts)}." if parts else f"The clips are those of {name}."
+
+
+def _have(names: list[str]) -> str:
+    return "have" if len(names) > 1 else "has"
+
+
+def _or(names: list[str]) -> str:
+    """Names as alternatives.
+
+    Example:
+        >>> print(_or(["a"]), "|", _or(["a", "b", "c"]))
+        "a" | "a", "b" or "c"
+    """
+    quoted = [f'"{name}"' for name in names]
+    return " or ".join([", ".join(quoted[:-1]), quoted[-1]]) if len(quoted) > 1 else quoted[0]
 
 
 def _are(names: list[str]) -> str:
