@@ -340,7 +340,7 @@ def _figure(cell: Cell | None) -> float | None:
 
 def _counted(cell: Cell | None) -> int:
     """Frames that have a figure."""
-    return 0 if cell is None else sum(not math.isnan(x) for x in cell.frames)
+    return 0 if cell is None else len(cell.frames) - sum(map(math.isnan, cell.frames))
 
 
 def _known(value: float) -> float | None:
