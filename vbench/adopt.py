@@ -1,4 +1,4 @@
-"""Take pairs that lie on disk already as a data set, where they are: nothing is copied.
+"""Take clips that lie on disk already as a data set, where they are: nothing is copied. Pairs, or clips without ground truth.
 
 ``dataset.json`` names the folders of every clip and holds the hashes of their decoded frames, so every frame is decoded
 once. What is known of a clip is committed as soon as it is known (``recipe/CLIP.json``); an interrupted adoption goes on.
@@ -19,10 +19,11 @@ from vbench.execute import Task, advance, cores, run_tasks
 from vbench.pairing import Choice
 from vbench.provenance import fingerprint, versions
 from vbench.sources import FileFacts, changed_since, file_facts, open_clip
+from vbench.unpaired import REAL
 from vbench.workspace import Workspace, make_folder, read_json, write_json
 
 if TYPE_CHECKING:
-    from vbench.clip import Clip
+    from vbench.clip import Clip, ClipInfo
 
 PROFILE = "adopted"
 """What stands for the profile of a data set whose damage was not made here."""
@@ -50,10 +51,10 @@ class Adopted:
 
 @dataclass(frozen=True)
 class _Sides:
-    """A pair on disk, and what its files are like now."""
+    """A pair on disk, or a clip without ground truth, and what its files are like now."""
 
     clip: str
-    clean: Path
+    clean: Path | None
     degraded: Path
     files: dict[str, FileFacts]
     start: int
@@ -64,7 +65,7 @@ class _Sides:
     def identity(self) -> str:
         return fingerprint(
             {
-                "gt": str(self.clean),
+                "gt": str(self.clean) if self.clean else None,
                 "lq": str(self.degraded),
                 "files": self.files,
                 "start": self.start,
@@ -75,18 +76,24 @@ class _Sides:
     @property
     def frames(self) -> int | None:
         """Frames to decode, of both sides; None where one is a video, which does not tell before it is opened."""
-        if not self.clean.is_dir() or not self.degraded.is_dir():
+        sides = [side for side in (self.clean, self.degraded) if side is not None]
+        if not all(side.is_dir() for side in sides):
             return None
-        count = len(self.files["gt"])
-        return max(0, (count if self.stop is None else min(count, self.stop)) - self.start) * 2
+        count = len(self.files["lq"])
+        return max(0, (count if self.stop is None else min(count, self.stop)) - self.start) * len(sides)
 
 
-def paired_files(clip: str, clean: Path, degraded: Path) -> dict[str, FileFacts]:
+def paired_files(clip: str, clean: Path | None, degraded: Path) -> dict[str, FileFacts]:
     """The files of both sides of a pair; where both are folders of frames, frame belongs to frame by its name.
+
+    Args:
+        clean: None where there is no ground truth.
 
     Raises:
         InputError: a frame has no partner; the text names the first.
     """
+    if clean is None:
+        return {"lq": file_facts(degraded)}
     files = {"gt": file_facts(clean), "lq": file_facts(degraded)}
     if clean.is_dir() and degraded.is_dir():
         stems = {side: [Path(name).stem for name, _, _ in facts] for side, facts in files.items()}
@@ -113,48 +120,46 @@ def _hash(clip: Clip) -> str:
 
 def hash_pair(folder: Path, pair: _Sides, choice: str) -> dict[str, Any]:
     """Decode both sides of a pair once, see that they fit, and commit what is known of it."""
+    places = {"gt": pair.clean, "lq": pair.degraded}
     clips = {
         side: open_clip(path, name=pair.clip, start=pair.start, stop=pair.stop)
-        for side, path in (("gt", pair.clean), ("lq", pair.degraded))
+        for side, path in places.items()
+        if path is not None
     }
-    truth, given = clips["gt"].info, clips["lq"].info
-    for side, info in (("gt", truth), ("lq", given)):
-        if info.bit_depth != 8:
+    for side, clip in clips.items():
+        if clip.info.bit_depth != 8:
             raise InputError(
-                f'"{pair.clean if side == "gt" else pair.degraded}" has {info.bit_depth} bits, and pairs are taken with 8: '
-                "what models give is stored with 8 bits and could not compare. Convert both sides first."
+                f'"{places[side]}" has {clip.info.bit_depth} bits, and clips are taken with 8: what models give is stored '
+                "with 8 bits and could not compare. Convert it first."
             )
-    if truth.frames != given.frames:
-        raise InputError(
-            f'The clip "{pair.clip}" has {truth.frames} clean frames ("{pair.clean}") and {given.frames} damaged ones '
-            f'("{pair.degraded}"). Choose a range that both have with --frames A:B, or leave it out with --clips.'
-        )
-    if truth.channels != given.channels:
-        words = {1: "gray", 3: "in colour"}
-        raise InputError(
-            f'The clip "{pair.clip}" is {words[truth.channels]} on its clean side ("{pair.clean}") and '
-            f'{words[given.channels]} on its damaged one ("{pair.degraded}"): store both alike.'
-        )
-    scale = ratio(pair.clip, (truth.height, truth.width), (given.height, given.width), pair.scale)
+    given = clips["lq"].info
+    if "gt" in clips:
+        scale = _check_pair(pair, clips["gt"].info, given)
+        height, width = clips["gt"].info.height, clips["gt"].info.width
+    else:
+        # What models are to give: as large, or so many times larger.
+        scale = pair.scale or 1
+        height, width = given.height * scale, given.width * scale
     digests = {side: _hash(clip) for side, clip in clips.items()}
+    shown = clips.get("gt", clips["lq"]).info
     facts = ClipFacts(
         name=pair.clip,
-        frames=truth.frames,
-        height=truth.height,
-        width=truth.width,
-        channels=truth.channels,
-        fps=truth.fps,
-        source=str(pair.clean),
-        colour=truth.colour,
+        frames=given.frames,
+        height=height,
+        width=width,
+        channels=given.channels,
+        fps=shown.fps,
+        source=str(pair.clean or pair.degraded),
+        colour=shown.colour,
         bit_depth=8,
-        gt_sha256=digests["gt"],
+        gt_sha256=digests.get("gt"),
         lq_sha256=digests["lq"],
         mask=False,
         flow=False,
         scale=scale,
         lq_height=given.height if scale > 1 else None,
         lq_width=given.width if scale > 1 else None,
-        gt_path=str(pair.clean),
+        gt_path=str(pair.clean) if pair.clean else None,
         lq_path=str(pair.degraded),
         first_frame=pair.start,
     )
@@ -168,6 +173,22 @@ def hash_pair(folder: Path, pair: _Sides, choice: str) -> dict[str, Any]:
     }
     write_json(_note(folder, pair.clip), document, indent=None)
     return document
+
+
+def _check_pair(pair: _Sides, truth: ClipInfo, given: ClipInfo) -> int:
+    """See that the sides of a pair fit; gives how many times smaller the damaged one is."""
+    if truth.frames != given.frames:
+        raise InputError(
+            f'The clip "{pair.clip}" has {truth.frames} clean frames ("{pair.clean}") and {given.frames} damaged ones '
+            f'("{pair.degraded}"). Choose a range that both have with --frames A:B, or leave it out with --clips.'
+        )
+    if truth.channels != given.channels:
+        words = {1: "gray", 3: "in colour"}
+        raise InputError(
+            f'The clip "{pair.clip}" is {words[truth.channels]} on its clean side ("{pair.clean}") and '
+            f'{words[given.channels]} on its damaged one ("{pair.degraded}"): store both alike.'
+        )
+    return ratio(pair.clip, (truth.height, truth.width), (given.height, given.width), pair.scale)
 
 
 def ratio(clip: str, truth: tuple[int, int], given: tuple[int, int], wanted: int | None = None) -> int:
@@ -240,8 +261,7 @@ def adopt(
     before = _earlier(folder, choice, replace)
     pairs = []
     for clip in choice.clips:
-        assert clip.clean is not None  # noqa: S101 - `choose` has seen to it
-        clean, degraded = clip.clean.resolve(), clip.degraded[choice.version].resolve()
+        clean, degraded = clip.clean and clip.clean.resolve(), clip.degraded[choice.version].resolve()
         pairs.append(_Sides(clip.name, clean, degraded, paired_files(clip.name, clean, degraded), start, stop, scale))
     known = {pair.clip: _known(folder, pair) for pair in pairs}
     todo = [pair for pair in pairs if known[pair.clip] is None]
@@ -313,12 +333,14 @@ def _known(folder: Path, pair: _Sides) -> ClipFacts | None:
     document = read_json(path)
     facts = ClipFacts(**document["facts"])
     asked, was = (pair.start, pair.stop), (int(document["asked"][0]), document["asked"][1])
-    if asked != was or (str(pair.clean), str(pair.degraded)) != (facts.gt_path, facts.lq_path):
+    clean = str(pair.clean) if pair.clean else None
+    if asked != was or (clean, str(pair.degraded)) != (facts.gt_path, facts.lq_path):
         raise InputError(
             f'The clip "{pair.clip}" was adopted before, with {_frames(*was)} of "{facts.lq_path}"; this command asks for '
             f'{_frames(*asked)} of "{pair.degraded}". Choose another name with --name, or begin anew with --replace.'
         )
-    same = document["identity"] == pair.identity and pair.scale in (None, facts.scale)
+    wanted = pair.scale or (None if pair.clean else 1)
+    same = document["identity"] == pair.identity and wanted in (None, facts.scale)
     return facts if same else None
 
 
@@ -336,7 +358,7 @@ def _describe(
         profile=PROFILE,
         variant=choice.version,
         title=f"{found.name}{_of_split(choice)}: {choice.version}",
-        description=f'{found.words}, version {choice.version}, adopted in place from "{found.root}".',
+        description=f'{found.words}, {_version_words(choice)}adopted in place from "{found.root}".',
         source=str(found.root),
         profile_version=1,
         profile_sha256=choice.fingerprint,
@@ -345,6 +367,13 @@ def _describe(
         versions=versions_,
         commands=old if command in old else (*old, command),
     )
+
+
+def _version_words(choice: Choice) -> str:
+    """Its version; and that there is no ground truth, where the layout's words do not say so."""
+    if all(clip.clean for clip in choice.clips):
+        return f"version {choice.version}, "
+    return "" if choice.version == REAL else f"version {choice.version}, without ground truth, "
 
 
 def _of_split(choice: Choice) -> str:
@@ -356,6 +385,8 @@ def verify_clip(clip: ClipFacts) -> list[str]:
     """What has changed in the frames of an adopted clip since, a sentence for each side; all are decoded again."""
     out = []
     for path, digest in ((clip.gt_path, clip.gt_sha256), (clip.lq_path, clip.lq_sha256)):
+        if digest is None:
+            continue  # no ground truth
         stop = clip.first_frame + clip.frames
         try:
             # No files to compare with: the frames themselves are compared, whatever their names and times.

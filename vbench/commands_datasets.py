@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 WIDTH = 80
 """Columns of the list where output is piped."""
+WITHOUT_TRUTH = ("niqe", "brisque", "warp_error[input]", "flicker")
+"""What is proposed for clips without ground truth."""
 GAP = 2
 """Columns between two of its columns."""
 
@@ -100,19 +102,23 @@ def datasets_add_command(
     replace: bool,
     root: Path,
     workers: int | None,
+    *,
+    truth: bool = True,
 ) -> None:
-    """``vbench datasets add``."""
+    """``vbench datasets add``; without ``truth`` of clips that have no clean side."""
     from vbench.adopt import adopt
     from vbench.clip import parse_frames
     from vbench.pairing import choose
+    from vbench.unpaired import choose_unpaired
 
     start, stop = parse_frames(frames)
     wanted = _scale(scale)
     began = time.monotonic()
-    choice = choose(folder, name=name, version=version, split=split, clips=clips)
+    choice = (choose if truth else choose_unpaired)(folder, name=name, version=version, split=split, clips=clips)
     options = {"--name": name, "--version": version, "--split": split, "--frames": frames}
     words = ["vbench", "datasets", "add", str(folder.absolute())]
     words += [text for option, value in options.items() if value is not None for text in (option, value)]
+    words += [] if truth else ["--no-truth"]
     words += ["--clips", ",".join(clips)] if clips else []
     words += ["--scale", scale] if wanted else []
     words += ["--root", str(root)] if root != DEFAULT_ROOT else []
@@ -161,7 +167,14 @@ def _say_adopted(done: Adopted, choice: Choice, workspace: Workspace, seconds: f
     if found.passed_over:
         some = ", ".join(f'"{path}"' for path in found.passed_over[:3])
         say(f"Passed over, as no part of the layout: {some}{', ...' if len(found.passed_over) > 3 else ''}.")
-    say(f"Next: vbench run --models all --dataset {shlex.quote(facts.name)}{at_root(workspace.root)}")
+    metrics = ""
+    if not any(clip.gt_sha256 for clip in facts.clips):
+        say(
+            "There is no ground truth: what compares with one is left out, and what needs none says how natural and how "
+            "steady a result looks, not whether it is true."
+        )
+        metrics = f" --metrics {shlex.quote(','.join(WITHOUT_TRUTH))}"
+    say(f"Next: vbench run --models all --dataset {shlex.quote(facts.name)}{metrics}{at_root(workspace.root)}")
 
 
 def _count(count: int, what: str) -> str:

@@ -325,7 +325,7 @@ def _verify_adopted(folder: Path, workers: int | None) -> bool:
     facts = open_dataset(folder).facts
     if facts.profile != "adopted":
         return False
-    tasks = [Task(clip.name, verify_clip, (clip,), 2 * clip.frames) for clip in facts.clips]
+    tasks = [Task(c.name, verify_clip, (c,), c.frames * (2 if c.gt_sha256 else 1)) for c in facts.clips]
     with progress("verify") as report:
         report("verifying", 0, sum(task.frames for task in tasks))
         outcomes = run_tasks(tasks, workers=workers or cores(), progress=lambda n: report("verifying", n, None))

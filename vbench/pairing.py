@@ -22,7 +22,7 @@ class Choice:
     found: Found
     version: str
     clips: tuple[FoundClip, ...]
-    """Each has a clean side, and a damaged one of this version."""
+    """Each has a damaged side of this version, and a clean one, unless the data set is to have no ground truth."""
 
     @property
     def fingerprint(self) -> str:
@@ -62,7 +62,7 @@ def choose(
         raise InputError(_no_pairs(folder))
     if split is not None:
         found = found.only(split=split)
-    chosen = _version(folder, found, version)
+    chosen = choose_version(folder, found, version)
     return Choice(
         validate_name(name or _default_name(found, chosen)), found, chosen, _pairs_of(folder, found, chosen, clips)
     )
@@ -78,11 +78,16 @@ def _no_pairs(folder: Path) -> str:
     return (
         f'No pairs of clean and damaged clips are seen in "{folder}". Looked for: {known}. Name a folder that holds both '
         "sides, and call their folders by what they hold (gt and lq, say); if only the name of the damaged side is "
-        "unusual, give it with --version."
+        "unusual, give it with --version. Videos of which there is no clean copy are taken with --no-truth."
     )
 
 
-def _version(folder: Path, found: Found, wanted: str | None) -> str:
+def choose_version(folder: Path, found: Found, wanted: str | None) -> str:
+    """Which damaged side is meant.
+
+    Raises:
+        InputError: there are several and none was named, or there is none of this name.
+    """
     versions_ = found.versions
     if wanted is None and len(versions_) > 1:
         counted = ", ".join(f"{v} ({sum(v in c.degraded for c in found.clips)} clips)" for v in versions_)
@@ -122,9 +127,8 @@ def _pairs_of(folder: Path, found: Found, version: str, wanted: Collection[str])
         raise InputError(
             f'"{folder}" holds the damaged side only (the clip "{example}", for one), and no ground truth. '
             + (f"{found.hint} " if found.hint else "")
-            + f'If the clean side lies elsewhere, name the folder that holds both ("{above}"?). Videos that have no ground '
-            "truth at all cannot be a data set yet: what is measured on every board compares with one. A single clip is "
-            "measured without with `vbench score --pred CLIP`."
+            + f'If the clean side lies elsewhere, name the folder that holds both ("{above}"?). Videos of which there is no '
+            "clean copy are taken with --no-truth: what needs no ground truth is measured on them."
         )
     splits = {clip.split for clip in chosen if version in clip.degraded}
     chosen = [clip for clip in chosen if clip.split in splits]

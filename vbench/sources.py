@@ -58,6 +58,24 @@ def open_clip(
     return clip if (start, end) == (0, total) else RangeClip(clip, start, end)
 
 
+def places_of(paths: Sequence[Path], clips: Collection[str] = ()) -> list[tuple[Path, str]]:
+    """Where the clips of `open_sources` lie (each a folder of frames or a video) and what each is called; none is opened."""
+    places = [found for path in paths for found in _places(Path(path))]
+    if clips:
+        names = {name for _, name in places}
+        for wanted in clips:
+            if wanted not in names:
+                raise InputError(f'There is no clip "{wanted}" in what was given. {known_names(wanted, names)}')
+        places = [(place, name) for place, name in places if name in clips]
+    out = []
+    for place, name in places:
+        found = _identify(place)
+        if found is None:
+            raise InputError(_nothing_found(place))
+        out.append((found, name))
+    return out
+
+
 def _asked(start: int, stop: int | None, max_frames: int | None) -> str:
     range_words = f"frames {start}:{'' if stop is None else stop} were asked for"
     return range_words if max_frames is None else f"{range_words}, at most {max_frames}"
@@ -77,19 +95,10 @@ def open_sources(paths: Sequence[Path], clips: Collection[str] = ()) -> list[Cli
         InputError: nothing found, a folder that is not plain, a name that cannot be used, two clips of one name, or
             none of a name that was asked for.
     """
-    places = [found for path in paths for found in _places(Path(path))]
-    if clips:
-        names = {name for _, name in places}
-        for wanted in clips:
-            if wanted not in names:
-                raise InputError(f'There is no clip "{wanted}" in what was given. {known_names(wanted, names)}')
-        places = [(place, name) for place, name in places if name in clips]
+    places = places_of(paths, clips)
     out: dict[str, Clip] = {}
     for place, name in places:
-        found = _identify(place)
-        if found is None:
-            raise InputError(_nothing_found(place))
-        clip = _open(found, validate_name(name))
+        clip = _open(place, validate_name(name))
         if name in out:
             raise InputError(
                 f'Two sources give a clip called "{name}": "{out[name].info.source}" and '

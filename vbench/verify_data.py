@@ -48,6 +48,7 @@ def verify_clip(folder: Path, profile: Profile, variant: str, seed: int, clip: C
 
     Where the source is not at hand the stored ground truth stands for it.
     """
+    assert clip.gt_sha256 is not None  # noqa: S101 - what was made here has a ground truth
     stored_truth = _stored(folder / "gt", clip, clip.gt_sha256)
     stored_damaged = ABSENT if clip.on_reading else _stored(folder / "lq", clip, clip.lq_sha256)
     chosen = profile.variant(variant)

@@ -303,7 +303,7 @@ def test_no_pairs_at_all(tmp_path: Path, root: Path, moving: Frames) -> None:
         ("empty", "No pairs"),
         ("plain", "No pairs"),
         ("Vid4/GT", f'one side of pairs.*"{tmp_path}/Vid4"'),
-        ("VideoLQ", "no ground truth.*vbench score"),
+        ("VideoLQ", "no ground truth.*--no-truth"),
         ("REDS", "clean side of REDS .* only.*vbench synth --source"),
         ("UVSSM", "no ground truth.*twitter, bilibili and Youtube are the same"),
     ):
