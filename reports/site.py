@@ -111,8 +111,11 @@ class Site:
             lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
         )
-        environment.filters |= {"json": _safe_json, "count": words.count, "plain": words.isolated, "short": words.short}
-        environment.globals |= {"model_class": marks.model_class}
+        environment.filters |= {
+            "json": _safe_json, "count": words.count, "plain": words.isolated, "short": words.short, "slug": slug,
+            "breakable": words.breakable,
+        }  # fmt: skip
+        environment.globals |= {"model_class": marks.model_class, "mark_path": marks.mark_path}
         return environment
 
 

@@ -1,1 +1,15 @@
 """What each page says, computed from the boards: plain values, ready to be set by the template of the page."""
+
+from reports.views.boards import dataset_groups, dataset_pages, dataset_path
+from reports.views.damage import anchor as damage_anchor
+from reports.views.damage import profiles as damage_profiles
+from reports.views.method import method
+from reports.views.models import cards
+from reports.views.overview import overview
+from reports.views.severity import severity_profiles
+from reports.views.waiting import unfit, waiting
+
+__all__ = [
+    "cards", "damage_anchor", "damage_profiles", "dataset_groups", "dataset_pages", "dataset_path", "method", "overview",
+    "severity_profiles", "unfit", "waiting",
+]  # fmt: skip

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from leaderboards.schema import Cell, MetricFacts, ModelFacts
+from leaderboards.results import DatasetInfo, Results
+from leaderboards.schema import Cell, MetricFacts, ModelFacts, ProtocolFacts
 from leaderboards.table import BASELINE, Board
 
 TITLE = "Video restoration benchmark"
@@ -22,13 +23,30 @@ class Facts:
 
     root: Path
     title: str
-    cells: Sequence[Cell]
+    results: Results
     boards: tuple[Board, ...]
     """By profile, then by severity; a board whose rows stand apart follows the main one of its data set."""
     datasets: dict[str, dict[str, Any]]
-    """``dataset.json`` of each data set that has a board; empty where it is missing."""
-    run: dict[str, Any] = field(default_factory=dict)
-    """``results/run.json``; empty where it is missing."""
+    """``dataset.json`` as it stands of each data set that has a board; empty where it is missing."""
+
+    @property
+    def cells(self) -> Sequence[Cell]:
+        """All results."""
+        return self.results.cells
+
+    @property
+    def run(self) -> Mapping[str, Any]:
+        """``results/run.json``; empty where it is missing."""
+        return self.results.run
+
+    @property
+    def protocols(self) -> Mapping[str, ProtocolFacts]:
+        """By label; those of older results may be missing."""
+        return self.results.protocols
+
+    def info(self, dataset: str) -> DatasetInfo:
+        """What is known of a data set."""
+        return self.results.datasets.get(dataset) or DatasetInfo(dataset, title=dataset)
 
     @cached_property
     def numbers(self) -> dict[str, int]:
@@ -67,23 +85,23 @@ class Facts:
 
     def profile(self, dataset: str) -> str:
         """The profile of a data set, or its own name."""
-        return str(self.datasets.get(dataset, {}).get("profile") or dataset)
+        return self.info(dataset).profile or dataset
 
     def variant(self, dataset: str) -> str:
         """The variant of a data set within its profile, or its own name."""
-        return str(self.datasets.get(dataset, {}).get("variant") or dataset)
+        return self.info(dataset).variant or dataset
 
     def name(self, dataset: str) -> str:
         """The title of a data set, or its own name."""
-        return str(self.datasets.get(dataset, {}).get("title") or dataset)
+        return self.info(dataset).title or dataset
 
 
-def gather(root: Path, cells: Sequence[Cell], boards: Sequence[Board], title: str | None = None) -> Facts:
-    """The facts of a workspace below ``root``, of which ``cells`` and ``boards`` were read already."""
-    datasets = {b.dataset: _read(root / "datasets" / b.dataset / "dataset.json") for b in boards}
-    ordered = sorted(boards, key=lambda b: _place(b, datasets[b.dataset]))
-    order = {b.dataset: datasets[b.dataset] for b in ordered}
-    return Facts(root, title or TITLE, cells, tuple(ordered), order, _read(root / "results" / "run.json"))
+def gather(root: Path, results: Results, title: str | None = None) -> Facts:
+    """The facts of a workspace below ``root`` whose results were read."""
+    boards = results.boards()
+    ordered = sorted(boards, key=lambda b: _place(b, results.datasets.get(b.dataset)))
+    datasets = {b.dataset: _read(root / "datasets" / b.dataset / "dataset.json") for b in ordered}
+    return Facts(root, title or TITLE, results, tuple(ordered), datasets)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -93,8 +111,8 @@ def _read(path: Path) -> dict[str, Any]:
     return document
 
 
-def _place(board: Board, facts: dict[str, Any]) -> tuple[str, float, str, str, bool]:
-    severity = facts.get("severity")
-    profile = str(facts.get("profile") or board.dataset)
-    height = float("inf") if severity is None else float(severity)
+def _place(board: Board, info: DatasetInfo | None) -> tuple[str, float, str, str, bool]:
+    severity = info.severity if info is not None else None
+    profile = (info.profile if info is not None else None) or board.dataset
+    height = float("inf") if severity is None else severity
     return profile, height, board.dataset, board.protocol, board.reason is not None

@@ -72,6 +72,21 @@ def join(parts: Iterable[str]) -> Markup:
     return Markup(" ").join(part for part in parts if part)
 
 
+def breakable(text: str) -> Markup:
+    """The name of a metric, which may break after an underscore or a bracket.
+
+    Example:
+        >>> str(breakable("warp_error"))
+        'warp_<wbr>error'
+    """
+    from markupsafe import Markup, escape
+
+    out = escape(text)
+    for char in "_[:":
+        out = out.replace(char, Markup("{}<wbr>").format(char))
+    return out
+
+
 def count(amount: int, noun: str, plural: str = "") -> str:
     """A number and its noun.
 

@@ -1,0 +1,407 @@
+"""Tables: one page for each data set, with every figure, its interval and its gain, ready to be set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from leaderboards.export import ARROWS, heading, number, signature, signed
+from leaderboards.export.latex_text import GLYPH
+from leaderboards.export.latex_text import escape as escape_latex
+from leaderboards.export.markdown import escape as escape_markdown
+from leaderboards.table import BASELINE, Board, Entry, Row
+from reports.site import slug
+from reports.views.answers import board_answer
+from reports.views.facts import Facts
+from reports.views.heat import Heat, HeatRow, heat
+from reports.views.words import count
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+COLUMNS = 9
+"""Metrics that a table shows before the reader chooses; all are there, and in print all that are shown."""
+MEBIBYTE = 2**20
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of a table."""
+
+    text: str
+    sort: str
+    """The figure itself for sorting, in full; empty where there is none."""
+    interval: str = ""
+    bar: tuple[float, float, float] | None = None
+    """Low end, mean and high end of the interval as shares of the column's range, 0 to 100."""
+    gain: str = ""
+    tone: str = ""
+    """``good`` if the mean is better than that of doing nothing, ``bad`` if it is worse."""
+    mark: str = ""
+    """``best``, ``second`` or empty."""
+    hole: str = ""
+    """Why there is no figure."""
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One model of a table."""
+
+    number: int
+    rank: str
+    letter: str
+    """The class of models that share the rank: A, B, ..."""
+    opens: bool
+    """Whether it is the first of its class."""
+    place: str
+    name: str
+    title: str
+    task: str
+    baseline: bool
+    harm: bool
+    complete: bool
+    figures: tuple[Figure, ...]
+    seconds: str
+    seconds_sort: str
+    quartiles: str
+    memory: str
+    memory_sort: str
+    card: str
+    """Address of the model's card, from the report's folder."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """The head of a column."""
+
+    name: str
+    unit: str
+    arrow: str
+    direction: str
+    convention: str
+    version: int
+    zero: float | None
+    """Where doing nothing stands in the column's bars, 0 to 100."""
+    shown: bool
+
+
+@dataclass(frozen=True)
+class Table:
+    """One board."""
+
+    key: str
+    """Names the board on its page and in addresses."""
+    protocol: str
+    columns: tuple[Column, ...]
+    rows: tuple[TableRow, ...]
+    answer: Markup
+    summary: str
+    reason: str
+    notes: tuple[str, ...]
+    methods: str
+    tasks: tuple[str, ...]
+    clips: Heat
+    """Gain (or figure) of the first metric for each clip and model."""
+    pieces: dict[str, Any]
+    """What the script needs beyond the page to copy a view as text: names and captions in the words of each format."""
+
+
+@dataclass(frozen=True)
+class DatasetPage:
+    """The boards of one data set."""
+
+    path: str
+    dataset: str
+    title: str
+    variant: str
+    profile: str
+    description: str
+    tables: tuple[Table, ...]
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DatasetGroup:
+    """The data sets of one profile."""
+
+    profile: str
+    pages: tuple[DatasetPage, ...]
+
+
+def dataset_groups(pages: Sequence[DatasetPage]) -> tuple[DatasetGroup, ...]:
+    """Data sets by profile, in their order."""
+    profiles = dict.fromkeys(page.profile for page in pages)
+    return tuple(DatasetGroup(p, tuple(page for page in pages if page.profile == p)) for p in profiles)
+
+
+def dataset_path(dataset: str) -> str:
+    """The page of a data set, from the report's folder.
+
+    Example:
+        >>> dataset_path("noise-gaussian15")
+        'boards/noise-gaussian15.html'
+    """
+    return f"boards/{slug(dataset)}.html"
+
+
+def model_anchor(model: str) -> str:
+    """The card of a model, from the report's folder.
+
+    Example:
+        >>> model_anchor("dncnn")
+        'models.html#model-dncnn'
+    """
+    return f"models.html#model-{slug(model)}"
+
+
+def dataset_pages(facts: Facts, clip_pages: Mapping[tuple[str, str], str]) -> tuple[DatasetPage, ...]:
+    """A page for each data set, in the order of the boards.
+
+    Args:
+        facts: the results.
+        clip_pages: the page of each clip that has one, by data set and clip.
+    """
+    pages = []
+    for dataset, described in facts.datasets.items():
+        boards = [b for b in facts.boards if b.dataset == dataset]
+        pages.append(
+            DatasetPage(
+                path=dataset_path(dataset),
+                dataset=dataset,
+                title=facts.name(dataset),
+                variant=facts.variant(dataset),
+                profile=facts.profile(dataset),
+                description=str(described.get("description", "")),
+                tables=tuple(_table(facts, i, b, clip_pages) for i, b in enumerate(boards)),
+                facts=described,
+            )
+        )
+    return tuple(pages)
+
+
+def _table(
+    facts: Facts,
+    index: int,
+    board: Board,
+    clip_pages: Mapping[tuple[str, str], str],
+) -> Table:
+    spans = {m.name: _span(board, m.name) for m in board.metrics}
+    letters = class_letters(board)
+    rows, before = [], None
+    for row in board.rows:
+        rows.append(_row(facts, board, row, spans, letters, opens=row.rank is not None and row.rank != before))
+        before = row.rank
+    return Table(
+        key=f"b{index}",
+        protocol=board.protocol,
+        columns=_columns(board, spans),
+        rows=tuple(rows),
+        answer=board_answer(board),
+        summary=f"{count(len(board.clips), 'clip')}, {count(board.frames, 'frame')}, protocol {board.protocol}",
+        reason=board.reason or "",
+        notes=board.notes,
+        methods=interval_methods(board),
+        tasks=tuple(sorted({row.model.task for row in board.rows})),
+        clips=_clips(facts, board, clip_pages),
+        pieces=_pieces(facts, board),
+    )
+
+
+def _pieces(facts: Facts, board: Board) -> dict[str, Any]:
+    """Everything but figures, which need no escaping, as Markdown and LaTeX have it; the script joins them to a table."""
+    caption = (
+        f"{facts.name(board.dataset)}: {count(len(board.clips), 'clip')}, {count(board.frames, 'frame')}, "
+        f"protocol {board.protocol}."
+    )
+    signatures = {m.name: signature(m) for m in board.metrics}
+    texts = {caption, *(row.model.name for row in board.rows), *signatures.values()}
+    texts |= {heading(m) for m in board.metrics}
+    latex = {text: escape_latex(text) for text in sorted(texts)}
+    return {
+        "caption": caption,
+        "heads": {m.name: heading(m) for m in board.metrics},
+        "signatures": signatures,
+        "markdown": {text: escape_markdown(text) for text in sorted(texts)},
+        "latex": latex,
+        "preamble": GLYPH if any(r"\vbenchglyph" in text for text in latex.values()) else "",
+    }
+
+
+def class_letters(board: Board) -> dict[int, str]:
+    """A letter for each shared rank: A for the first class, after Z come AA, AB, ...
+
+    Example:
+        >>> [_letter(i) for i in (0, 25, 26, 27)]
+        ['A', 'Z', 'AA', 'AB']
+    """
+    ranks = sorted({row.rank for row in board.rows if row.rank is not None})
+    return {rank: _letter(i) for i, rank in enumerate(ranks)}
+
+
+def _letter(index: int) -> str:
+    text = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        text = chr(ord("A") + rest) + text
+    return text
+
+
+def _columns(board: Board, spans: Mapping[str, tuple[float, float]]) -> tuple[Column, ...]:
+    base = board.row(BASELINE)
+    out = []
+    for i, metric in enumerate(board.metrics):
+        entry = base.entries.get(metric.name) if base else None
+        zero = None
+        if entry is not None and entry.mean is not None and math.isfinite(entry.mean):
+            zero = _share(entry.mean, spans[metric.name])
+        out.append(
+            Column(
+                metric.name, metric.unit, ARROWS[metric.direction], metric.direction, metric.convention, metric.version,
+                zero, i < COLUMNS,
+            )
+        )  # fmt: skip
+    return tuple(out)
+
+
+def _span(board: Board, metric: str) -> tuple[float, float]:
+    """The range of a column's means and intervals, for the small bars."""
+    ends = []
+    for row in board.rows:
+        entry = row.entries[metric]
+        if entry.mean is None or not math.isfinite(entry.mean):
+            continue
+        ends += [entry.mean]
+        if entry.interval is not None:
+            ends += [v for v in (entry.interval.low, entry.interval.high) if v is not None and math.isfinite(v)]
+    return (min(ends), max(ends)) if ends else (0.0, 1.0)
+
+
+def _share(value: float, span: tuple[float, float]) -> float:
+    return round(100 * (value - span[0]) / ((span[1] - span[0]) or 1.0), 1)
+
+
+def _row(
+    facts: Facts,
+    board: Board,
+    row: Row,
+    spans: Mapping[str, tuple[float, float]],
+    letters: Mapping[int, str],
+    opens: bool,
+) -> TableRow:
+    seconds, memory, quartiles = row.seconds_per_frame, row.memory_bytes, row.seconds_quartiles
+    return TableRow(
+        number=facts.numbers[row.model.name],
+        rank="–" if row.rank is None else str(row.rank),
+        letter="" if row.rank is None else letters[row.rank],
+        opens=opens,
+        place="" if row.place is None else str(row.place),
+        name=row.model.name,
+        title=row.model.title,
+        task=row.model.task,
+        baseline=row.model.name == BASELINE,
+        harm=row.entries[board.primary.name].harm,
+        complete=row.complete,
+        figures=tuple(_figure(m, entry, spans[m]) for m, entry in row.entries.items()),
+        seconds=seconds_text(seconds),
+        seconds_sort="" if seconds is None else repr(seconds),
+        quartiles="" if quartiles is None else "{} to {}".format(*map(seconds_text, quartiles)),
+        memory="–" if memory is None else f"{memory / MEBIBYTE:,.0f}",
+        memory_sort="" if memory is None else str(memory),
+        card=model_anchor(row.model.name),
+    )
+
+
+def seconds_text(seconds: float | None) -> str:
+    """Seconds with three significant digits, never as a power of ten.
+
+    Example:
+        >>> seconds_text(0.00012345), seconds_text(12.345), seconds_text(1234.5), seconds_text(None)
+        ('0.000123', '12.3', '1,234', '–')
+    """
+    if seconds is None:
+        return "–"
+    if seconds >= 100 or seconds == 0:
+        return f"{seconds:,.0f}"
+    digits = max(0, 2 - math.floor(math.log10(seconds)))
+    return f"{seconds:.{digits}f}"
+
+
+def _figure(metric: str, entry: Entry, span: tuple[float, float]) -> Figure:
+    if entry.hole is not None or entry.mean is None:
+        return Figure("–", "", hole=entry.hole or "no figure")
+    interval = entry.interval
+    text, bar = "", None
+    if interval is not None and interval.low is not None and interval.high is not None:
+        text = f"{number(interval.low, metric)} to {number(interval.high, metric)}"
+        if math.isfinite(entry.mean):
+            bar = (_share(interval.low, span), _share(entry.mean, span), _share(interval.high, span))
+    return Figure(
+        text=number(entry.mean, metric),
+        sort=repr(entry.mean),
+        interval=text,
+        bar=bar,
+        gain="" if entry.gain is None else signed(entry.gain, metric),
+        tone="good" if entry.better else "bad" if entry.harm else "",
+        mark="best" if entry.best else "second" if entry.second else "",
+    )
+
+
+def interval_methods(board: Board) -> str:
+    """What the intervals of a board are, a method and its limited form as one."""
+    methods = {
+        e.interval.method
+        for row in board.rows
+        for e in row.entries.values()
+        if e.interval is not None and e.mean is not None
+    }
+    return _methods(methods)
+
+
+def _methods(methods: set[str]) -> str:
+    """Methods as one text.
+
+    Example:
+        >>> _methods({"bootstrap", "bootstrap, limited to 2 times t", "t"})
+        'bootstrap (some limited to 2 times t); t'
+    """
+    out = []
+    for method in sorted(methods):
+        plain, _, limit = method.partition(", ")
+        if not limit:
+            out.append(method)
+        elif plain in out:
+            out[out.index(plain)] = f"{plain} (some {limit})"
+        else:
+            out.append(f"{plain} ({limit})")
+    return "; ".join(out)
+
+
+def _clips(
+    facts: Facts,
+    board: Board,
+    clip_pages: Mapping[tuple[str, str], str],
+) -> Heat:
+    """Clips down, models across in the order of the table: the gain over doing nothing, or the figure where that is not known."""
+    metric = board.primary
+    values = {row.model.name: row.entries[metric.name].by_clip for row in board.rows}
+    models = [model for model in values if model != BASELINE]
+    nothing = values.get(BASELINE, {})
+    gains: list[list[float | None]] = []
+    for clip in board.clips:
+        base = nothing.get(clip)
+        line: list[float | None] = []
+        for model in models:
+            own = values[model].get(clip)
+            line.append(None if own is None or base is None else 0.0 if own == base else own - base)
+        gains.append(line)
+    rows = [
+        HeatRow(clip, clip_pages.get((board.dataset, clip), ""), tuple(line))
+        for clip, line in zip(board.clips, gains, strict=True)
+    ]
+    heads = [HeatRow(model, model_anchor(model), (), facts.numbers[model]) for model in models]
+    unit = f" {metric.unit}" if metric.unit else ""
+    caption = f"Gain in {metric.name}{unit} over doing nothing, clip by clip"
+    return heat(caption, heads, rows, metric.name, higher=metric.direction == "higher")

@@ -1,0 +1,324 @@
+"""The first page: what was asked, the answer in a paragraph, all data sets in one table, quality against cost, alarms."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from leaderboards.export import signed
+from leaderboards.overall import overall, pareto
+from leaderboards.table import BASELINE, Board
+from reports.views.answers import board_answer, ranked_rows, sure
+from reports.views.boards import dataset_path, model_anchor, seconds_text
+from reports.views.charts import CostChart, CostPoint, cost_chart
+from reports.views.facts import Facts
+from reports.views.heat import Heat, HeatRow, heat
+from reports.views.words import count, isolated, join, name, names, short
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+WIDE, NARROW = (760.0, 420.0), (350.0, 340.0)
+
+
+@dataclass(frozen=True)
+class OverallRow:
+    """A model over all data sets of one kind of board."""
+
+    number: int
+    name: str
+    card: str
+    baseline: bool
+    rank: str
+    gain: str
+    tone: str
+    note: str
+
+
+@dataclass(frozen=True)
+class OverallTable:
+    """All boards under one protocol and first metric: mean rank, mean gain, and the gain on each."""
+
+    protocol: str
+    metric: str
+    unit: str
+    direction: str
+    rows: tuple[OverallRow, ...]
+    gains: Heat
+    """The gain of each model (rows, as in ``rows``) on each data set."""
+
+
+@dataclass(frozen=True)
+class CostView:
+    """Quality against cost."""
+
+    metric: str
+    unit: str
+    boards: int
+    wide: CostChart
+    narrow: CostChart
+    sentence: Markup
+    rows: tuple[tuple[int, str, str, str, bool], ...]
+    """Number, name, seconds per frame, gain, whether it is in the Pareto set: the chart as a table."""
+    missing: tuple[str, ...]
+    """Models that have no point: a figure or a time is missing somewhere."""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The first page."""
+
+    asked: Markup
+    answer: Markup
+    tables: tuple[OverallTable, ...]
+    costs: tuple[CostView, ...]
+    alarms: tuple[str, ...]
+
+
+def overview(facts: Facts) -> Overview:
+    """The first page of these results."""
+    groups: dict[tuple[str, str], list[Board]] = defaultdict(list)
+    for board in facts.main:
+        groups[board.protocol, board.primary.name].append(board)
+    tables, costs = [], []
+    for members in groups.values():
+        tables.append(_table(facts, members))
+        cost = _cost(facts, members)
+        if cost is not None:
+            costs.append(cost)
+    return Overview(asked(facts), answer(facts), tuple(tables), tuple(costs), ())
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+
+def asked(facts: Facts) -> Markup:
+    """What was compared with what, on what, by what."""
+    from markupsafe import Markup
+
+    models = [m for m in facts.models if m != BASELINE]
+    clips = {(b.dataset, clip) for b in facts.main for clip in b.clips}
+    frames = sum({b.dataset: b.frames for b in facts.main}.values())
+    primary = dict.fromkeys(b.primary.name for b in facts.main)
+    protocols = dict.fromkeys(b.protocol for b in facts.main)
+    others = len(facts.metrics) - len(primary)
+    whole = Markup("How well {} {} ({}, {})? Ranked by {}{}, under {} {}.")
+    return whole.format(
+        Markup("does {} restore").format(name(models[0])) if len(models) == 1 else f"do {count(len(models), 'model')} restore",
+        count(len(facts.datasets), "data set"),
+        count(len(clips), "clip"),
+        count(frames, "frame"),
+        Markup(" or ").join(primary),
+        f", with {count(others, 'other metric')} beside" if others else "",
+        "protocol" if len(protocols) == 1 else "protocols",
+        Markup(", ").join(protocols),
+    )
+
+
+def answer(facts: Facts) -> Markup:
+    """The answer in one paragraph: who is first where and by how much, how surely, who harms."""
+    from markupsafe import Markup
+
+    boards = facts.main
+    if len(boards) == 1:
+        return board_answer(boards[0])
+    first: dict[str, list[Board]] = defaultdict(list)
+    nobody: list[Board] = []
+    for board in boards:
+        ranked = ranked_rows(board)
+        if ranked and ranked[0].entries[board.primary.name].better:
+            first[ranked[0].model.name].append(board)
+        else:
+            nobody.append(board)
+    parts: list[str] = []
+    winners = sorted(first, key=lambda model: (-len(first[model]), facts.numbers[model]))
+    if len(winners) == 1 and not nobody:
+        parts.append(Markup("<strong>{}</strong> is first on all {} data sets.").format(name(winners[0]), len(boards)))
+    for model in winners[:4]:
+        parts.append(_first(facts, model, first[model]))
+    if len(winners) > 4:
+        rest = sum(len(first[model]) for model in winners[4:])
+        parts.append(f"{len(winners) - 4} others are first on {count(rest, 'data set')}.")
+    if nobody:
+        parts.append(Markup("No model improves on doing nothing on {}.").format(_datasets(facts, nobody)))
+    parts.append(_harm(facts))
+    return join(parts)
+
+
+def _first(facts: Facts, model: str, boards: Sequence[Board]) -> Markup:
+    from markupsafe import Markup
+
+    board = boards[0]
+    row = board.row(model)
+    entry = row.entries[board.primary.name] if row is not None else None
+    gains = [
+        e.gain for b in boards if (r := b.row(model)) is not None and (e := r.entries[b.primary.name]).gain is not None
+    ]
+    one = len({b.primary.name for b in boards}) == 1
+    unit = f" {board.primary.unit}" if board.primary.unit else ""
+    ends = sorted(gains)
+    if not gains or not one:
+        by = ""
+    elif len(gains) == 1 or signed(ends[0], board.primary.name) == signed(ends[-1], board.primary.name):
+        by = f" ({signed(ends[0], board.primary.name)}{unit}{sure(entry) if entry and len(boards) == 1 else ''})"
+    else:
+        by = f" ({signed(ends[0], board.primary.name)} to {signed(ends[-1], board.primary.name)}{unit})"
+    text = Markup("<strong>{}</strong> is first on {}{}").format(name(model), _datasets(facts, boards), by)
+    if len(boards) == 1 and row is not None:
+        equals = [r.model.name for r in ranked_rows(board)[1:] if r.rank == row.rank]
+        if equals:
+            text += Markup("; these clips cannot tell {} from it").format(names(equals, 2))
+    return text + Markup(".")
+
+
+def _datasets(facts: Facts, boards: Sequence[Board]) -> Markup:
+    from markupsafe import Markup
+
+    parts = [Markup('<a href="{}">{}</a>').format(dataset_path(b.dataset), name(facts.name(b.dataset))) for b in boards]
+    if len(parts) > 3:
+        return Markup("{} data sets").format(len(parts))
+    return parts[0] if len(parts) == 1 else Markup("{} and {}").format(Markup(", ").join(parts[:-1]), parts[-1])
+
+
+def _harm(facts: Facts) -> str | Markup:
+    """Who made things worse than doing nothing, and on how many data sets."""
+    from markupsafe import Markup
+
+    harm: dict[str, int] = defaultdict(int)
+    measured: dict[str, int] = defaultdict(int)
+    for board in facts.main:
+        for row in board.rows:
+            entry = row.entries[board.primary.name]
+            measured[row.model.name] += entry.mean is not None
+            harm[row.model.name] += entry.harm
+    always = [m for m in facts.numbers if harm[m] and harm[m] == measured[m]]
+    often = [m for m in facts.numbers if harm[m] and harm[m] < measured[m]]
+    parts = []
+    if always:
+        verb = "makes" if len(always) == 1 else "make"
+        parts.append(Markup("{} {} every data set worse than doing nothing.").format(names(always, 4), verb))
+    if often:
+        verb = "does" if len(often) == 1 else "do"
+        more = "more " if always and len(often) > 4 else ""
+        who = names(often, 4) if len(often) <= 4 else f"{len(often)} {more}models"
+        what = "so on some" if always else "harm on some data sets"
+        parts.append(Markup("{} {} {}.").format(who, verb, what))
+    return join(parts)
+
+
+# --- all data sets in one table -------------------------------------------------------------------
+
+
+def _table(facts: Facts, boards: Sequence[Board]) -> OverallTable:
+    import pandas as pd
+
+    metric = boards[0].primary
+    higher = metric.direction == "higher"
+    models = [m for m in facts.numbers if any(b.row(m) for b in boards)]
+    means = pd.DataFrame(
+        [[_mean(b, m) for m in models] for b in boards], index=[b.dataset for b in boards], columns=models, dtype=float
+    )
+    ranked = overall(means, higher=higher)
+    rows, lines = [], []
+    for model, line in ranked.iterrows():
+        gain = float(line["mean_gain"])
+        own = str(model)
+        rows.append(
+            OverallRow(
+                number=facts.numbers[own],
+                name=own,
+                card=model_anchor(own),
+                baseline=own == BASELINE,
+                rank="–" if math.isnan(line["mean_rank"]) else f"{line['mean_rank']:.1f}",
+                gain="" if math.isnan(gain) or own == BASELINE else signed(gain if higher else -gain, metric.name),
+                tone="good" if gain > 0 else "bad" if gain < 0 else "",
+                note=str(line["note"]),
+            )
+        )
+        lines.append(HeatRow(own, model_anchor(own), tuple(_gain(b, own) for b in boards), facts.numbers[own]))
+    heads = [HeatRow(facts.name(b.dataset), dataset_path(b.dataset), ()) for b in boards]
+    unit = f" {metric.unit}" if metric.unit else ""
+    caption = f"Gain in {metric.name}{unit} over doing nothing"
+    return OverallTable(
+        boards[0].protocol, metric.name, metric.unit, metric.direction, tuple(rows),
+        heat(caption, heads, lines, metric.name, higher),
+    )  # fmt: skip
+
+
+def _mean(board: Board, model: str) -> float:
+    row = board.row(model)
+    mean = row.entries[board.primary.name].mean if row else None
+    return math.nan if mean is None else mean
+
+
+def _gain(board: Board, model: str) -> float | None:
+    row = board.row(model)
+    if row is None:
+        return None
+    entry = row.entries[board.primary.name]
+    return 0.0 if model == BASELINE and entry.mean is not None else entry.gain
+
+
+# --- quality against cost -------------------------------------------------------------------------
+
+
+def _cost(facts: Facts, boards: Sequence[Board]) -> CostView | None:
+    """Mean gain over boards against mean seconds per frame, of models that are whole on every board."""
+    metric = boards[0].primary
+    sign = 1.0 if metric.direction == "higher" else -1.0
+    found: list[tuple[str, float, float]] = []
+    missing = []
+    for model in facts.numbers:
+        if model == BASELINE:
+            continue
+        gains = [_gain(b, model) for b in boards]
+        times = [row.seconds_per_frame if (row := b.row(model)) else None for b in boards]
+        known = [(g, t) for g, t in zip(gains, times, strict=True) if g is not None and math.isfinite(g) and t]
+        if len(known) == len(boards):
+            found.append((model, sum(t for _, t in known) / len(known), sum(g for g, _ in known) / len(known)))
+        else:
+            missing.append(model)
+    if len(found) < 2:
+        return None
+    best = pareto([sign * g for _, _, g in found], [t for _, t, _ in found])
+    unit = f" {metric.unit}" if metric.unit else ""
+    points = [
+        CostPoint(
+            facts.numbers[model], model, seconds, sign * gain, bool(inside),
+            f"{isolated(short(model))}\n{signed(gain, metric.name)}{unit}, {seconds_text(seconds)} s per frame",
+        )
+        for (model, seconds, gain), inside in zip(found, best, strict=True)
+    ]  # fmt: skip
+    front = sorted((p for p in points if p.best), key=lambda p: p.cost)
+    rows = sorted(zip(points, found, strict=True), key=lambda pair: -pair[0].quality)
+    return CostView(
+        metric=metric.name,
+        unit=metric.unit,
+        boards=len(boards),
+        wide=cost_chart(points, *WIDE),
+        narrow=cost_chart(points, *NARROW),
+        sentence=_front(front, metric.name, unit, sign),
+        rows=tuple(
+            (p.number, p.name, seconds_text(p.cost), signed(gain, metric.name), p.best) for p, (_, _, gain) in rows
+        ),
+        missing=tuple(missing),
+    )
+
+
+def _front(front: Sequence[CostPoint], metric: str, unit: str, sign: float) -> Markup:
+    """The Pareto set in words."""
+    from markupsafe import Markup
+
+    cheap, good = front[0], front[-1]
+    if len(front) == 1:
+        return Markup("No model is better than <strong>{}</strong>, and none as good is cheaper.").format(
+            name(good.name)
+        )
+    times = good.cost / cheap.cost if cheap.cost else math.inf
+    return Markup("{} models give the most for their time, from {} ({}{}) to {} ({}{}), which takes {} times as long.").format(
+        len(front), name(cheap.name), signed(sign * cheap.quality, metric), unit, name(good.name),
+        signed(sign * good.quality, metric), unit, f"{times:.2g}" if times < 100 else f"{times:,.0f}",
+    )  # fmt: skip
