@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from leaderboards.table import BASELINE, Board, Row
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.text import Annotation
+    from numpy.typing import NDArray
 
 Form = Literal["pdf", "svg", "png"]
 FORMS: tuple[Form, ...] = ("pdf", "svg", "png")
@@ -428,6 +430,8 @@ def per_frame(
             )
         axes.set_xlabel("frame")
         axes.set_ylabel(f"{metric}{f' [{unit}]' if unit else ''}")
+        if "over doing nothing" in metric:
+            axes.axhline(0, color=INK, linewidth=0.7)
         axes.margins(x=0.01)
         axes.grid(axis="y")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -436,3 +440,48 @@ def per_frame(
         figure.legend(loc="outside lower center", ncols=3 if width < PAGE else 5, frameon=False, fontsize=6)
         data = _bytes(figure, form)
     return Drawn(name, f"{title or metric}: {metric} of every frame.", data)
+
+
+# --- slices through time -------------------------------------------------------------------------
+
+
+def slices(
+    rows: Sequence[tuple[str, Sequence[NDArray[np.uint8]]]], name: str, row: int, form: Form = "pdf", title: str | None = None,
+    width: float = COLUMN,
+) -> Drawn:  # fmt: skip
+    """One row of pixels over time, sources one below the other: x to the right, time downwards. Flicker shows as bands,
+    jitter as jagged edges.
+
+    Args:
+        rows: label of a source, and the row of each of its frames, ``(W, 3)`` RGB.
+        row: which one it is, counted from the top.
+
+    Raises:
+        ValueError: there is no source, or their sizes differ.
+    """
+    import numpy as np
+
+    pictures = [(label, np.stack(list(lines))) for label, lines in rows]
+    if not pictures or len({picture.shape for _, picture in pictures}) != 1:
+        raise ValueError("Slices need one source at least, and all of one width and length.")
+    time, across = pictures[0][1].shape[:2]
+    high = width * min(max(time / across, 0.12), 0.5)
+    with _look():
+        from matplotlib.figure import Figure
+
+        figure = Figure(
+            figsize=(width, (high + 0.17) * len(pictures) + (0.25 if title else 0.05)), layout="constrained"
+        )
+        all_axes = figure.subplots(len(pictures), 1, squeeze=False)[:, 0]
+        for axes, (label, picture) in zip(all_axes, pictures, strict=True):
+            axes.imshow(picture, aspect="auto", interpolation="nearest")
+            axes.set_title(_short(label), loc="left", pad=2, fontsize=6.5)
+            axes.set_xticks([])
+            axes.set_yticks([])
+            for spine in axes.spines.values():
+                spine.set_visible(False)
+        if title:
+            figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=7)
+        data = _bytes(figure, form)
+    caption = f"{title or 'Slices'}: row {row} of every frame, time downwards ({time} frames)."
+    return Drawn(name, caption, data)

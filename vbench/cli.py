@@ -20,14 +20,20 @@ app = typer.Typer(
     epilog="Begin with: vbench demo, or vbench synth --profile oldfilm",
 )
 report_app = typer.Typer(help="Show the results.", no_args_is_help=True)
+leaderboard_app = typer.Typer(
+    help="The boards: show them, export them, compare two states, merge those of several machines.",
+    no_args_is_help=True,
+)
 models_app = typer.Typer(help="Models: list them, show one, verify the networks.")
 metrics_app = typer.Typer(help="Metrics: list them, show one.", no_args_is_help=True)
 assets_app = typer.Typer(help="Parameter files of metrics: what is here, fetch or bring one.", no_args_is_help=True)
-weights_app = typer.Typer(help="Weights of the networks: what is here, bring in a file.", no_args_is_help=True)
+weights_app = typer.Typer(help="Weights of the networks: what is here, fetch or bring one.", no_args_is_help=True)
 profiles_app = typer.Typer(help="Profiles of damage: list them, show one.", no_args_is_help=True)
 film_app = typer.Typer(help="Old film: measure it.", no_args_is_help=True)
+protocols_app = typer.Typer(help="Protocols: list them, show one, compare two.", no_args_is_help=True)
 datasets_app = typer.Typer(help="Data sets: list them, take pairs that lie on disk already.", no_args_is_help=True)
 app.add_typer(report_app, name="report")
+app.add_typer(leaderboard_app, name="leaderboard")
 app.add_typer(models_app, name="models")
 app.add_typer(metrics_app, name="metrics")
 app.add_typer(assets_app, name="assets")
@@ -35,6 +41,7 @@ app.add_typer(weights_app, name="weights")
 app.add_typer(profiles_app, name="profiles")
 app.add_typer(datasets_app, name="datasets")
 app.add_typer(film_app, name="film")
+app.add_typer(protocols_app, name="protocols")
 
 DEFAULT_ROOT = Path("runs")
 Root = Annotated[Path, typer.Option("--root", help="Folder in which everything lives.", metavar="DIR")]
@@ -162,6 +169,13 @@ def run(
     max_clips: Annotated[
         int | None, typer.Option("--max-clips", min=1, help="At most so many clips per data set.")
     ] = None,
+    tile: Annotated[
+        str,
+        typer.Option("--tile", help="auto (whole frames; tiles where memory is short), off, N or WxH.", metavar="SIZE"),
+    ] = "auto",
+    precision: Annotated[
+        str, typer.Option("--precision", help="Of networks: fp32, bf16 or fp16.", metavar="NAME")
+    ] = "fp32",
     root: Root = DEFAULT_ROOT,
     workers: Workers = None,
 ) -> None:
@@ -178,6 +192,8 @@ def run(
         max_clips,
         root,
         workers,
+        tile,
+        precision,
     )
 
 
@@ -342,6 +358,25 @@ def report_html(
     report_command(root, out, title)
 
 
+@report_app.command("figures")
+def report_figures(
+    root: Root = DEFAULT_ROOT,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder. Default: ROOT/figures.")] = None,
+    form: Annotated[str, typer.Option("--format", "-f", help="pdf, svg or png.")] = "pdf",
+    width: Annotated[str, typer.Option("--width", help="column (3.5 in), page (7.16 in), or inches.")] = "column",
+    dataset: Annotated[list[str] | None, typer.Option("--dataset", "-d", help="Only these data sets.")] = None,
+    protocol: Annotated[list[str] | None, typer.Option("--protocol", help="Only these protocols.")] = None,
+    models: Annotated[
+        list[str] | None, typer.Option("--models", "-m", help="In figures of few lines. Default: the best.")
+    ] = None,
+    clip: Annotated[str | None, typer.Option("--clip", help="In figures of one clip. Default: the first.")] = None,
+) -> None:
+    """Figures for papers, with captions: ranks, cost, severity, every frame, slices through time."""
+    from vbench.commands_report import figures_command
+
+    figures_command(root, out, form, width, _split(dataset), _split(protocol), _split(models), clip)
+
+
 @report_app.command("table")
 def report_table(
     root: Root = DEFAULT_ROOT,
@@ -353,25 +388,105 @@ def report_table(
     table_command(root, form.value)
 
 
+Where = Annotated[
+    str | None,
+    typer.Option(
+        "--where", "-w", help="Only rows that fit: 'gain.psnr > 0 and seconds_per_frame < 1'.", metavar="EXPR"
+    ),
+]
+Sort = Annotated[
+    str | None, typer.Option("--sort", help="Best first by these: psnr,-seconds_per_frame (- turns it round).")
+]
+Columns = Annotated[str | None, typer.Option("--columns", "-c", help="psnr,ssim,gain.psnr,memory,...")]
+OfDatasets = Annotated[list[str] | None, typer.Option("--dataset", "-d", help="Only these data sets.")]
+OfProtocols = Annotated[list[str] | None, typer.Option("--protocol", help="Only results under these protocols.")]
+
+
+@leaderboard_app.command("show")
+def leaderboard_show(
+    root: Root = DEFAULT_ROOT,
+    dataset: OfDatasets = None,
+    protocol: OfProtocols = None,
+    where: Where = None,
+    sort: Sort = None,
+    columns: Columns = None,
+    intervals: Annotated[bool, typer.Option("--intervals", help="95 % intervals beside the figures.")] = False,
+    clips: Annotated[bool, typer.Option("--clips", help="A row for every clip and model.")] = False,
+) -> None:
+    """The boards in the terminal."""
+    from leaderboards.export.view import Asked
+    from vbench.commands_leaderboard import show_command
+
+    asked = Asked(where, sort, columns, tuple(_split(dataset)), tuple(_split(protocol)))
+    show_command(root, asked, intervals, clips)
+
+
+@leaderboard_app.command("export")
+def leaderboard_export(
+    root: Root = DEFAULT_ROOT,
+    form: Annotated[
+        str, typer.Option("--format", "-f", help="csv, parquet, json, markdown, latex, html.", metavar="FORM")
+    ] = "csv",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Default: standard output.", metavar="FILE")] = None,
+    dataset: OfDatasets = None,
+    protocol: OfProtocols = None,
+    where: Where = None,
+    sort: Sort = None,
+    columns: Columns = None,
+    long: Annotated[bool, typer.Option("--long", help="A line for every figure of every clip.")] = False,
+    intervals: Annotated[
+        str, typer.Option("--intervals", help="In markdown, latex, html: no, range ([low, high]) or pm (±).")
+    ] = "no",
+    together: Annotated[bool, typer.Option("--together", help="One table, the data sets side by side.")] = False,
+    document: Annotated[bool, typer.Option("--document", help="LaTeX: a whole document, for pdflatex.")] = False,
+) -> None:
+    """The boards in a form that others read, for papers, notebooks and programs."""
+    from leaderboards.export.view import Asked
+    from vbench.commands_leaderboard import export_command
+
+    asked = Asked(where, sort, columns, tuple(_split(dataset)), tuple(_split(protocol)))
+    export_command(root, form, out, asked, long, intervals, together, document)
+
+
 @weights_app.command("list")
 def weights_list() -> None:
-    """Which networks have their weights on this machine."""
+    """Every checkpoint: licence, size, whether it is on this machine, how it is brought."""
     from vbench.commands_models import weights_list_command
 
     weights_list_command()
 
 
+@weights_app.command("fetch")
+def weights_fetch(
+    names: Annotated[list[str] | None, typer.Argument(help="Checkpoints or models.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that have an address of their own.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Fetch nothing; fail if one is missing.")] = False,
+) -> None:
+    """Download checkpoints from where their authors publish them, check them, keep them. Goes on where it stopped."""
+    from vbench.commands_models import weights_fetch_command
+
+    weights_fetch_command(names or [], everything, offline)
+
+
 @weights_app.command("import")
 def weights_import(
-    file: Annotated[Path, typer.Argument(help="A checkpoint as its authors publish it.")],
+    file: Annotated[Path, typer.Argument(help="A checkpoint as its authors publish it, or the archive that holds it.")],
     model: Annotated[
-        str | None, typer.Option("--model", help="Which model it is for, if its hash is not known.")
+        str | None, typer.Option("--model", help="Which model it is for, if neither hash nor name tells.")
     ] = None,
 ) -> None:
     """Check a checkpoint against its network and take it in."""
     from vbench.commands_models import weights_import_command
 
     weights_import_command(file, model)
+
+
+@weights_app.command("path")
+def weights_path(name: Annotated[str, typer.Argument(help="A checkpoint or a model.")]) -> None:
+    """Print where a checkpoint lies."""
+    from vbench.commands_models import weights_path_command
+
+    weights_path_command(name)
 
 
 @profiles_app.command("list")
@@ -431,14 +546,19 @@ def datasets_add(
     clips: Annotated[list[str] | None, typer.Option("--clips", help="Only these clips (a,b or repeated).")] = None,
     frames: Annotated[str | None, typer.Option("--frames", help="Frames A:B of each clip (A counts from 0).")] = None,
     scale: Annotated[str, typer.Option("--scale", help="How many times smaller the damaged side is.")] = "auto",
+    no_truth: Annotated[
+        bool, typer.Option("--no-truth", help="Videos of which there is no clean copy: real old film.")
+    ] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Forget a data set of this name first.")] = False,
     root: Root = DEFAULT_ROOT,
     workers: Workers = None,
 ) -> None:
-    """Take pairs as a data set where they lie; nothing is copied. Goes on where it stopped."""
+    """Take pairs, or clips without ground truth, as a data set where they lie; nothing is copied. Goes on where it stopped."""
     from vbench.commands_datasets import datasets_add_command
 
-    datasets_add_command(folder, name, version, split, _split(clips), frames, scale, replace, root, workers)
+    datasets_add_command(
+        folder, name, version, split, _split(clips), frames, scale, replace, root, workers, truth=not no_truth
+    )
 
 
 @datasets_app.command("verify")
@@ -450,6 +570,34 @@ def datasets_verify(
     from vbench.commands_synth import verify_command
 
     verify_command(path, workers)
+
+
+@protocols_app.command("list")
+def protocols_list() -> None:
+    """All protocols: what for, and what is measured."""
+    from vbench.commands_protocols import protocols_list_command
+
+    protocols_list_command()
+
+
+@protocols_app.command("show")
+def protocols_show(name: Annotated[str, typer.Argument(help="A protocol.")], root: Root = DEFAULT_ROOT) -> None:
+    """One protocol: every convention with its source, published figures, the data that it is about."""
+    from vbench.commands_protocols import protocols_show_command
+
+    protocols_show_command(name, root)
+
+
+@protocols_app.command("diff")
+def protocols_diff(
+    first: Annotated[str, typer.Argument(metavar="A", help="A protocol.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another.")],
+    root: Root = DEFAULT_ROOT,
+) -> None:
+    """What two protocols do differently, and how far that moves figures and ranks of the results at hand."""
+    from vbench.commands_protocols import protocols_diff_command
+
+    protocols_diff_command(first, second, root)
 
 
 @film_app.command("statistics")

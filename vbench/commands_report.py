@@ -1,0 +1,58 @@
+"""What ``vbench report figures`` does, in words for the terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from vbench.commands import say, took, worded
+from vbench.console import progress
+from vbench.errors import UsageError, nearest
+
+
+def figures_command(
+    root: Path,
+    out: Path | None,
+    form: str,
+    width: str,
+    datasets: Sequence[str],
+    protocols: Sequence[str],
+    models: Sequence[str],
+    clip: str | None,
+) -> None:
+    """``vbench report figures``."""
+    from reports.figure_set import NOTE, TEX, Wanted, write_figures
+    from reports.figures import FORMS
+
+    if form not in FORMS:
+        raise UsageError(f'There is no format "{form}" for figures. {nearest(form, FORMS)}')
+    wanted = Wanted(form, inches(width), tuple(datasets), tuple(protocols), tuple(models), clip)
+    began = time.monotonic()
+    folder = out if out is not None else root / "figures"
+    with worded(), progress("report figures", "figures") as report:
+        written = write_figures(root, folder, wanted, report)
+    say(f"{len(written)} figures are in {folder} ({took(time.monotonic() - began)}).")
+    say(f"Captions: {NOTE}, and for LaTeX {TEX}.")
+
+
+def inches(width: str) -> float:
+    """A width as it is asked for: "column", "page", or inches.
+
+    Raises:
+        UsageError: it is none of these, or no width that a page has.
+
+    Example:
+        >>> inches("column"), inches("5")
+        (3.5, 5.0)
+    """
+    from reports.figures import COLUMN, PAGE
+
+    named = {"column": COLUMN, "page": PAGE}
+    try:
+        found = named[width] if width in named else float(width)
+    except ValueError:
+        raise UsageError(f'"{width}" is no width: "column" ({COLUMN} in), "page" ({PAGE} in), or inches.') from None
+    if not 1.5 <= found <= 20:
+        raise UsageError(f"A figure {found:g} inches wide cannot be drawn: give 1.5 to 20.")
+    return found
