@@ -26,13 +26,17 @@ class Reported:
     """A figure that a paper or a repository prints."""
 
     model: str
+    """Of this suite, where it is the same network with the same weights; else as its source calls it."""
     metric: str
     value: float
     source: str
+    """Where it stands, in words: "printed in the paper: ..."."""
     kind: str
-    """Where it stands: "paper", "repository", ..."""
+    """One of :data:`leaderboards.published.KINDS`."""
     published: str
     """The set of data that it is of, by the name under which figures are filed."""
+    system: str = ""
+    """As its source calls it."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +160,8 @@ class Board:
     notes: tuple[str, ...] = field(default=())
     average: Literal["clips", "frames"] = "clips"
     """Whether a figure is the mean of the clips' figures, or each clip weighs as many times as it has frames."""
+    skip_first: int = 0
+    """Frames at the start of every clip that are not measured: frame 0 of a cell is this one of the clip."""
     departures: tuple[str, ...] = ()
     """In what the data are not what the protocol asks for, in sentences."""
     published: str | None = None

@@ -28,6 +28,23 @@ short.
 clips were drawn: m = Σ w_i x_i / Σ w_i. Its standard error is that of the linearised ratio, se² = Σ h_i² (x_i - m)² / (1 - h_i)
 with h_i = w_i / Σ w; 1 - h_i makes up for the pull that a heavy clip has on its own m (for equal weights all this is the usual
 s / √n). The studentised bootstrap draws clips with their weights and takes the ratio and its error anew in every resample.
+Coverage as above, with numbers of frames from 60 exp(normal, σ) and figures normal, skewed, or normal and correlated (0.5) with
+the logarithm of the number of frames:
+
+=====  ====================  ====================
+clips  σ = 0.3               σ = 0.7
+=====  ====================  ====================
+5      93.8  92.8  94.7      93.5  92.2  91.5
+8      95.0  93.8  94.4      94.0  92.5  91.5
+12     94.3  93.6  94.4      93.4  92.5  91.8
+20     94.8  94.5  94.4      94.0  93.3  93.2
+30     94.9  94.2  95.0      94.0  93.2  93.0
+100    95.2  95.0  94.9      94.9  94.1  94.3
+=====  ====================  ====================
+
+(The plain bootstrap of the linearised figures m + n h_i (x_i - m), which takes the weights of the sample for given, covers 89
+% at σ = 0.7 and 8 to 12 clips.) Where one clip holds most of the frames, no method can make up for the others.
+
 Source: Cochran, "Sampling techniques" (1977), 6.4 and 6.17 (ratio estimates); 1 - h_i: MacKinnon and White, "Some
 heteroskedasticity-consistent covariance matrix estimators" (Journal of Econometrics 1985).
 """

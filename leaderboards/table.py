@@ -84,7 +84,8 @@ def boards(cells: Iterable[Cell], protocols: Mapping[str, ProtocolFacts] | None 
 
     Args:
         protocols: what is known of the protocols, by label (:func:`leaderboards.store.read_protocols`): the order of the
-            columns, the average, departures. Without it figures are means over clips and columns stand in :data:`ORDER`.
+            columns, the average, departures, and which published set the data are: what is printed for it then stands beside
+            (:mod:`leaderboards.reported`). Without it figures are means over clips and columns stand in :data:`ORDER`.
     """
     groups: dict[tuple[str, str], list[Cell]] = defaultdict(list)
     for cell in cells:
@@ -96,7 +97,13 @@ def boards(cells: Iterable[Cell], protocols: Mapping[str, ProtocolFacts] | None 
         rest = members
         while rest:
             main, rest, why = _split(rest)
-            out.append(_Making(dataset, protocol, main, facts).board(reason))
+            board = _Making(dataset, protocol, main, facts).board(reason)
+            if board.published is not None:
+                from leaderboards.published import figures
+                from leaderboards.reported import with_reported
+
+                board = with_reported(board, figures())
+            out.append(board)
             reason = why
     return out
 
@@ -214,6 +221,7 @@ class _Making:
             detectable=None if math.isnan(classes.detectable) else classes.detectable,
             notes=(*sorted(self.notes), *([AVERAGE[average]] if len(self.clips) > 1 else [])),
             average=average,
+            skip_first=facts.skip_first if facts else 0,
             departures=tuple(facts.departures.get(self.dataset, ())) if facts else (),
             published=facts.published.get(self.dataset) if facts else None,
             cells=tuple(self.cells),
