@@ -9,6 +9,7 @@ from leaderboards.board import Board, Entry, Row
 from leaderboards.export.numbers import ARROWS, number, signed, three_digits
 from leaderboards.query import Column, Kind
 from leaderboards.query_parser import Value
+from leaderboards.results import DatasetInfo
 from leaderboards.schema import MetricFacts
 
 TEXT, NUMBER, TRUTH = Column(Kind.text), Column(), Column(Kind.truth)
@@ -17,6 +18,8 @@ FACTS: dict[str, tuple[Column, str]] = {
     "dataset": (TEXT, "data set"),
     "protocol": (TEXT, "name and version of the protocol"),
     "apart": (TEXT, "why the board stands apart from the main one of its data set; missing on the main one"),
+    "profile": (TEXT, "the recipe of the damage"),
+    "severity": (NUMBER, "of the damage, in the profile's own unit"),
     "model": (TEXT, "name of the model"),
     "title": (TEXT, "title of the model"),
     "task": (TEXT, "what the model is for"),
@@ -119,13 +122,14 @@ def _column(metric: MetricFacts, part: str) -> Column:
     return Column(unit=metric.unit, higher=metric.direction == "higher")
 
 
-def values(board: Board, row: Row) -> dict[str, Value]:
+def values(board: Board, row: Row, info: DatasetInfo | None = None) -> dict[str, Value]:
     """Every column of a row. What is missing is None."""
     model = row.model
     holes = sorted({e.hole for e in row.entries.values() if e.hole})
     seconds = row.seconds_per_frame
     out: dict[str, Value] = {
         "dataset": board.dataset, "protocol": board.protocol, "apart": board.reason, "model": model.name,
+        "profile": info.profile if info else None, "severity": info.severity if info else None,
         "title": model.title, "task": model.task, "licence": model.licence, "weights": model.weights_sha256,
         "parameters": _float(model.parameters), "device": row.device, "precision": row.precision,
         "rank": _float(row.rank), "place": _float(row.place), "complete": row.complete, "hole": "; ".join(holes) or None,
@@ -201,4 +205,6 @@ def text(name: str, value: Value, metrics: Sequence[str]) -> str:
         return (signed if found.part in DIFFERENCES else number)(value, found.metric)
     if name in SCALES:
         return f"{value / SCALES[name]:,.{0 if name == 'memory' else 2}f}"
+    if name == "severity":
+        return f"{value:g}"
     return three_digits(value) if name in ("seconds_per_frame", "frames_per_second") else f"{value:,.0f}"

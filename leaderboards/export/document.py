@@ -18,6 +18,7 @@ from leaderboards.board import Entry, Neighbour, Reported, Row
 from leaderboards.export.view import View
 from leaderboards.schema import MetricFacts, ModelFacts, ProtocolFacts
 from leaderboards.stats import Interval
+from leaderboards.summary import OverallBoard
 
 FORMAT: Literal["vbench-leaderboard"] = "vbench-leaderboard"
 VERSION: Literal[1] = 1
@@ -126,12 +127,45 @@ class BoardDocument(_Part):
     left_out: int = Field(description="rows of the board that were not asked for")
 
 
+class OverallEntryDocument(_Part):
+    """One model under one metric over several boards."""
+
+    mean_rank: Figure | None
+    mean_gain: Figure | None
+    gain_interval: IntervalDocument | None
+    boards: int = Field(description="on which it has a figure")
+    boards_worse: int | None
+    harm: bool
+    note: str = Field(description="why there is no mean")
+
+
+class OverallRowDocument(_Part):
+    """One model over several boards."""
+
+    model: str
+    place: int | None
+    entries: dict[str, OverallEntryDocument]
+
+
+class OverallDocument(_Part):
+    """Means over several boards of one protocol."""
+
+    title: str
+    protocol: str
+    scope: Literal["severities", "datasets"]
+    boards: tuple[str, ...] = Field(description="data sets")
+    metrics: tuple[str, ...] = Field(description="rows are placed by the first")
+    rows: tuple[OverallRowDocument, ...]
+    notes: tuple[str, ...]
+
+
 class LeaderboardDocument(_Part):
     """Boards of a workspace, as `vbench leaderboard export --format json` writes them."""
 
     format: Literal["vbench-leaderboard"] = FORMAT
     version: Literal[1] = VERSION
     protocols: dict[str, ProtocolFacts] = Field(description="by label, as far as they are known")
+    overall: tuple[OverallDocument, ...] = Field(description="over several data sets, where there are several")
     boards: tuple[BoardDocument, ...]
 
 
@@ -142,6 +176,7 @@ def document(
     views: Sequence[View],
     protocols: Mapping[str, ProtocolFacts] | None = None,
     alarms: Mapping[int, Sequence[str]] | None = None,
+    overall: Sequence[OverallBoard] = (),
 ) -> LeaderboardDocument:
     """Views as a document; where columns were named, only the metrics that they are of.
 
@@ -149,10 +184,12 @@ def document(
         views: what is to be shown.
         protocols: by label.
         alarms: sentences, by the index of the view.
+        overall: boards over several data sets.
     """
     labels = {view.board.protocol for view in views}
     return LeaderboardDocument(
         protocols={label: facts for label, facts in sorted((protocols or {}).items()) if label in labels},
+        overall=tuple(map(_overall, overall)),
         boards=tuple(_board(view, tuple((alarms or {}).get(i, ()))) for i, view in enumerate(views)),
     )
 
@@ -183,6 +220,31 @@ def _board(view: View, alarms: tuple[str, ...]) -> BoardDocument:
         alarms=alarms,
         rows=tuple(_row(row, names) for row in board.rows),
         left_out=view.left_out,
+    )
+
+
+def _overall(board: OverallBoard) -> OverallDocument:
+    same = ("mean_rank", "mean_gain", "boards", "boards_worse", "harm", "note")
+    return OverallDocument(
+        title=board.title,
+        protocol=board.protocol,
+        scope=board.scope,
+        boards=board.boards,
+        metrics=tuple(metric.name for metric in board.metrics),
+        rows=tuple(
+            OverallRowDocument(
+                model=row.model.name,
+                place=row.place,
+                entries={
+                    name: OverallEntryDocument(
+                        **{part: getattr(entry, part) for part in same}, gain_interval=_interval(entry.gain_interval)
+                    )
+                    for name, entry in row.entries.items()
+                },
+            )
+            for row in board.rows
+        ),
+        notes=board.notes,
     )
 
 

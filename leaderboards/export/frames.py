@@ -15,6 +15,8 @@ from leaderboards.query import Column, Kind, ordered, parse, split_names
 if TYPE_CHECKING:
     import pandas as pd
 
+    from leaderboards.export.grid import Grid
+
 _INTEGERS = frozenset({
     "rank", "place", "clips", "frames", "clips_worse", "memory", "memory_bytes", "parameters", "worse", "severity",
 })  # fmt: skip
@@ -178,3 +180,23 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _json(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def frame_grid(table: pd.DataFrame) -> Grid:
+    """A frame as a grid for Markdown and HTML: figures in full precision."""
+    from leaderboards.export.grid import Cell, Grid, GridColumn, GridRow
+
+    names = [str(name) for name in table.columns if name != "model"]
+    lines = table.astype(object).to_dict("records")
+    return Grid(
+        title="Figures by clip",
+        columns=tuple(GridColumn(n, left=LONG[n].kind is Kind.text if n in LONG else False) for n in names),
+        rows=tuple(
+            GridRow(
+                "", "" if _nothing(line.get("model")) else str(line["model"]),
+                tuple(Cell("–" if _nothing(line[n]) else _plain(line[n])) for n in names),
+            )
+            for line in lines
+        ),
+        holes=(), summary=f"{len(lines)} figures.", signatures=(), notes=(), lead="",
+    )  # fmt: skip

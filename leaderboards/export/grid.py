@@ -43,9 +43,10 @@ class GridColumn:
 
 @dataclass(frozen=True)
 class GridRow:
-    """One model."""
+    """One model (on one clip, where there is a row for each)."""
 
-    rank: str
+    lead: str
+    """Its rank; or the clip, where a table has a row for each."""
     model: str
     cells: tuple[Cell, ...]
     baseline: bool = False
@@ -59,12 +60,28 @@ class Grid:
     columns: tuple[GridColumn, ...]
     rows: tuple[GridRow, ...]
     holes: tuple[str, ...]
-    """Reasons, by their numbers."""
+    """Reasons, by their numbers: that of number 1 first."""
     summary: str
     """Counts, average and protocol, one sentence."""
     signatures: tuple[str, ...]
     """Of the metrics that are shown."""
     notes: tuple[str, ...]
+    lead: str = "#"
+    """What stands above :attr:`GridRow.lead`; empty where that is not to be printed."""
+
+
+def grids(
+    views: Sequence[View], intervals: Intervals = "no", one_table: bool = False, others: Sequence[Grid] = ()
+) -> list[Grid]:
+    """A table per board, or one with the data sets side by side.
+
+    Args:
+        views: what is to be shown.
+        intervals: beside figures and gains.
+        one_table: whether the boards stand in one table.
+        others: tables that stand first.
+    """
+    return [*others, *([together(views, intervals)] if one_table else [grid(view, intervals) for view in views])]
 
 
 def grid(view: View, intervals: Intervals = "no", names: Sequence[str] | None = None) -> Grid:
@@ -82,7 +99,7 @@ def grid(view: View, intervals: Intervals = "no", names: Sequence[str] | None = 
         for row in view.board.rows
     )
     return Grid(
-        title=view.board.dataset,
+        title=view.title,
         columns=tuple(_column(view, name) for name in shown),
         rows=rows,
         holes=tuple(holes),
@@ -117,6 +134,7 @@ def together(views: Sequence[View], intervals: Intervals = "no") -> Grid:
         summary=" ".join(f"{_group(view, views)}: {summary(view)}" for view in views),
         signatures=tuple(dict.fromkeys(signature(metric) for view in views for metric in view.metrics)),
         notes=tuple(dict.fromkeys(note for view in views for note in _notes(view, intervals, view.columns))),
+        lead="",
     )
 
 
@@ -217,7 +235,12 @@ def _notes(view: View, intervals: Intervals, names: Sequence[str]) -> tuple[str,
     if intervals != "no":
         out += intervals_note(view, intervals, names)
     out += board.departures
-    return (*out, *board.notes)
+    hidden: set[str] = set()
+    if view.chosen:
+        # What is said of a metric that was not asked for helps nobody.
+        hidden = {c.metric.name for c in board.cells} | set(view.names)
+        hidden -= {found.metric for name in names if (found := view.part(name)).metric}
+    return (*out, *(note for note in board.notes if note.split(" ", maxsplit=1)[0] not in hidden))
 
 
 def intervals_note(view: View, form: Intervals, names: Sequence[str]) -> list[str]:

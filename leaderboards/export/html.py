@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from leaderboards.export.grid import Cell, Grid, Intervals, grid, together
-from leaderboards.export.view import View
+from leaderboards.export.grid import Cell, Grid
 
 STYLE = """
 body { font: 16px/1.45 system-ui, sans-serif; color: #1b1f24; background: #fff }
@@ -36,27 +35,18 @@ p { margin: .4rem 0; font-size: .88rem; color: #3d444d; max-width: 75ch }
 """.strip()
 
 
-def html(
-    views: Sequence[View], intervals: Intervals = "no", one_table: bool = False, title: str = "Leaderboard"
-) -> str:
-    """A page with a table per board, or with one that holds the data sets side by side.
+def html(grids: Sequence[Grid], title: str = "Leaderboard") -> str:
+    """A page with a section per table.
 
     Args:
-        views: what is to be shown.
-        intervals: beside the figures.
-        one_table: whether the boards stand in one table.
+        grids: the tables.
         title: of the page.
     """
-    grids = [together(views, intervals)] if one_table else [_ranked(view, intervals) for view in views]
-    body = "\n".join(_section(one, ranks=not one_table) for one in grids)
+    body = "\n".join(map(_section, grids))
     return (
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
         f'<meta name="viewport" content="width=device-width">\n<style>\n{STYLE}\n</style>\n<body>\n{body}\n</body>\n</html>\n'
     )
-
-
-def _ranked(view: View, intervals: Intervals) -> Grid:
-    return grid(view, intervals, [name for name in view.columns if name != "rank"])
 
 
 def _name(text: str) -> str:
@@ -64,21 +54,24 @@ def _name(text: str) -> str:
     return f"<bdi>{escape(text)}</bdi>"
 
 
-def _section(one: Grid, ranks: bool) -> str:
+def _section(one: Grid) -> str:
+    shown = [i for i, c in enumerate(one.columns) if not (one.lead == "#" and c.head == "#")]
+    columns = [one.columns[i] for i in shown]
     lines = ["<section>", f"<h2>{_name(one.title)}</h2>", "<table>", "<thead>"]
-    groups = list(dict.fromkeys(column.group for column in one.columns))
+    groups = list(dict.fromkeys(column.group for column in columns))
     if groups != [""]:
-        spans = [(group, sum(column.group == group for column in one.columns)) for group in groups]
+        spans = [(group, sum(column.group == group for column in columns)) for group in groups]
         cells = "".join(
             f'<th class="group" colspan="{span}" scope="colgroup">{_name(group)}</th>' for group, span in spans
         )
         lines.append(f"<tr><td></td>{cells}</tr>")
-    rank = '<th scope="col">#</th>' if ranks else ""
-    heads = "".join(f'<th scope="col"{_class("left" if c.left else "")}>{escape(c.head)}</th>' for c in one.columns)
-    lines += [f'<tr>{rank}<th scope="col" class="left">model</th>{heads}</tr>', "</thead>", "<tbody>"]
+    side = "" if one.lead == "#" else "left"
+    lead = f'<th scope="col"{_class(side)}>{escape(one.lead)}</th>' if one.lead else ""
+    heads = "".join(f'<th scope="col"{_class("left" if c.left else "")}>{escape(c.head)}</th>' for c in columns)
+    lines += [f'<tr>{lead}<th scope="col" class="left">model</th>{heads}</tr>', "</thead>", "<tbody>"]
     for row in one.rows:
-        first = f"<td>{escape(row.rank)}</td>" if ranks else ""
-        cells = "".join(_cell(cell, column.left, one) for cell, column in zip(row.cells, one.columns, strict=True))
+        first = f"<td{_class(side)}>{_name(row.lead)}</td>" if one.lead else ""
+        cells = "".join(_cell(row.cells[i], one.columns[i].left, one) for i in shown)
         kind = ' class="baseline"' if row.baseline else ""
         lines.append(f'<tr{kind}>{first}<th scope="row">{_name(row.model)}</th>{cells}</tr>')
     lines += ["</tbody>", "</table>", f"<p>{escape(one.summary)}</p>"]

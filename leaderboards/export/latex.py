@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from leaderboards.export.grid import Cell, Grid, GridColumn, Intervals, grid, together
+from leaderboards.export.grid import Cell, Grid, GridColumn
 from leaderboards.export.latex_text import GLYPH, escape
-from leaderboards.export.view import View
 
 WIDEST = 84
 """About as many characters fit beside each other in a column of text at ``\\small``; wider tables are stacked."""
 
 
-def latex(views: Sequence[View], intervals: Intervals = "no", one_table: bool = False) -> str:
-    """A ``table`` per board, or one with the data sets side by side. The preamble needs ``\\usepackage{booktabs}``.
-
-    Args:
-        views: what is to be shown.
-        intervals: beside the figures.
-        one_table: whether the boards stand in one table.
-    """
-    grids = [together(views, intervals)] if one_table else [grid(view, intervals) for view in views]
-    body = "\n\n".join(_table(one) for one in grids) + "\n"
+def latex(grids: Sequence[Grid]) -> str:
+    """A ``table`` for each. The preamble needs ``\\usepackage{booktabs}``. Ranks are a column only where they were asked for."""
+    body = "\n\n".join(map(_table, grids)) + "\n"
     head = r"% Needs \usepackage{booktabs}." + "\n"
     return head + (GLYPH + "\n" if r"\vbenchglyph" in body else "") + "\n" + body
 
@@ -45,18 +37,26 @@ def _table(one: Grid) -> str:
 
 def _tabular(one: Grid, part: Sequence[int]) -> list[str]:
     columns = [one.columns[i] for i in part]
-    lines = [r"\begin{tabular}{l" + "".join("l" if c.left else "r" for c in columns) + "}", r"\toprule"]
+    lead = "" if one.lead in ("", "#") else escape(one.lead)
+    lines = [
+        r"\begin{tabular}{l" + ("l" if lead else "") + "".join("l" if c.left else "r" for c in columns) + "}",
+        r"\toprule",
+    ]
     groups = _groups(columns)
     if groups:
         lines.append(" & " + " & ".join(rf"\multicolumn{{{n}}}{{c}}{{{escape(g)}}}" for g, n in groups) + r" \\")
-        at, rules = 2, []
+        at, rules = 3 if lead else 2, []
         for _, count in groups:
             rules.append(rf"\cmidrule(lr){{{at}-{at + count - 1}}}")
             at += count
         lines.append("".join(rules))
-    lines += ["Model & " + " & ".join(escape(c.head) for c in columns) + r" \\", r"\midrule"]
+    lines += [
+        (f"{lead} & " if lead else "") + "Model & " + " & ".join(escape(c.head) for c in columns) + r" \\",
+        r"\midrule",
+    ]
     for row in one.rows:
-        lines.append(" & ".join([escape(row.model), *(_cell(row.cells[i]) for i in part)]) + r" \\")
+        names = [escape(row.lead)] if lead else []
+        lines.append(" & ".join([*names, escape(row.model), *(_cell(row.cells[i]) for i in part)]) + r" \\")
     return [*lines, r"\bottomrule", r"\end{tabular}"]
 
 
@@ -74,8 +74,9 @@ def _groups(columns: Sequence[GridColumn]) -> list[tuple[str, int]]:
 def _fitting(one: Grid) -> list[list[int]]:
     """Columns in groups that fit beside each other; those of one data set stay together where they fit at all."""
     first = max([len("Model"), *(len(row.model) for row in one.rows)]) + 1
+    first += 0 if one.lead in ("", "#") else max(len(row.lead) for row in one.rows) + 1
     widths = [
-        max(len(column.head), *(len(row.cells[i].text + row.cells[i].interval) for row in one.rows)) + 2
+        max([len(column.head), *(_length(row.cells[i]) for row in one.rows)]) + 2
         for i, column in enumerate(one.columns)
     ]
     out: list[list[int]] = [[]]
@@ -91,6 +92,11 @@ def _fitting(one: Grid) -> list[list[int]]:
         out[-1].append(i)
         room -= widths[i]
     return out
+
+
+def _length(cell: Cell) -> int:
+    # Intervals are set smaller.
+    return len(cell.text) + round(0.75 * len(cell.interval))
 
 
 def _cell(cell: Cell) -> str:

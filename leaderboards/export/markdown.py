@@ -4,35 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from leaderboards.export.grid import Cell, Grid, Intervals, grid, together
-from leaderboards.export.view import View
+from leaderboards.export.grid import Cell, Grid
 
 
-def markdown(views: Sequence[View], intervals: Intervals = "no", one_table: bool = False) -> str:
-    """A table per board, or one with the data sets side by side.
-
-    Args:
-        views: what is to be shown.
-        intervals: beside the figures.
-        one_table: whether the boards stand in one table.
-    """
-    grids = [together(views, intervals)] if one_table else [_ranked(view, intervals) for view in views]
-    return "\n\n".join(_table(one, ranks=not one_table) for one in grids) + "\n"
+def markdown(grids: Sequence[Grid]) -> str:
+    """A section per table; what the ranks stand for is said beneath."""
+    return "\n\n".join(map(_table, grids)) + "\n"
 
 
-def _ranked(view: View, intervals: Intervals) -> Grid:
-    return grid(view, intervals, [name for name in view.columns if name != "rank"])
-
-
-def _table(one: Grid, ranks: bool) -> str:
-    heads = [f"{escape(c.group)}: {escape(c.head)}" if c.group else escape(c.head) for c in one.columns]
-    first = (["#"] if ranks else []) + ["model"]
-    lines = [f"### {escape(one.title)}", "", "| " + " | ".join([*first, *heads]) + " |"]
-    sides = (["---:"] if ranks else []) + ["---"] + ["---" if c.left else "---:" for c in one.columns]
-    lines.append("| " + " | ".join(sides) + " |")
+def _table(one: Grid) -> str:
+    shown = [i for i, c in enumerate(one.columns) if not (one.lead == "#" and c.head == "#")]
+    columns = [one.columns[i] for i in shown]
+    heads = [f"{escape(c.group)}: {escape(c.head)}" if c.group else escape(c.head) for c in columns]
+    lead, side = ([one.lead], ["---:" if one.lead == "#" else "---"]) if one.lead else ([], [])
+    lines = [f"### {escape(one.title)}", "", "| " + " | ".join([*lead, "model", *heads]) + " |"]
+    lines.append("| " + " | ".join([*side, "---", *("---" if c.left else "---:" for c in columns)]) + " |")
     for row in one.rows:
-        names = ([row.rank] if ranks else []) + [escape(row.model)]
-        lines.append("| " + " | ".join([*names, *map(_cell, row.cells)]) + " |")
+        names = ([escape(row.lead)] if one.lead else []) + [escape(row.model)]
+        lines.append("| " + " | ".join([*names, *(_cell(row.cells[i]) for i in shown)]) + " |")
     lines += ["", escape(one.summary)]
     if one.signatures:
         lines += ["", f"Metrics: {', '.join(map(escape, one.signatures))}."]

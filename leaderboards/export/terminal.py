@@ -37,19 +37,18 @@ def board_text(view: View, width: int, intervals: bool = False) -> list[Renderab
     return [*tables(one, width), *under(one)]
 
 
-def tables(one: Grid, width: int, lead_head: str = "#") -> list[RenderableType]:
+def tables(one: Grid, width: int) -> list[RenderableType]:
     """A grid as tables side by side as far as they fit, the others beneath; each begins with the names.
 
     Args:
         one: the grid.
         width: of the terminal, in characters.
-        lead_head: what stands above the first column, which holds ranks unless this says otherwise; without, there is none.
     """
     from rich.text import Text
 
-    count = [row.rank for row in one.rows]
-    first = [(lead_head, [Text(visible(_shared(row, count) if lead_head == "#" else row.rank)) for row in one.rows])]
-    first = first if lead_head else []
+    ranks = [row.lead for row in one.rows]
+    first = [(one.lead, [Text(visible(_shared(row, ranks) if one.lead == "#" else row.lead)) for row in one.rows])]
+    first = first if one.lead else []
     columns = [
         (visible(c.head.replace(" [", "\n[").replace(" ↑", "\n↑" if "[" not in c.head else " ↑")
                  .replace(" ↓", "\n↓" if "[" not in c.head else " ↓")), [_text(row.cells[i]) for row in one.rows])
@@ -65,19 +64,20 @@ def tables(one: Grid, width: int, lead_head: str = "#") -> list[RenderableType]:
     room = width - sum(_width(head, texts) for head, texts in lead)
     parts = _fitting([_width(head, texts) for head, texts in columns], room)
     out: list[RenderableType] = []
-    for i, part in enumerate(parts):
+    out.append(Text(visible(one.title), style="bold"))
+    for part in parts:
         left = (
             {len(lead) - 1}
-            | ({0} if lead_head != "#" else set())
+            | ({0} if one.lead != "#" else set())
             | {len(lead) + k for k, index in enumerate(part) if one.columns[index].left}
         )
-        out.append(_table(visible(one.title) if i == 0 else None, [*lead, *(columns[index] for index in part)], left))
+        out.append(_table([*lead, *(columns[index] for index in part)], left))
     return out
 
 
 def _shared(row: GridRow, ranks: Sequence[str]) -> str:
     """A rank; with = behind it where other models have it too."""
-    return f"{row.rank}=" if row.rank.isdecimal() and ranks.count(row.rank) > 1 else row.rank
+    return f"{row.lead}=" if row.lead.isdecimal() and ranks.count(row.lead) > 1 else row.lead
 
 
 def _text(cell: Cell) -> Text:
@@ -106,15 +106,14 @@ def _fitting(widths: Sequence[int], room: int) -> list[list[int]]:
     return out
 
 
-def _table(title: str | None, columns: Sequence[tuple[str, Sequence[Text]]], left: set[int]) -> Table:
+def _table(columns: Sequence[tuple[str, Sequence[Text]]], left: set[int]) -> Table:
     from rich.box import Box
     from rich.table import Table
     from rich.text import Text
 
     line = Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
     table = Table(
-        title=None if title is None else Text(title), box=line, title_justify="left", title_style="bold",
-        show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), collapse_padding=True,
+        box=line, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), collapse_padding=True,
     )  # fmt: skip
     for i, (head, _) in enumerate(columns):
         table.add_column(Text(head), justify="left" if i in left else "right", no_wrap=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from leaderboards.board import BASELINE, Board, Row
 from leaderboards.export.columns import Name, columns, take_apart, values
 from leaderboards.query import check_columns, nearest_of, ordered, parse, split_names
 from leaderboards.query_parser import QueryError, Value
+from leaderboards.results import DatasetInfo
 from leaderboards.schema import MetricFacts
 
 
@@ -36,6 +38,14 @@ class View:
     """Whether the columns were named."""
     left_out: int = 0
     """Rows of the board that were not asked for."""
+    info: DatasetInfo | None = None
+    """What is known of the data set."""
+
+    @property
+    def title(self) -> str:
+        """The data set's name, with its title where it has one."""
+        title = self.info.title if self.info else ""
+        return f"{self.board.dataset} ({title})" if title not in ("", self.board.dataset) else self.board.dataset
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -54,20 +64,28 @@ class View:
 
     def values(self, row: Row) -> dict[str, Value]:
         """Every column of a row."""
-        return values(self.board, row)
+        return values(self.board, row, self.info)
 
 
-def select(boards: Sequence[Board], asked: Asked | None = None) -> list[View]:
+def select(
+    boards: Sequence[Board], asked: Asked | None = None, infos: Mapping[str, DatasetInfo] | None = None
+) -> list[View]:
     """The boards with the rows, order and columns that were asked for. Boards without such a row are left out.
 
     Without columns these are all metrics. A column that only other boards have is a hole here.
+
+    Args:
+        boards: from which is chosen.
+        asked: for what.
+        infos: of the data sets, by name; boards then stand by profile and severity.
 
     Raises:
         QueryError: a data set, protocol or column is not there, or the expression cannot be read.
         ValueError: no row fits.
     """
     asked = asked or Asked()
-    kept = _chosen(boards, asked)
+    infos = infos or {}
+    kept = chosen(in_order(boards, infos), asked)
     known = columns(kept)
     names = split_names(asked.columns) if asked.columns is not None else []
     if asked.columns is not None:
@@ -77,7 +95,8 @@ def select(boards: Sequence[Board], asked: Asked | None = None) -> list[View]:
     ordered([], by, known)  # says what is wrong, even if nothing is left to sort
     out = []
     for board in kept:
-        rows = [(found, row) for row in board.rows if wanted(found := values(board, row))]
+        info = infos.get(board.dataset)
+        rows = [(found, row) for row in board.rows if wanted(found := values(board, row, info))]
         if not rows:
             continue
         shown = ordered(rows, by, known) if by else [row for _, row in rows]
@@ -87,13 +106,34 @@ def select(boards: Sequence[Board], asked: Asked | None = None) -> list[View]:
         elif by:
             board = replace(board, rows=tuple(shown))
         beside = tuple(name for name in names if name != "model")
-        out.append(View(board, beside if names else tuple(m.name for m in board.metrics), bool(names), left_out))
+        out.append(View(board, beside if names else tuple(m.name for m in board.metrics), bool(names), left_out, info))
     if not out and asked.where is not None:
         raise ValueError(f'No row fits "{asked.where}". Without it all rows are there.')
     return out
 
 
-def _chosen(boards: Sequence[Board], asked: Asked) -> list[Board]:
+def in_order(boards: Iterable[Board], infos: Mapping[str, DatasetInfo]) -> list[Board]:
+    """Boards by profile, then by severity; those that are apart follow their main board."""
+
+    def place(board: Board) -> tuple[str, float, str, str]:
+        info = infos.get(board.dataset)
+        severity = info.severity if info else None
+        return (
+            info.profile or "" if info else "",
+            math.inf if severity is None else severity,
+            board.dataset,
+            board.protocol,
+        )
+
+    return sorted(boards, key=place)
+
+
+def chosen(boards: Sequence[Board], asked: Asked) -> list[Board]:
+    """Boards of the data sets and protocols that were asked for.
+
+    Raises:
+        QueryError: one of them has no results.
+    """
     for words, what, known in (
         (asked.datasets, "data set", {b.dataset for b in boards}),
         (asked.protocols, "protocol", {b.protocol for b in boards} | {bare(b.protocol) for b in boards}),

@@ -1,0 +1,236 @@
+"""``vbench leaderboard show`` and ``export``: boards in the terminal, and in every form that others read."""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vbench.commands import at_root, say
+from vbench.errors import InputError, UsageError
+from vbench.workspace import disk_error, make_folder
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from leaderboards.board import Board
+    from leaderboards.export.grid import Grid, Intervals
+    from leaderboards.export.view import Asked, View
+    from leaderboards.results import Results
+    from leaderboards.summary import OverallBoard
+
+FORMS = ("csv", "parquet", "json", "markdown", "latex", "html")
+PLAIN_WIDTH = 80
+"""Characters of a line where output is no terminal and COLUMNS does not say."""
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Errors of the boards: of what was asked for as usage errors, of the results as errors of input."""
+    from leaderboards.query_parser import QueryError
+
+    try:
+        yield
+    except QueryError as error:
+        raise UsageError(str(error)) from error
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def read_results(root: Path) -> Results:
+    """The results of a workspace.
+
+    Raises:
+        InputError: the folder is not there, holds no results, or one of them is damaged.
+    """
+    from leaderboards.results import Results
+
+    if not root.is_dir():
+        raise InputError(
+            f'There is no folder "{root}". The folder in which `vbench run` worked is expected (--root DIR).'
+        )
+    with in_words():
+        results = Results.read(root)
+    if not results.cells:
+        raise InputError(f'There are no results in "{root}" yet: `vbench run --models all{at_root(root)}` makes them.')
+    return results
+
+
+def terminal() -> Console:
+    """A console as wide as the terminal; without one as wide as COLUMNS says, else 80 characters."""
+    from rich.console import Console
+
+    said = os.environ.get("COLUMNS", "")
+    width = None if sys.stdout.isatty() else int(said) if said.isdecimal() and int(said) > 0 else PLAIN_WIDTH
+    return Console(file=sys.stdout, highlight=False, width=width)
+
+
+def set_out(out: Console, parts: Sequence[RenderableType]) -> None:
+    """Print, without the blanks that fill up lines."""
+    if out.is_terminal:
+        for part in parts:
+            out.print(part)
+        return
+    with out.capture() as captured:
+        for part in parts:
+            out.print(part)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+
+
+def show_command(root: Path, asked: Asked, intervals: bool, clips: bool) -> None:
+    """``vbench leaderboard show``."""
+    from leaderboards.export.clips import clip_grids
+    from leaderboards.export.view import select
+
+    results = read_results(root)
+    out = terminal()
+    with in_words():
+        boards = results.boards()
+        if clips:
+            show_grids(out, clip_grids(boards, asked, results.datasets))
+            return
+        views = select(boards, asked, results.datasets)
+        show_grids(out, overall_grids(results, views, asked, "range" if intervals else "no"))
+        for view in views:
+            show_board(out, view, results, intervals)
+
+
+def show_grids(out: Console, grids: Sequence[Grid]) -> None:
+    from leaderboards.export.terminal import tables, under
+
+    for grid in grids:
+        set_out(out, [*tables(grid, out.width), *under(grid), ""])
+
+
+def show_board(out: Console, view: View, results: Results, intervals: bool = False) -> None:
+    """One board with what is beneath it."""
+    from leaderboards.export.terminal import board_text
+
+    set_out(out, [*board_text(view, out.width, intervals), ""])
+
+
+def overall_boards_of(results: Results, views: Sequence[View], asked: Asked) -> list[OverallBoard]:
+    """Boards over the data sets that were asked for; none where rows were left out, since means need all of them."""
+    from leaderboards.summary import overall_boards
+
+    if asked.where is not None:
+        return []
+    boards: list[Board] = [view.board for view in views]
+    return overall_boards(boards, results.datasets)
+
+
+def overall_grids(results: Results, views: Sequence[View], asked: Asked, intervals: Intervals) -> list[Grid]:
+    from leaderboards.export.overall import overall_grid
+
+    out = []
+    for board in overall_boards_of(results, views, asked):
+        wanted = {m.name for view in views for m in view.metrics} if asked.columns is not None else None
+        out.append(overall_grid(board, sorted(wanted) if wanted else None, intervals))
+    return out
+
+
+# --- export --------------------------------------------------------------------------------------
+
+
+def export_command(
+    root: Path, form: str, out: Path | None, asked: Asked, long: bool, intervals: str, together: bool, document: bool
+) -> None:
+    """``vbench leaderboard export``."""
+    from leaderboards.export.grid import INTERVALS
+    from vbench.errors import nearest
+
+    if form not in FORMS:
+        raise UsageError(f'There is no format "{form}". {nearest(form, FORMS)}')
+    if intervals not in INTERVALS:
+        raise UsageError(f'--intervals takes {", ".join(INTERVALS)}; it was "{intervals}".')
+    if form == "parquet" and out is None and sys.stdout.isatty():
+        raise UsageError("Parquet is no text for a terminal: name a file with --out FILE.")
+    if long and form == "latex":
+        raise UsageError("--long gives a line for every figure, which is no table for a paper: choose csv or parquet.")
+    if together and (long or form not in ("markdown", "latex", "html")):
+        raise UsageError("--together sets data sets side by side, in markdown, latex and html, without --long.")
+    if document and form != "latex":
+        raise UsageError("--document is of --format latex: a whole document around the tables.")
+    results = read_results(root)
+    with in_words():
+        if long:
+            data = export_long(results, form, asked)
+        else:
+            sides: Intervals = "range" if intervals == "range" else "pm" if intervals == "pm" else "no"
+            data = export_views(results, form, asked, sides, together, document)
+    if out is None:
+        sys.stdout.buffer.write(data) if form == "parquet" else sys.stdout.write(data.decode())
+        return
+    commit(out, data)
+    say(f'Written: "{out}"')
+
+
+def export_views(
+    results: Results, form: str, asked: Asked, intervals: Intervals, together: bool, document: bool
+) -> bytes:
+    """The boards in one of the forms, as bytes."""
+    from leaderboards.export import document as json_
+    from leaderboards.export import frames
+    from leaderboards.export import latex as tex
+    from leaderboards.export.grid import grids
+    from leaderboards.export.html import html
+    from leaderboards.export.markdown import markdown
+    from leaderboards.export.view import select
+
+    views = select(results.boards(), asked, results.datasets)
+    if form in ("csv", "parquet"):
+        table = frames.wide(views) if asked.columns is not None else frames.tidy(views)
+        return frames.parquet(table) if form == "parquet" else frames.csv(table).encode()
+    if form == "json":
+        overall = overall_boards_of(results, views, asked)
+        return json_.dumps(json_.document(views, results.protocols, overall=overall)).encode()
+    others = [] if together else overall_grids(results, views, asked, intervals)
+    found = grids(views, intervals, together, others)
+    if form == "latex":
+        text = tex.latex(found)
+        return (tex.document(text) if document else text).encode()
+    return (markdown(found) if form == "markdown" else html(found)).encode()
+
+
+def export_long(results: Results, form: str, asked: Asked) -> bytes:
+    """Every clip's figures."""
+    import json
+
+    from leaderboards.export import frames
+    from leaderboards.export.html import html
+    from leaderboards.export.markdown import markdown
+    from leaderboards.export.view import chosen, in_order
+
+    boards = chosen(in_order(results.boards(), results.datasets), asked)
+    table = frames.long(boards, asked.where, asked.sort, asked.columns)
+    if form == "parquet":
+        return frames.parquet(table)
+    if form == "csv":
+        return frames.csv(table).encode()
+    if form == "json":
+        return (json.dumps(frames.records(table), ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
+    grid = frames.frame_grid(table)
+    return (markdown([grid]) if form == "markdown" else html([grid], "Figures by clip")).encode()
+
+
+def commit(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    from leaderboards.store import TEMPORARY
+
+    make_folder(path.parent)
+    if path.is_dir():
+        raise InputError(f'"{path}" is a folder; the name of a file is expected after --out.')
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{uuid.uuid4().hex[:12]}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise disk_error(path, error) from error
