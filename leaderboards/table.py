@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leaderboards.board import BASELINE, Board, ClipGain, Entry, Neighbour, Reported, Row, worse
-from leaderboards.classes import RankClasses, rank_classes
+from leaderboards.classes import rank_classes
 from leaderboards.costs import cost_of
+from leaderboards.longform import frame
+from leaderboards.notes import AVERAGE, measured_clips, rank_notes
 from leaderboards.paired import neighbours
 from leaderboards.schema import Cell, MetricFacts, ProtocolFacts
 from leaderboards.stats import Interval, mean_intervals
@@ -27,7 +29,19 @@ from leaderboards.stats import Interval, mean_intervals
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["BASELINE", "ORDER", "Board", "ClipGain", "Entry", "Neighbour", "Reported", "Row", "boards", "frame"]
+__all__ = [
+    "AVERAGE",
+    "BASELINE",
+    "ORDER",
+    "Board",
+    "ClipGain",
+    "Entry",
+    "Neighbour",
+    "Reported",
+    "Row",
+    "boards",
+    "frame",
+]
 
 ORDER = (
     "psnr", "ssim", "psnr_aligned", "ssim_aligned", "alignment_shift", "ms_ssim", "lpips", "vmaf", "vmaf_neg", "niqe",
@@ -36,47 +50,6 @@ ORDER = (
 )  # fmt: skip
 """Columns stand in this order where the protocol names none, others after them by name; rows are ranked by the first that is
 there."""
-
-AVERAGE = {
-    "clips": "Figures are means over clips of each clip's figure: clips weigh the same, however long.",
-    "frames": "Figures are means over all frames of all clips, as the protocol has it: a clip weighs as many times as it has "
-    "frames.",
-}
-
-
-def frame(cells: Iterable[Cell]) -> pd.DataFrame:
-    """All cells in long form, one row each, for tables of one's own.
-
-    Columns: dataset, clip, model, metric, value, status, error, convention, protocol, frames, seconds_per_frame,
-    device, precision, data_sha256, weights_sha256.
-    """
-    import pandas as pd
-
-    rows = [
-        {
-            "dataset": c.dataset,
-            "clip": c.clip,
-            "model": c.model,
-            "metric": c.metric.name,
-            "value": c.value,
-            "status": c.status,
-            "error": c.error,
-            "convention": c.convention,
-            "protocol": c.protocol,
-            "frames": len(c.frames),
-            "seconds_per_frame": c.cost.seconds / c.cost.frames if c.cost and c.cost.frames else None,
-            "device": c.device,
-            "precision": c.precision,
-            "data_sha256": c.data_sha256,
-            "weights_sha256": c.model_facts.weights_sha256,
-        }
-        for c in cells
-    ]
-    columns = [
-        "dataset", "clip", "model", "metric", "value", "status", "error", "convention", "protocol", "frames",
-        "seconds_per_frame", "device", "precision", "data_sha256", "weights_sha256",
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns)
 
 
 def boards(cells: Iterable[Cell], protocols: Mapping[str, ProtocolFacts] | None = None) -> list[Board]:
@@ -169,9 +142,7 @@ class _Making:
         self.over_frames = facts is not None and facts.average == "frames"
 
     def board(self, reason: str | None) -> Board:
-        measured = {
-            m: _measured_clips(self.found[m], len(self.models), self.clips, m, self.notes) for m in self.metrics
-        }
+        measured = {m: measured_clips(self.found[m], len(self.models), self.clips, m, self.notes) for m in self.metrics}
         # A metric that could be measured for no model at all is no column; where nothing at all was measured, all are.
         order = sorted((m for m in self.metrics if measured[m]), key=self._place) or sorted(
             self.metrics, key=self._place
@@ -185,7 +156,7 @@ class _Making:
         whole = [model for model in self.models if all(entries[m][model].hole is None for m in order)]
         table = self._table(first, whole)
         classes = rank_classes(table, higher=first.metric.direction == "higher", weights=first.weights)
-        self.notes |= _rank_notes(classes, first.metric)
+        self.notes |= rank_notes(classes, first.metric)
         nearest = self._neighbours(table, first)
         rows = [
             Row(
@@ -397,28 +368,6 @@ def _hole(by_clip: Mapping[str, Cell], clips: Sequence[str]) -> Entry:
     )
 
 
-def _measured_clips(
-    found: Mapping[str, Mapping[str, Cell]], models: int, clips: Sequence[str], metric: str, notes: set[str]
-) -> list[str]:
-    """Clips on which a metric can be measured: without those on which it failed for every model alike, so that it
-    says something of the clip (no damage mask, frames too small, a parameter file that is missing) and of no model."""
-    left_out: dict[str, str] = {}
-    for clip in clips:
-        own = [by_clip[clip] for by_clip in found.values() if clip in by_clip]
-        errors = {c.error for c in own}
-        if len(own) == models and len(errors) == 1 and all(c.status == "failed" for c in own):
-            left_out[clip] = (next(iter(errors)) or "no figure").removeprefix(f"{metric} cannot be measured: ")
-    if left_out:
-        clip, error = next(iter(left_out.items()))
-        if len(left_out) == len(clips) and len(set(left_out.values())) == 1:
-            notes.add(f"{metric} was not measured: {error}")
-        else:
-            notes.add(
-                f'{metric} is over {len(clips) - len(left_out)} of {len(clips)} clips, for every model: on "{clip}" {error}'
-            )
-    return [clip for clip in clips if clip not in left_out]
-
-
 def _mark(entries: dict[str, Entry], higher: bool) -> None:
     """Mark best and second best among models without holes; ties share a mark, and identity takes none."""
     means = {model: entry.mean for model, entry in entries.items() if entry.mean is not None and model != BASELINE}
@@ -427,27 +376,3 @@ def _mark(entries: dict[str, Entry], higher: bool) -> None:
         place = levels.index(mean)
         if place < 2:
             entries[model] = replace(entries[model], best=place == 0, second=place == 1)
-
-
-def _rank_notes(classes: RankClasses, metric: MetricFacts) -> set[str]:
-    """How ranks came about, and how small a difference so many clips could have found."""
-    models, clips = len(classes.rank), classes.clips
-    if models < 2:
-        return set()
-    if clips < 2:
-        return {"One clip tells no two models apart: all that have a finite mean share a rank and stand by their mean."}
-    if math.isnan(classes.detectable):
-        return set()
-    text = (
-        f"Models that these {clips} clips cannot tell apart in {metric.name} share a rank and stand by their mean (all "
-        "pairs by permutation, 5 % false calls for the whole board)"
-    )
-    if math.isinf(classes.detectable):
-        return {f"{text}; so few clips of {models} models tell no difference, however large, from chance."}
-    if classes.detectable == 0:
-        return {f"{text}."}
-    unit = f" {metric.unit}" if metric.unit else ""
-    return {
-        f"{text}; a true difference of {classes.detectable:.2g}{unit} between two typical models would be found in 4 of 5 "
-        "such sets of clips."
-    }

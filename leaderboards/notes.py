@@ -1,0 +1,61 @@
+"""What is said under a board, in sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from leaderboards.classes import RankClasses
+from leaderboards.schema import Cell, MetricFacts
+
+AVERAGE = {
+    "clips": "Figures are means over clips of each clip's figure: clips weigh the same, however long.",
+    "frames": "Figures are means over all frames of all clips, as the protocol has it: a clip weighs as many times as it has "
+    "frames.",
+}
+
+
+def measured_clips(
+    found: Mapping[str, Mapping[str, Cell]], models: int, clips: Sequence[str], metric: str, notes: set[str]
+) -> list[str]:
+    """Clips on which a metric can be measured: without those on which it failed for every model alike, so that it
+    says something of the clip (no damage mask, frames too small, a parameter file that is missing) and of no model."""
+    left_out: dict[str, str] = {}
+    for clip in clips:
+        own = [by_clip[clip] for by_clip in found.values() if clip in by_clip]
+        errors = {c.error for c in own}
+        if len(own) == models and len(errors) == 1 and all(c.status == "failed" for c in own):
+            left_out[clip] = (next(iter(errors)) or "no figure").removeprefix(f"{metric} cannot be measured: ")
+    if left_out:
+        clip, error = next(iter(left_out.items()))
+        if len(left_out) == len(clips) and len(set(left_out.values())) == 1:
+            notes.add(f"{metric} was not measured: {error}")
+        else:
+            notes.add(
+                f'{metric} is over {len(clips) - len(left_out)} of {len(clips)} clips, for every model: on "{clip}" {error}'
+            )
+    return [clip for clip in clips if clip not in left_out]
+
+
+def rank_notes(classes: RankClasses, metric: MetricFacts) -> set[str]:
+    """How ranks came about, and how small a difference so many clips could have found."""
+    models, clips = len(classes.rank), classes.clips
+    if models < 2:
+        return set()
+    if clips < 2:
+        return {"One clip tells no two models apart: all that have a finite mean share a rank and stand by their mean."}
+    if math.isnan(classes.detectable):
+        return set()
+    text = (
+        f"Models that these {clips} clips cannot tell apart in {metric.name} share a rank and stand by their mean (all "
+        "pairs by permutation, 5 % false calls for the whole board)"
+    )
+    if math.isinf(classes.detectable):
+        return {f"{text}; so few clips of {models} models tell no difference, however large, from chance."}
+    if classes.detectable == 0:
+        return {f"{text}."}
+    unit = f" {metric.unit}" if metric.unit else ""
+    return {
+        f"{text}; a true difference of {classes.detectable:.2g}{unit} between two typical models would be found in 4 of 5 "
+        "such sets of clips."
+    }
