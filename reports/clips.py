@@ -1,46 +1,184 @@
-"""The pages of clips: pictures of input, every model and ground truth, side by side, with the figures of each frame."""
+"""The pages of clips: an index with thumbnails, and a page with the viewer for every clip."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from reports.media import export_media
-from reports.site import Site
-from reports.views.facts import Facts
+from leaderboards.schema import Cell, MetricFacts
+from leaderboards.table import BASELINE
+from reports.media import ClipMedia, Media
+from reports.site import Site, slug
+from reports.views.marks import dashes
+
+INDEX = "clips.html"
+SCRIPTS = (
+    "viewer-state.js", "viewer-pictures.js", "viewer-panes.js", "viewer-stage.js", "viewer-time.js", "viewer-curves.js",
+    "viewer-slices.js", "viewer.js",
+)  # fmt: skip
+"""In the order in which they run."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A clip in the index."""
+
+    name: str
+    path: str
+    size: str
+    given: str | None
+    """Thumbnail of the input, by name within ``media``."""
+    restored: str | None
+    """Thumbnail of what the model that stands first made."""
+    model: str
+    pictures: bool
+
+
+def clip_path(dataset: str, clip: str) -> str:
+    """Where the page of a clip lies within the report.
+
+    Example:
+        >>> clip_path("noise-gaussian15", "cat")
+        'clips/noise-gaussian15/cat.html'
+    """
+    return f"clips/{slug(dataset)}/{slug(clip)}.html"
 
 
 def write_clips(
     site: Site,
-    facts: Facts,
-    *,
-    budget: int,
-    previous: Path | None = None,
-    progress: Callable[[str, int, int | None], None] | None = None,
-) -> dict[tuple[str, str], str]:
-    """Write the pages of all clips that have pictures, and the pictures.
+    media: Media,
+    cells: Sequence[Cell],
+    numbers: Mapping[str, int],
+    titles: Mapping[str, str],
+    links: Mapping[str, str],
+    metrics: Sequence[str] = (),
+    here: str = "clips",
+) -> None:
+    """Write ``clips.html`` and the page of every clip.
 
     Args:
         site: the report that is being written.
-        facts: the results.
-        budget: bytes of pictures at most.
-        previous: folder of an older report, whose pictures are taken over where nothing changed; None if there is none.
-        progress: called with what is under way, pictures done since the last call, and all pictures.
-
-    Returns:
-        The page of each clip, by data set and clip, relative to the report's folder.
+        media: what can be shown.
+        cells: what was measured; the curves.
+        numbers: of the models, which decide on their looks.
+        titles: of the data sets.
+        links: of the data sets' boards, relative to the folder of the report.
+        metrics: names in the order in which they are offered; others follow.
+        here: key of the index in the navigation.
     """
-    viewer = export_media(facts.root, site.folder / "media", facts.boards, facts.cells, budget, progress)
-    if not viewer["datasets"]:
-        return {}
-    metrics = facts.metrics.values()
-    viewer |= {
-        "numbers": facts.numbers,
-        "directions": {m.name: m.direction for m in metrics},
-        "units": {m.name: m.unit for m in metrics},
-    }
+    by_clip: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells:
+        if cell.status == "ok":
+            by_clip.setdefault((cell.dataset, cell.clip), []).append(cell)
+    groups: dict[str, list[Card]] = {}
+    for clip in media.clips:
+        groups.setdefault(clip.dataset, []).append(_card(clip))
     site.write(
-        "clips.html", "clips.html.j2", here="clips", title="Clips", scripts=["viewer.js"], styles=["viewer.css"],
-        viewer=viewer,
+        INDEX, "clips.html.j2", here=here, title="Clips", styles=["clips.css"], scripts=["clips.js"],
+        groups=[(dataset, titles.get(dataset, dataset), links.get(dataset), cards) for dataset, cards in groups.items()],
+        notes=media.notes, many=len(media.clips),
     )  # fmt: skip
-    return {(d["name"], c["name"]): "clips.html" for d in viewer["datasets"] for c in d["clips"]}
+    for at, clip in enumerate(media.clips):
+        around = (media.clips[at - 1] if at else None, media.clips[at + 1] if at + 1 < len(media.clips) else None)
+        before, after = ((c.clip, c.dataset, clip_path(c.dataset, c.clip)) if c else None for c in around)
+        path = clip_path(clip.dataset, clip.clip)
+        up = "../" * path.count("/")
+        own = by_clip.get((clip.dataset, clip.clip), [])
+        site.write(
+            path, "clip.html.j2", here=here, title=clip.clip, styles=["viewer.css"], scripts=list(SCRIPTS), clip=clip,
+            dataset_title=titles.get(clip.dataset, clip.dataset), board=links.get(clip.dataset), before=before, after=after,
+            size=_size(clip), data=viewer_data(clip, own, numbers, metrics, f"{up}media/"), index=INDEX,
+            truth=clip.source("truth") is not None, notes=_notes(clip, media.notes),
+        )  # fmt: skip
+
+
+def _card(clip: ClipMedia) -> Card:
+    given = next((s.thumb for s in clip.sources if s.key == "input"), None)
+    first = next((s for s in clip.sources if s.key.startswith("model:") and s.thumb), None)
+    return Card(
+        name=clip.clip, path=clip_path(clip.dataset, clip.clip), size=_size(clip), given=given,
+        restored=first.thumb if first else None, model=first.label if first else "", pictures=bool(clip.sources),
+    )  # fmt: skip
+
+
+def _size(clip: ClipMedia) -> str:
+    frames = f"{clip.frames} frame{'' if clip.frames == 1 else 's'}"
+    return f"{clip.width} × {clip.height}, {frames}" if clip.sources else frames
+
+
+def _notes(clip: ClipMedia, common: Sequence[str]) -> list[str]:
+    if clip.sources:
+        return list(clip.notes)
+    return [*clip.notes, *common]
+
+
+def viewer_data(
+    clip: ClipMedia, cells: Sequence[Cell], numbers: Mapping[str, int], metrics: Sequence[str], media: str
+) -> dict[str, Any]:
+    """What the scripts of a page need to know, as JSON-able values; ``media`` goes before the names of files."""
+
+    def at(name: str | None) -> str | None:
+        return None if name is None else media + name
+
+    facts, curves = _curves(cells, clip.frames, metrics)
+    width, height = clip.video_size
+    return {
+        "dataset": clip.dataset,
+        "clip": clip.clip,
+        "frames": clip.frames,
+        "fps": clip.fps,
+        "width": clip.width,
+        "height": clip.height,
+        "stills": clip.stills,
+        "length": clip.length,
+        "rows": clip.rows,
+        "columns": clip.columns,
+        # Odd sides have one more row or column in the video.
+        "video": {"width": width, "height": height, "stored": [width + width % 2, height + height % 2]},
+        "strip": {"frames": clip.strip, "file": at(next((s.strip for s in clip.sources if s.strip), None))},
+        "sources": [
+            {
+                "key": s.key, "label": s.label, "model": s.model, "stills": [at(name) for name in s.stills],
+                "rows": at(s.rows), "columns": at(s.columns), "video": at(s.video),
+            }
+            for s in clip.sources
+        ],
+        "masks": [
+            {"kind": m.kind, "colour": "#{:02x}{:02x}{:02x}".format(*m.colour), "stills": [at(name) for name in m.stills]}
+            for m in clip.masks
+        ],
+        "baseline": BASELINE,
+        "looks": {
+            name: {"number": number, "dashes": dashes(number)}
+            for name, number in numbers.items()
+            if any(name in series for series in curves.values()) or any(s.model == name for s in clip.sources)
+        },
+        "metrics": facts,
+        "curves": curves,
+    }  # fmt: skip
+
+
+def _curves(
+    cells: Sequence[Cell], frames: int, order: Sequence[str]
+) -> tuple[list[dict[str, Any]], dict[str, dict[str, list[float | None]]]]:
+    """Facts of every metric that has a figure for each frame or pair of neighbours, and the figures, by model.
+
+    What is infinite or no number is None: there is nothing to draw.
+    """
+    several = len({cell.protocol for cell in cells}) > 1
+    facts: dict[str, MetricFacts] = {}
+    curves: dict[str, dict[str, list[float | None]]] = {}
+    for cell in cells:
+        if len(cell.frames) in (frames, frames - 1) and cell.frames:
+            name = f"{cell.metric.name} ({cell.protocol})" if several else cell.metric.name
+            values = [float(f"{v:.6g}") if math.isfinite(v) else None for v in cell.frames]
+            facts.setdefault(name, cell.metric)
+            curves.setdefault(name, {})[cell.model] = values
+    place = {name: i for i, name in enumerate(order)}
+    names = sorted(facts, key=lambda n: (place.get(facts[n].name, len(place)), n))
+    described = [
+        {"name": n, "unit": facts[n].unit, "direction": facts[n].direction, "about": facts[n].convention} for n in names
+    ]
+    return described, {name: dict(sorted(curves[name].items())) for name in names}

@@ -1,135 +1,109 @@
+// The controls of the viewer and the keys; the last of its scripts, it puts everything in motion.
 "use strict";
+
 (() => {
-  const byId = vbench.byId;
-  // Viewer.
-  const data = JSON.parse(byId("data").textContent);
-  if (!byId("viewer") || !data.datasets.length) return;
-  const ui = Object.fromEntries(["dataset", "clip", "left", "right", "mode", "zoom", "mask", "frame", "under", "over", "maskimg",
-    "handle", "split", "time", "timetext", "play", "leftname", "rightname", "curves"].map((k) => [k, byId("v-" + k)]));
-  const options = (select, entries, wanted) => {
-    const last = wanted ?? select.value;
-    select.replaceChildren(...entries.map(([value, text]) => new Option(text, value)));
-    if (entries.some(([value]) => value === last)) select.value = last;
-  };
-  let clip = null, timer = 0;
-  const source = (key) => clip.sources.find((s) => s.key === key);
+  const { clip, sources, state, set, follow, stage, time } = viewer;
+  const { byId, make } = vbench;
 
-  function chooseDataset() {
-    const set = data.datasets[Number(ui.dataset.value)];
-    options(ui.clip, set.clips.map((c, i) => [String(i), c.name]));
-    chooseClip();
-  }
-  function chooseClip() {
-    clip = data.datasets[Number(ui.dataset.value)].clips[Number(ui.clip.value)];
-    const entries = clip.sources.filter((s) => s.key !== "mask").map((s) => [s.key, s.label]);
-    const best = bestModel();
-    options(ui.left, entries, ui.left.value || "input");
-    options(ui.right, entries, ui.right.value || best || "truth");
-    ui.mask.disabled = !source("mask");
-    ui.time.max = String(clip.frames.length - 1);
-    ui.time.value = String(Math.min(Number(ui.time.value), clip.frames.length - 1));
-    curves();
-    show();
-  }
-  function bestModel() {
-    const values = Object.entries(clip.curves[Object.keys(clip.curves)[0]] || {}).filter(([m]) => source("model:" + m))
-      .map(([m, v]) => [m, v.reduce((a, b) => a + (b ?? 0), 0) / v.length]);
-    values.sort((a, b) => b[1] - a[1]);
-    return values.length ? "model:" + values[0][0] : null;
-  }
-  function picture(img, key, index, slice) {
-    const s = source(key);
-    const url = slice ? s.slice : s.files[index];
-    if (img.getAttribute("src") !== url) img.src = url;
-    img.alt = (slice ? "x–t slice, " : "") + s.label;
-  }
-  function show() {
-    const index = Number(ui.time.value), mode = ui.mode.value, slice = mode === "slice";
-    const left = ui.left.value, right = ui.right.value;
-    picture(ui.under, right, index, slice);
-    picture(ui.over, mode === "error" ? "truth" : left, index, slice);
-    ui.frame.classList.toggle("error", mode === "error");
-    ui.handle.hidden = ui.split.hidden = mode === "error";
-    ui.maskimg.hidden = !(ui.mask.checked && source("mask") && mode === "slider");
-    if (!ui.maskimg.hidden) picture(ui.maskimg, "mask", index, false);
-    const share = Number(ui.split.value);
-    ui.over.style.clipPath = `inset(0 ${100 - share}% 0 0)`;
-    ui.handle.style.left = share + "%";
-    ui.frame.style.aspectRatio = slice ? `${clip.width} / ${Math.max(clip.height * 0.4, 4 * clip.total)}` : `${clip.width} / ${clip.height}`;
-    const zoom = ui.zoom.value;
-    ui.frame.classList.toggle("pixels", zoom !== "fit" || slice);
-    ui.frame.style.width = zoom === "fit" ? "" : clip.width * Number(zoom) + "px";
-    ui.frame.style.maxWidth = zoom === "fit" ? "" : "none";
-    ui.leftname.textContent = mode === "error" ? `|${source(right).label} − ground truth| × 5` : "◂ " + source(left).label;
-    ui.rightname.textContent = mode === "error" ? "" : source(right).label + " ▸";
-    ui.timetext.textContent = slice ? "all frames" : `${clip.frames[index]} of ${clip.total}`;
-    for (const mark of ui.curves.querySelectorAll(".now")) {
-      const x = mark.dataset.left * 1 + mark.dataset.width * (clip.frames[index] / Math.max(1, clip.total - 1));
-      mark.setAttribute("x1", x); mark.setAttribute("x2", x);
+  if (stage) {
+    // --- A and B -----------------------------------------------------------------------------------
+    const a = byId("v-a"), b = byId("v-b");
+    for (const select of [a, b]) for (const s of sources) select.append(new Option(s.label, s.key));
+    a.addEventListener("change", () => set({ a: a.value }));
+    b.addEventListener("change", () => set({ b: b.value }));
+    const swap = () => set({ a: state.b, b: state.a });
+    byId("v-swap").addEventListener("click", swap);
+    const another = (which, by) => {
+      const at = sources.findIndex((s) => s.key === state[which]);
+      const key = sources[(at + by + sources.length) % sources.length].key;
+      set({ [which]: key });
+      vbench.say(`${which.toUpperCase()} is ${viewer.label(key)}`);
+    };
+
+    // --- view and what of it -------------------------------------------------------------------------
+    const views = [...byId("v-views").children], shows = [...byId("v-shows").children];
+    for (const button of views) button.addEventListener("click", () => set(button.dataset.view === "single" && state.view === "single" ? { flip: !state.flip } : { view: button.dataset.view }));
+    for (const button of shows) button.addEventListener("click", () => show(button.dataset.show));
+    const show = (what) => {
+      if (what === "error" && !viewer.byKey.has("truth")) { vbench.say("There is no ground truth to compare with"); return; }
+      if (what !== "picture") time.stop();
+      set({ show: what });
+    };
+    const flip = () => { if (state.view === "single") set({ flip: !state.flip }); else set({ view: "single", flip: !state.flip }); };
+
+    // --- masks -------------------------------------------------------------------------------------
+    const list = byId("v-masks");
+    const boxes = [];
+    if (list) {
+      for (const mask of clip.masks) {
+        const box = make("input", { type: "checkbox", value: mask.kind }), dot = make("i", { class: "dot" });
+        dot.style.background = mask.colour;
+        box.addEventListener("change", () => set({ masks: boxes.every((x) => x.checked) ? "all" : boxes.filter((x) => x.checked).map((x) => x.value).join(",") }));
+        boxes.push(box);
+        list.querySelector("ul").append(make("li", {}, make("label", {}, box, dot, make("bdi", {}, mask.kind))));
+      }
     }
-  }
+    const mask = () => {
+      if (!boxes.length) { vbench.say("There are no damage masks of this clip"); return; }
+      set({ masks: state.masks ? "" : "all" });
+      vbench.say(state.masks ? "Damage masks on" : "Damage masks off");
+    };
 
-  // Curves per frame, drawn here so that they can follow the frame that is shown.
-  const make = (name, attributes, ...inside) => {
-    const e = document.createElementNS("http://www.w3.org/2000/svg", name);
-    for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);
-    e.append(...inside);
-    return e;
-  };
-  const DASH = ["", "6 3", "2 2", "8 3 2 3"];
-  const colour = (model) => `var(--s${data.numbers[model] % 8})`;
-  function curves() {
-    const W = 420, H = 190, L = 52, B = 24, T = 8, R = 8;
-    const models = Object.keys(data.numbers).filter((m) => Object.values(clip.curves).some((c) => c[m]));
-    const figures = Object.entries(clip.curves).map(([metric, series]) => {
-      const all = Object.values(series).flat().filter((v) => v !== null);
-      const low = Math.min(...all), high = Math.max(...all), span = high - low || 1;
-      const px = (i) => L + (W - L - R) * (i / Math.max(1, clip.total - 1));
-      const py = (v) => T + (H - T - B) * (1 - (v - low) / span);
-      const svg = make("svg", { viewBox: `0 0 ${W} ${H}`, class: "chart", role: "img", "aria-label": `${metric} of each frame` });
-      for (let k = 0; k <= 3; k++) {
-        const v = low + (span * k) / 3;
-        svg.append(make("line", { x1: L, x2: W - R, y1: py(v), y2: py(v), stroke: "var(--rule)", "stroke-width": 0.6 }),
-          make("text", { x: L - 5, y: py(v) + 4, "text-anchor": "end", "font-size": 11 }, Math.abs(high) < 0.1 ? v.toExponential(1) : v.toFixed(span < 1 ? 3 : 1)));
-      }
-      svg.append(make("text", { x: L, y: H - 5, "font-size": 11 }, "0"), make("text", { x: W - R, y: H - 5, "font-size": 11, "text-anchor": "end" }, String(clip.total - 1)));
-      svg.append(make("line", { class: "now", y1: T, y2: H - B, stroke: "var(--ink)", "stroke-width": 1, "stroke-dasharray": "2 3", "data-left": L, "data-width": W - L - R }));
-      for (const model of models) {
-        if (!series[model]) continue;
-        let pen = "M", path = "";
-        series[model].forEach((v, i) => { if (v === null) { pen = "M"; } else { path += `${pen}${px(i).toFixed(1)} ${py(v).toFixed(1)}`; pen = "L"; } });
-        svg.append(make("path", { d: path, fill: "none", stroke: colour(model), "stroke-width": 1.6, "stroke-dasharray": DASH[Math.floor(data.numbers[model] / 8) % 4] }, make("title", {}, model)));
-      }
-      const figure = document.createElement("figure"), caption = document.createElement("figcaption");
-      caption.textContent = `${metric}${data.units[metric] ? " [" + data.units[metric] + "]" : ""} per frame, ${data.directions[metric]} is better`;
-      figure.append(caption, svg);
-      return figure;
+    // --- size --------------------------------------------------------------------------------------
+    byId("v-in").addEventListener("click", () => stage.zoomBy(1.5));
+    byId("v-out").addEventListener("click", () => stage.zoomBy(1 / 1.5));
+    byId("v-fit").addEventListener("click", () => set({ zoom: null }));
+    byId("v-one").addEventListener("click", () => stage.zoomTo(1));
+    const full = () => {
+      if (document.fullscreenElement) document.exitFullscreen();
+      else byId("viewer").requestFullscreen?.().catch(() => vbench.say("Full screen is not allowed here"));
+    };
+    byId("v-full").addEventListener("click", full);
+
+    follow((changed) => {
+      a.value = state.a;
+      b.value = state.b;
+      viewer.roving(views, (button) => button.dataset.view === state.view);
+      viewer.roving(shows, (button) => button.dataset.show === state.show);
+      byId("v-fit").setAttribute("aria-pressed", String(state.zoom === null));
+      if (changed.has("masks")) { const on = viewer.masks(); for (const box of boxes) box.checked = on.has(box.value); if (list) list.classList.toggle("on", on.size > 0); }
     });
-    const legend = document.createElement("ul");
-    legend.className = "legend";
-    for (const model of models) {
-      const item = document.createElement("li"), dot = document.createElement("i");
-      dot.className = "dot"; dot.style.background = colour(model);
-      item.append(dot, " " + model); legend.append(item);
-    }
-    ui.curves.replaceChildren(legend, ...figures);
+
+    // --- keys --------------------------------------------------------------------------------------
+    const help = byId("v-keys"), single = byId("v-single");
+    const kept = () => { try { return localStorage.getItem("vbench-keys") !== "off"; } catch { return true; } };
+    single.checked = kept();
+    single.addEventListener("change", () => { try { localStorage.setItem("vbench-keys", single.checked ? "on" : "off"); } catch { /* a private window keeps nothing */ } });
+    byId("v-help").addEventListener("click", () => help.showModal());
+
+    const keys = {
+      " ": time.toggle, w: () => set({ view: "wipe" }), s: () => set({ view: "side" }), o: () => set({ view: "single" }), g: () => set({ view: "grid" }),
+      f: flip, x: swap, "]": () => another("b", 1), "[": () => another("b", -1), "}": () => another("a", 1), "{": () => another("a", -1),
+      r: () => show("picture"), e: () => show(state.show === "error" ? "picture" : "error"), d: () => show(state.show === "difference" ? "picture" : "difference"),
+      m: mask, "+": () => stage.zoomBy(1.25), "=": () => stage.zoomBy(1.25), "-": () => stage.zoomBy(0.8), 0: () => set({ zoom: null }), z: () => stage.oneToOne(),
+      v: () => set({ turn: !state.turn }), l: () => viewer.slices.next(), n: () => viewer.curves.worst(1), N: () => viewer.curves.worst(-1), t: full,
+      ",": () => time.step(-1), ".": () => time.step(1), "?": () => help.showModal(),
+    };
+    const moves = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
+    addEventListener("keydown", (event) => {
+      const target = event.target;
+      if (event.ctrlKey || event.metaKey || help.open || event.defaultPrevented) return;
+      if (event.altKey && event.key in moves && byId("viewer").contains(target)) { stage.pan(...moves[event.key]); event.preventDefault(); return; }
+      if (event.altKey || target.closest?.("input:not([type=checkbox]):not([type=range]), select, textarea, [contenteditable]")) return;
+      const presses = target.closest?.("button, summary, a, [role=radio], input[type=checkbox]");
+      if (event.key === " " && presses) return;
+      if ((event.key === "ArrowLeft" || event.key === "ArrowRight") && !target.closest?.("input, [role=radio], [role=region]")) {
+        time.step((event.key === "ArrowLeft" ? -1 : 1) * (event.shiftKey ? 10 : 1));
+        event.preventDefault();
+        return;
+      }
+      if (!single.checked && event.key !== "?") return;
+      const act = keys[event.key] || (event.shiftKey && event.key.length === 1 && event.key !== "N" ? null : keys[event.key.toLowerCase?.()]);
+      if (!act) return;
+      act();
+      event.preventDefault();
+    });
   }
 
-  const step = (by) => { const n = clip.frames.length; ui.time.value = String((Number(ui.time.value) + by + n) % n); show(); };
-  ui.dataset.addEventListener("change", chooseDataset);
-  ui.clip.addEventListener("change", chooseClip);
-  for (const k of ["left", "right", "mode", "zoom", "mask"]) ui[k].addEventListener("change", show);
-  for (const k of ["split", "time"]) ui[k].addEventListener("input", show);
-  ui.play.addEventListener("click", () => {
-    if (timer) { clearInterval(timer); timer = 0; ui.play.textContent = "Play"; } else { timer = setInterval(() => step(1), 160); ui.play.textContent = "Stop"; }
-  });
-  byId("viewer").addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "SELECT") return;
-    if (event.key === ",") step(-1);
-    else if (event.key === ".") step(1);
-    else if (event.key === "f") { [ui.left.value, ui.right.value] = [ui.right.value, ui.left.value]; show(); } else return;
-    event.preventDefault();
-  });
-  options(ui.dataset, data.datasets.map((d, i) => [String(i), d.name]));
-  chooseDataset();
+  viewer.refresh();
 })();

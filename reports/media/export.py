@@ -13,7 +13,7 @@ from leaderboards.schema import Cell
 from leaderboards.table import BASELINE, Board
 from reports.media.encode import video_shape
 from reports.media.make import STRIP_FRAMES, Job, Keys, make
-from reports.media.plan import LENGTH_AT_MOST, Plan, lines, plan, ranked_frames, words, worst_frames
+from reports.media.plan import LENGTH_AT_MOST, STILLS_AT_MOST, Plan, lines, plan, ranked_frames, words, worst_frames
 from reports.media.sources import ClipSources, Source, find_sources
 from reports.media.store import Store
 
@@ -132,7 +132,31 @@ def export(
     store = _store(cache or root / "cache" / "report", folder)
     clips = find_sources(root, boards)
     chosen = plan(clips, budget)
-    works = _works(clips, chosen, _worst(boards, cells), _first_models(boards))
+    worst, first = _worst(boards, cells), _first_models(boards)
+    works = _works(clips, chosen, worst, first)
+    _run(works, store, progress)
+    kept, size = _fit(works, chosen, store, budget)
+    more = _more(works, chosen, store, budget, size) if kept == chosen else chosen
+    if more != chosen:
+        works = _works(clips, more, worst, first)
+        _run(works, store, progress)
+        kept, size = _fit(works, more, store, budget)
+    found = tuple(_clip(work, kept, store) for work in works)
+    for name in sorted({name for clip in found for name in _names(clip)}):
+        store.link(name, folder)
+    store.sweep()
+    return Media(found, tuple(_notes(found, works, kept)), size, store.made)
+
+
+def _store(cache: Path, folder: Path) -> Store:
+    try:
+        return Store(cache)
+    except OSError:
+        return Store(folder)  # results on a disk that is read only
+
+
+def _run(works: Sequence[_Work], store: Store, progress: Progress | None) -> None:
+    """Make what the works want and the store lacks, as many jobs at a time as there are processors."""
     jobs = [(work, i) for work in works for i in range(len(work.jobs))]
     if progress is not None:
         progress("pictures", 0, sum(_count(work.jobs[i][1]) for work, i in jobs))
@@ -152,19 +176,16 @@ def export(
         for done in pool.map(run, jobs):
             if progress is not None:
                 progress("pictures", done, None)
-    kept, size = _fit(works, chosen, store, budget)
-    found = tuple(_clip(work, kept, store) for work in works)
-    for name in sorted({name for clip in found for name in _names(clip)}):
-        store.link(name, folder)
-    store.sweep()
-    return Media(found, tuple(_notes(found, works, kept)), size, store.made)
 
 
-def _store(cache: Path, folder: Path) -> Store:
-    try:
-        return Store(cache)
-    except OSError:
-        return Store(folder)  # results on a disk that is read only
+def _more(works: Sequence[_Work], chosen: Plan, store: Store, budget: int, size: int) -> Plan:
+    """With more frames of each clip, where the files turned out smaller than was guessed."""
+    longest = min(STILLS_AT_MOST, max((len(work.frames) and work.facts.frames for work in works), default=0))
+    if not chosen.stills or chosen.stills >= longest:
+        return chosen
+    names = {name for work in works for clip in [_clip(work, chosen, store)] for s in clip.sources for name in s.stills}
+    one = sum(store.size(name) for name in names) / chosen.stills
+    return replace(chosen, stills=min(longest, chosen.stills + int(0.97 * (budget - size) / max(one, 1))))
 
 
 def _worst(boards: Sequence[Board], cells: Sequence[Cell]) -> dict[tuple[str, str], list[int]]:
