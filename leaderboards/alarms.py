@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from leaderboards.board import BASELINE, Board, Entry, Row
-from leaderboards.export.numbers import number, signed
+from leaderboards.numbers import number, signed
 from leaderboards.schema import Cell, MetricFacts
 from leaderboards.stats import Interval, mean_interval
 

@@ -14,8 +14,8 @@ from leaderboards.export.grid import grids as _grids
 from leaderboards.export.html import html as _html
 from leaderboards.export.latex import latex as _latex
 from leaderboards.export.markdown import markdown as _markdown
-from leaderboards.export.numbers import ARROWS, DECIMALS, heading, number, signature, signed, three_digits
 from leaderboards.export.view import Asked, View, select
+from leaderboards.numbers import ARROWS, DECIMALS, heading, number, signature, signed, three_digits
 from leaderboards.schema import ProtocolFacts
 
 __all__ = [

@@ -8,8 +8,8 @@ from typing import Literal, cast
 from leaderboards.board import BASELINE, Board, Row
 from leaderboards.export.columns import head, text
 from leaderboards.export.grid import Cell, Grid, GridColumn, GridRow
-from leaderboards.export.numbers import signature
 from leaderboards.export.view import Asked, chosen, in_order
+from leaderboards.numbers import signature
 from leaderboards.query import Column, Kind, check_columns, ordered, parse, split_names
 from leaderboards.query_parser import Value
 from leaderboards.results import DatasetInfo

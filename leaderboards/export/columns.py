@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leaderboards.board import Board, Entry, Row
-from leaderboards.export.numbers import ARROWS, number, signed, three_digits
+from leaderboards.numbers import ARROWS, number, signed, three_digits
 from leaderboards.query import Column, Kind
 from leaderboards.query_parser import Value
 from leaderboards.results import DatasetInfo

@@ -14,8 +14,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError, WithJsonSchema
 
+from leaderboards.alarms import Alarm
 from leaderboards.board import Entry, Neighbour, Reported, Row
-from leaderboards.export.view import View
+from leaderboards.export.view import View, alarms_of
 from leaderboards.schema import MetricFacts, ModelFacts, ProtocolFacts
 from leaderboards.stats import Interval
 from leaderboards.summary import OverallBoard
@@ -106,6 +107,17 @@ class ReportedDocument(_Part):
     published: str
 
 
+class AlarmDocument(_Part):
+    """Something that a reader should know before quoting a figure."""
+
+    kind: str
+    level: Literal["alarm", "note"] = Field(description="alarm: the clips say so surely")
+    model: str | None = Field(description="null for the board as a whole")
+    metric: str | None
+    clips: tuple[str, ...] = Field(description="that show it, the worst first")
+    text: str
+
+
 class BoardDocument(_Part):
     """Rows that may be ranked together."""
 
@@ -122,7 +134,7 @@ class BoardDocument(_Part):
     departures: tuple[str, ...] = Field(description="in what the data are not what the protocol asks for")
     published: str | None
     reported: tuple[ReportedDocument, ...]
-    alarms: tuple[str, ...] = Field(description="what should make one look twice, in sentences")
+    alarms: tuple[AlarmDocument, ...]
     rows: tuple[RowDocument, ...]
     left_out: int = Field(description="rows of the board that were not asked for")
 
@@ -175,7 +187,6 @@ class LeaderboardDocument(_Part):
 def document(
     views: Sequence[View],
     protocols: Mapping[str, ProtocolFacts] | None = None,
-    alarms: Mapping[int, Sequence[str]] | None = None,
     overall: Sequence[OverallBoard] = (),
 ) -> LeaderboardDocument:
     """Views as a document; where columns were named, only the metrics that they are of.
@@ -183,14 +194,13 @@ def document(
     Args:
         views: what is to be shown.
         protocols: by label.
-        alarms: sentences, by the index of the view.
         overall: boards over several data sets.
     """
     labels = {view.board.protocol for view in views}
     return LeaderboardDocument(
         protocols={label: facts for label, facts in sorted((protocols or {}).items()) if label in labels},
         overall=tuple(map(_overall, overall)),
-        boards=tuple(_board(view, tuple((alarms or {}).get(i, ()))) for i, view in enumerate(views)),
+        boards=tuple(map(_board, views)),
     )
 
 
@@ -199,7 +209,7 @@ def dumps(document_: LeaderboardDocument) -> str:
     return json.dumps(document_.model_dump(mode="json"), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-def _board(view: View, alarms: tuple[str, ...]) -> BoardDocument:
+def _board(view: View) -> BoardDocument:
     board = view.board
     metrics = view.metrics if view.chosen else board.metrics
     names = {metric.name for metric in metrics}
@@ -217,10 +227,14 @@ def _board(view: View, alarms: tuple[str, ...]) -> BoardDocument:
         departures=board.departures,
         published=board.published,
         reported=tuple(_reported(r) for r in board.reported if r.metric in names),
-        alarms=alarms,
+        alarms=tuple(_alarm(alarm) for alarm in alarms_of(view)),
         rows=tuple(_row(row, names) for row in board.rows),
         left_out=view.left_out,
     )
+
+
+def _alarm(found: Alarm) -> AlarmDocument:
+    return AlarmDocument(**{name: getattr(found, name) for name in AlarmDocument.model_fields})
 
 
 def _overall(board: OverallBoard) -> OverallDocument:

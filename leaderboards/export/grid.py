@@ -8,8 +8,8 @@ from typing import Literal
 
 from leaderboards.board import BASELINE, Board, Row
 from leaderboards.export.columns import figure, head, text
-from leaderboards.export.numbers import number, signature, signed
 from leaderboards.export.view import View
+from leaderboards.numbers import number, signature, signed
 from leaderboards.query import Kind
 
 Intervals = Literal["no", "range", "pm"]

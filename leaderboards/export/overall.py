@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from leaderboards.board import BASELINE
 from leaderboards.export.grid import Cell, Grid, GridColumn, GridRow, Intervals
-from leaderboards.export.numbers import ARROWS, number, signature, signed
+from leaderboards.numbers import ARROWS, number, signature, signed
 from leaderboards.schema import MetricFacts
 from leaderboards.summary import WORDS, OverallBoard, OverallEntry
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from leaderboards.export.grid import Cell, Grid, GridRow, grid
-from leaderboards.export.view import View
+from leaderboards.export.view import View, alarms_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 GAP = 2
 """Spaces between columns: one of padding, one of the box."""
+NAMED = 3
+"""Models named in a line of alarms."""
 NARROWEST = 24
 """A model's name is cut to no fewer characters."""
 _STYLES = {"best": "bold", "second": "underline", "better": "green", "worse": "red", "hole": "yellow", "": ""}
@@ -34,7 +36,34 @@ def board_text(view: View, width: int, intervals: bool = False) -> list[Renderab
     """A board as tables of at most ``width`` characters, then counts, holes and notes."""
     names = [name for name in (view.columns if view.chosen else default_columns(view)) if name != "rank"]
     one = grid(view, "range" if intervals else "no", names)
-    return [*tables(one, width), *under(one)]
+    return [*tables(one, width), *_alarms(view), *under(one)]
+
+
+def _alarms(view: View) -> list[RenderableType]:
+    """One line per kind of alarm: under which metrics, and which models."""
+    groups: dict[str, dict[str, list[str]]] = {}
+    unsure = 0
+    for alarm in alarms_of(view):
+        if alarm.level != "alarm":
+            unsure += 1
+        elif alarm.model is None:
+            groups.setdefault(alarm.text, {})
+        else:
+            groups.setdefault(alarm.kind, {}).setdefault(alarm.metric or "", []).append(alarm.model)
+    out = [
+        line(f"{kind}: {'; '.join(_models(*item) for item in found.items())}" if found else kind, "red", "!")
+        for kind, found in groups.items()
+    ]
+    if unsure:
+        out.append(
+            line(f"{unsure} further {'note' if unsure == 1 else 'notes'}, less sure: in the JSON and the report.")
+        )
+    return out
+
+
+def _models(metric: str, models: Sequence[str]) -> str:
+    names = ", ".join(models) if len(models) <= NAMED else f"{', '.join(models[:NAMED])} and {len(models) - NAMED} more"
+    return f"{metric} ({names})" if metric else names
 
 
 def tables(one: Grid, width: int) -> list[RenderableType]:
@@ -129,13 +158,13 @@ def under(one: Grid) -> list[RenderableType]:
     return [*out, *(line(note) for note in one.notes)]
 
 
-def line(text: str, style: str = "dim") -> RenderableType:
+def line(text: str, style: str = "dim", sign: str = "·") -> RenderableType:
     """Words beneath a table, further lines a little to the right."""
     from rich.table import Table
     from rich.text import Text
 
     row = Table.grid(padding=(0, 1, 0, 0))
-    row.add_row(Text("·", style=style), Text(visible(text), style=style))
+    row.add_row(Text(sign, style=style), Text(visible(text), style=style))
     return row
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from leaderboards.board import BASELINE, Board, Row
 from leaderboards.export.columns import Name, columns, take_apart, values
@@ -12,6 +13,9 @@ from leaderboards.query import check_columns, nearest_of, ordered, parse, split_
 from leaderboards.query_parser import QueryError, Value
 from leaderboards.results import DatasetInfo
 from leaderboards.schema import MetricFacts
+
+if TYPE_CHECKING:
+    from leaderboards.alarms import Alarm
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class View:
     """Rows of the board that were not asked for."""
     info: DatasetInfo | None = None
     """What is known of the data set."""
+    whole: Board | None = None
+    """The board with all of its rows; None where those that are shown are all."""
 
     @property
     def title(self) -> str:
@@ -95,7 +101,7 @@ def select(
     ordered([], by, known)  # says what is wrong, even if nothing is left to sort
     out = []
     for board in kept:
-        info = infos.get(board.dataset)
+        info, whole = infos.get(board.dataset), board
         rows = [(found, row) for row in board.rows if wanted(found := values(board, row, info))]
         if not rows:
             continue
@@ -106,7 +112,16 @@ def select(
         elif by:
             board = replace(board, rows=tuple(shown))
         beside = tuple(name for name in names if name != "model")
-        out.append(View(board, beside if names else tuple(m.name for m in board.metrics), bool(names), left_out, info))
+        out.append(
+            View(
+                board,
+                beside if names else tuple(m.name for m in board.metrics),
+                bool(names),
+                left_out,
+                info,
+                whole if left_out else None,
+            )
+        )
     if not out and asked.where is not None:
         raise ValueError(f'No row fits "{asked.where}". Without it all rows are there.')
     return out
@@ -116,7 +131,7 @@ def in_order(boards: Iterable[Board], infos: Mapping[str, DatasetInfo]) -> list[
     """Boards by profile, then by severity; those that are apart follow their main board."""
 
     def place(board: Board) -> tuple[str, float, str, str]:
-        info = infos.get(board.dataset)
+        info, whole = infos.get(board.dataset), board
         severity = info.severity if info else None
         return (
             info.profile or "" if info else "",
@@ -168,3 +183,13 @@ def remarked(board: Board, rows: Sequence[Row]) -> list[Row]:
             entry = replace(out[i].entries[metric.name], best=place == 0, second=place == 1)
             out[i] = replace(out[i], entries={**out[i].entries, metric.name: entry})
     return out
+
+
+def alarms_of(view: View) -> list[Alarm]:
+    """The alarms of the rows and metrics that are shown, those that are sure first."""
+    from leaderboards.alarms import alarms
+
+    models = {row.model.name for row in view.board.rows}
+    metrics = {metric.name for metric in view.metrics} if view.chosen else set(view.names)
+    found = alarms([view.whole or view.board])
+    return [a for a in found if (a.model is None or a.model in models) and (a.metric is None or a.metric in metrics)]
