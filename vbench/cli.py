@@ -351,11 +351,38 @@ def report_html(
     root: Root = DEFAULT_ROOT,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the report. Default: ROOT/report.")] = None,
     title: Annotated[str | None, typer.Option("--title", help="Its heading.")] = None,
+    media_budget: Annotated[
+        str, typer.Option("--media-budget", help="Pictures and videos at most: 200MB, 1.5GB, 0 for none.")
+    ] = "200MB",
 ) -> None:
     """One folder that opens from a file, offline."""
     from vbench.commands import report_command
 
-    report_command(root, out, title)
+    report_command(root, out, title, media_budget)
+
+
+@report_app.command("pdf")
+def report_pdf(
+    root: Root = DEFAULT_ROOT,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File. Default: ROOT/report.pdf.")] = None,
+    title: Annotated[str | None, typer.Option("--title", help="Its heading.")] = None,
+) -> None:
+    """A summary for print: the answer, boards, charts, method."""
+    from vbench.commands_report import pdf_command
+
+    pdf_command(root, out, title)
+
+
+@report_app.command("markdown")
+def report_markdown(
+    root: Root = DEFAULT_ROOT,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File. Default: the terminal.")] = None,
+    title: Annotated[str | None, typer.Option("--title", help="Its heading.")] = None,
+) -> None:
+    """A summary for a README or a pull request."""
+    from vbench.commands_report import markdown_command
+
+    markdown_command(root, out, title)
 
 
 @report_app.command("figures")
@@ -446,6 +473,32 @@ def leaderboard_export(
 
     asked = Asked(where, sort, columns, tuple(_split(dataset)), tuple(_split(protocol)))
     export_command(root, form, out, asked, long, intervals, together, document)
+
+
+@leaderboard_app.command("diff")
+def leaderboard_diff(
+    old: Annotated[Path, typer.Argument(help="A workspace, or what export --format json wrote.")],
+    new: Annotated[Path, typer.Argument(help="Another state of it.")],
+    metric: Annotated[
+        list[str] | None, typer.Option("--metric", help="Names (a,b), or all. Default: each board's first.")
+    ] = None,
+    fail_below: Annotated[
+        list[str] | None,
+        typer.Option("--fail-below", help="Exit status 1 if a change is worse: -0.1dB, -0.002, -1%.", metavar="LIMIT"),
+    ] = None,
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="Let pass figures that are lost or do not compare any more.")
+    ] = False,
+    form: Annotated[str, typer.Option("--format", "-f", help="terminal, markdown, json.", metavar="FORM")] = "terminal",
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Default: standard output.", metavar="FILE")] = None,
+) -> None:
+    """What changed between two states, clip by clip; with a limit, a gate for continuous integration."""
+    from leaderboards.query import split_names
+    from vbench.commands_leaderboard import diff_command
+
+    names = [name for text in metric or [] for name in split_names(text)]
+    diff_command(old, new, names, fail_below or [], lenient, "json" if as_json else form, out)
 
 
 @weights_app.command("list")

@@ -1,4 +1,4 @@
-"""What ``vbench report figures`` does, in words for the terminal."""
+"""What ``vbench report figures``, ``pdf`` and ``markdown`` do, in words for the terminal."""
 
 from __future__ import annotations
 
@@ -56,3 +56,26 @@ def inches(width: str) -> float:
     if not 1.5 <= found <= 20:
         raise UsageError(f"A figure {found:g} inches wide cannot be drawn: give 1.5 to 20.")
     return found
+
+
+def pdf_command(root: Path, out: Path | None, title: str | None) -> None:
+    """``vbench report pdf``."""
+    from reports.pdf import write_pdf
+
+    began = time.monotonic()
+    with worded(), progress("report pdf", "pages") as report:
+        written = write_pdf(root, out if out is not None else root / "report.pdf", title, report)
+    say(f"The summary is {written} ({written.stat().st_size / 2**20:.1f} MiB, {took(time.monotonic() - began)}).")
+
+
+def markdown_command(root: Path, out: Path | None, title: str | None) -> None:
+    """``vbench report markdown``: to the terminal, or into a file."""
+    import sys
+
+    from reports.markdown import summary, write_markdown
+
+    with worded():
+        if out is None:
+            sys.stdout.write(summary(root, title))
+        else:
+            say(f"The summary is {write_markdown(root, out, title)}.")
