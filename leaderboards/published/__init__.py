@@ -167,12 +167,13 @@ def for_protocol(protocol: str) -> tuple[Published, ...]:
     return tuple(one for one in figures() if one.protocol == name)
 
 
-def for_set(protocol: str, set: str) -> tuple[Published, ...]:
-    """What is published on a set under a protocol, figures of single clips among it.
+def for_set(protocol: str, set: str, clip: str | None = None) -> tuple[Published, ...]:
+    """What is published on a set under a protocol.
 
     Args:
         protocol: by name or label.
         set: as the protocol calls it.
+        clip: figures of this clip alone; by default those of the whole set.
 
     Example:
         >>> [(one.system, one.value) for one in for_set("denoise-dncnn@1", "Set12, sigma 25") if one.model == "dncnn-b"]
@@ -180,4 +181,4 @@ def for_set(protocol: str, set: str) -> tuple[Published, ...]:
         >>> for_set("denoise-dncnn", "Set13")
         ()
     """
-    return tuple(one for one in for_protocol(protocol) if one.set == set)
+    return tuple(one for one in for_protocol(protocol) if one.set == set and one.clip == clip)

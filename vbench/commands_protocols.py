@@ -1,0 +1,447 @@
+"""``vbench protocols``: list them, show one, say what two do differently and what that does to results at hand."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vbench.commands import at_root, worded
+from vbench.console import console
+from vbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from leaderboards.board import Board
+    from leaderboards.compare import Comparison, Move
+    from leaderboards.published import Published
+    from vbench.datasets import DatasetFacts
+    from vbench.protocols import Protocol, PublishedSet
+
+WIDTH = 80
+"""Of lines and tables where the output is no terminal."""
+MOST_SIDES = 3
+"""Degraded sides of a published set that are told with the names by which they are recognised."""
+MOST_MOVES = 6
+"""Models that change their rank, named one by one."""
+
+
+def _terminal() -> Console:
+    out = console()
+    if out.width > 200:
+        out.width = WIDTH
+    return out
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _grid(out: Console, rows: Iterable[tuple[str, str, str]]) -> None:
+    """Rows of a head, a text, and smaller print below it."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(width=16)
+    table.add_column(ratio=1)
+    for head, text, small in rows:
+        words = Text(_words(text))
+        if small:
+            words.append(f"\n{_words(small)}", "dim")
+        table.add_row(Text(head), words)
+    out.print(table, width=min(out.width, 120))
+
+
+def _head(out: Console, text: str) -> None:
+    from rich.text import Text
+
+    out.print()
+    out.print(Text(text, "bold"), soft_wrap=False)
+
+
+def _say(out: Console, text: str, style: str = "", indent: int = 0) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    out.print(Padding(Text(_words(text), style), (0, 0, 0, indent)), soft_wrap=False)
+
+
+def _command(out: Console, text: str) -> None:
+    """A command to type, on a line of its own that is not broken."""
+    out.print(f"  {text}", markup=False, highlight=False, soft_wrap=True)
+
+
+# --- list ----------------------------------------------------------------------------------------
+
+
+def protocols_list_command() -> None:
+    """``vbench protocols list``."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    from vbench import protocols
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("protocol", no_wrap=True)
+    table.add_column("what for, and what is measured", ratio=1)
+    for name in protocols.names():
+        found = protocols.load(name)
+        shown = ", ".join(found.metrics[:5]) + (", ..." if len(found.metrics) > 5 else "")
+        table.add_row(Text(found.label, "bold"), Text(found.title).append(f"\n{shown}", "dim"))
+    out = _terminal()
+    out.print(table, width=min(out.width, 120))
+    _say(out, "The number behind @ is the version. Every line with its source: vbench protocols show NAME", "dim")
+    _say(
+        out, "Measure under one: vbench run --protocol NAME. What two do differently: vbench protocols diff A B", "dim"
+    )
+
+
+# --- show ----------------------------------------------------------------------------------------
+
+
+def protocols_show_command(name: str, root: Path) -> None:
+    """``vbench protocols show``."""
+    from leaderboards.published import for_protocol
+    from vbench import metrics as metric_catalog
+    from vbench import protocols
+
+    protocol = protocols.load(name)
+    out = _terminal()
+    from rich.text import Text
+
+    out.print(Text(f"{protocol.name}, version {protocol.version}: {protocol.title}", "bold"), soft_wrap=False)
+    _say(out, protocol.description)
+    _say(out, f"Source: {protocol.source}", "dim")
+    _head(out, "Conventions")
+    _grid(out, ((line.topic, *_line(line.how, line.here, line.source)) for line in protocol.lines))
+    _head(out, "Measured")
+    found = [metric_catalog.load(metric) for metric in protocol.metrics]
+    _grid(out, ((metric.name, metric.convention, "") for metric in found))
+    _say(out, f"{_bits(protocol)} Rows are ranked by {found[0].name}.", "dim")
+    if protocol.data is not None:
+        _head(out, "Published sets")
+        if protocol.data.sets:
+            _grid(out, ((key, _set(found), found.source) for key, found in protocol.data.sets.items()))
+        else:
+            _say(out, "None is published with a list of its clips, so none is recognised.")
+    figures = for_protocol(name)
+    _head(out, "Published figures")
+    if figures:
+        _published(out, figures)
+    else:
+        _say(out, "None: the sources state none under these conventions.")
+    _data_here(out, protocol, root)
+
+
+def _line(how: str, here: str, source: str) -> tuple[str, str]:
+    return (f"{_words(how)} Here: {_words(here)}" if here else how), source
+
+
+def _bits(protocol: Protocol) -> str:
+    if protocol.depth == 16:
+        return "Measured on frames of 16 bits, which stand for floating point."
+    return "Measured on frames of 8 bits."
+
+
+def _set(found: PublishedSet) -> str:
+    """How a published set is recognised, in words."""
+    if not found.clips:
+        parts = ["its clips are not listed, so no data set is recognised as it"]
+    else:
+        few = ", ".join(found.clips[:3]) + (", ..." if len(found.clips) > 3 else "")
+        count = f"{len(found.clips)} clips" if len(found.clips) > 1 else "1 clip"
+        parts = [f"{count} ({few})", *([f"{found.frames} frames"] if found.frames else [])]
+    sides: dict[str, list[str]] = {}
+    for version, words in found.versions.items():
+        sides.setdefault(words, []).append(version)
+    if len(sides) > MOST_SIDES:
+        parts.append(f"{len(sides)} degraded sides: {', '.join(sides)}")
+        sides = {}
+    for words, names in sides.items():
+        shown = " or ".join(names)
+        parts.append(shown if words in ("", shown) else f"{words}: {shown}")
+    return "; ".join(part for part in parts if part)
+
+
+def printed(one: Published, digits: int = 0) -> str:
+    """A published figure with all its digits, and how well it could be read.
+
+    Args:
+        digits: at least so many behind the point, as others of its table have.
+
+    Example:
+        >>> from leaderboards.published import Published
+        >>> made = dict(protocol="p", set="s", system="x", metric="psnr", source="r")
+        >>> printed(Published(**made, value=31.52, kind="readme"), 3)
+        '31.520'
+        >>> printed(Published(**made, value=38.7, uncertainty=0.1, kind="chart"))
+        '38.7 ± 0.1'
+    """
+    doubt = f" ± {one.uncertainty:g}" if one.uncertainty is not None else ""
+    return f"{one.value:.{max(digits, digits_of(one))}f}{doubt}"
+
+
+def digits_of(one: Published) -> int:
+    """Digits behind the point that a figure was written with, but for zeros at its end."""
+    return len(f"{one.value!r}".partition(".")[2])
+
+
+def _published(out: Console, figures: Sequence[Published]) -> None:
+    """A table of figures by set and system, and where they stand below it."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    sources = list(dict.fromkeys(one.words for one in figures))
+    names = list(dict.fromkeys(one.metric for one in figures))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("set", ratio=3, overflow="fold")
+    table.add_column("system", ratio=3, overflow="fold")
+    for metric in names:
+        table.add_column(Text(metric), justify="right", no_wrap=True)
+    table.add_column("from", justify="right", no_wrap=True)
+    rows: dict[tuple[str, str, str], dict[str, Published]] = {}
+    digits: dict[tuple[str, str], int] = {}
+    for one in figures:
+        kind = (one.source, one.metric)
+        digits[kind] = max(digits.get(kind, 0), digits_of(one))
+        where = one.set if one.clip is None else f"{one.set}: {one.clip}"
+        rows.setdefault((where, _system(one), one.words), {})[one.metric] = one
+    before = ""
+    order = list(dict.fromkeys(where for where, _, _ in rows))
+    for (where, system, words), found in sorted(rows.items(), key=lambda item: order.index(item[0][0])):
+        shown = [
+            printed(found[metric], digits[found[metric].source, metric]) if metric in found else "" for metric in names
+        ]
+        cells = (where if where != before else "", system, *shown, f"[{sources.index(words) + 1}]")
+        table.add_row(*(Text(cell) for cell in cells))
+        before = where
+    out.print(table, width=min(out.width, 120))
+    for i, words in enumerate(sources):
+        _say(out, f"[{i + 1}] {words}", "dim")
+
+
+def _system(one: Published) -> str:
+    return f"{one.system} ({one.model})" if one.model else one.system
+
+
+def _data_here(out: Console, protocol: Protocol, root: Path) -> None:
+    """Data sets of the workspace that the protocol is about, and how to come by some."""
+    found = _datasets(root)
+    _head(out, f"Data sets in {root}")
+    about = [facts for facts in found if protocol.about(facts)]
+    for facts in about:
+        name = protocol.data.published(facts) if protocol.data else None
+        departures = protocol.departures(facts)
+        text = f"as published: {name}." if name else " ".join(departures) or "of the kind that it asks for."
+        _grid(out, [(facts.name, text, "")])
+    if not about:
+        _say(out, "None that it is about." if found else "None yet.")
+    makers = _makers(protocol, root)
+    if makers:
+        _say(out, "Data for it:", "dim")
+        for text in makers:
+            _command(out, text)
+    if protocol.name == "oldfilm-rtn-real":
+        _command(out, f"vbench score --protocol {protocol.name} --pred FILM")
+    else:
+        _command(out, f"vbench run --protocol {protocol.name} --models all{at_root(root)}")
+
+
+def _datasets(root: Path) -> list[DatasetFacts]:
+    from vbench.datasets import find_datasets
+    from vbench.workspace import Workspace
+
+    workspace = Workspace(root)
+    if not workspace.datasets.is_dir() or not any(workspace.datasets.iterdir()):
+        return []
+    return [dataset.facts for dataset in find_datasets(workspace)]
+
+
+def _makers(protocol: Protocol, root: Path) -> list[str]:
+    """Commands that bring data of the protocol's kind."""
+    data = protocol.data
+    if data is None:
+        return []
+    most = f" --max-frames {data.most_frames}" if data.most_frames else ""
+    out = []
+    for profile, variants in data.profiles.items():
+        chosen = f" --variant {','.join(variants)}" if variants else ""
+        out.append(f"vbench synth --profile {profile}{chosen} --source FOLDER{most}{at_root(root)}")
+    made = {variant for variants in data.profiles.values() for variant in variants}
+    sides = dict.fromkeys(side for found in data.sets.values() for side in found.versions if side not in made)
+    out += [f"vbench datasets add FOLDER --version {shlex.quote(side)}{at_root(root)}" for side in sides]
+    return out
+
+
+# --- diff ----------------------------------------------------------------------------------------
+
+
+def protocols_diff_command(first: str, second: str, root: Path) -> None:
+    """``vbench protocols diff``."""
+    from rich.text import Text
+
+    from vbench import protocols
+
+    a, b = protocols.load(first), protocols.load(second)
+    if a.name == b.name:
+        raise UsageError(
+            f'"{first}" and "{second}" are the same protocol: name two. `vbench protocols list` names all.'
+        )
+    out = _terminal()
+    out.print(Text(f"{a.label} and {b.label}", "bold"), soft_wrap=False)
+    _say_lines(out, a, b)
+    _say_moves(out, a, b, root)
+
+
+def _say_lines(out: Console, a: Protocol, b: Protocol) -> None:
+    how_a, how_b = ({line.topic: _words(line.how) for line in protocol.lines} for protocol in (a, b))
+    topics = [*how_a, *(topic for topic in how_b if topic not in how_a)]
+    same = [topic for topic in topics if how_a.get(topic) == how_b.get(topic)]
+    pairs = [
+        (topic, how_a.get(topic, "not said"), how_b.get(topic, "not said")) for topic in topics if topic not in same
+    ]
+    pairs.append(("columns", ", ".join(a.metrics), ", ".join(b.metrics)))
+    for topic, ours, others in pairs:
+        if ours == others:
+            continue
+        _head(out, topic)
+        width = max(len(a.name), len(b.name)) + 1
+        for name, text in ((a.name, ours), (b.name, others)):
+            _two(out, f"{name}:", width, text)
+    out.print()
+    if same:
+        _say(out, f"The same in both, {len(same)} of {len(topics)}: {', '.join(same)}.", "dim")
+
+
+def _two(out: Console, head: str, width: int, text: str) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column(width=2)
+    table.add_column(width=width, no_wrap=True)
+    table.add_column(ratio=1)
+    table.add_row("", Text(head), Text(text))
+    out.print(table, width=min(out.width, 120))
+
+
+def _say_moves(out: Console, a: Protocol, b: Protocol, root: Path) -> None:
+    found = _boards(root, (a.label, b.label))
+    _head(out, f"On the results in {root}")
+    names = list(dict.fromkeys(dataset for _, dataset in found))
+    if not names:
+        _say(out, f"None under {a.label} or {b.label} yet, so how far figures move cannot be said. To measure both:")
+        about = [facts.name for facts in _datasets(root) if a.about(facts) and b.about(facts)]
+        for protocol in (a, b):
+            _command(out, _run(protocol, about, ("all",), root))
+        return
+    for dataset in names:
+        before, after = found.get((a.label, dataset)), found.get((b.label, dataset))
+        if before is not None and after is not None:
+            _say(out, dataset, "bold")
+            _say_comparison(out, a, b, before, after, root)
+    for have, lack in ((a, b), (b, a)):
+        alone = [name for name in names if (have.label, name) in found and (lack.label, name) not in found]
+        if alone:
+            _say_alone(out, have, lack, [found[have.label, name] for name in alone], root)
+
+
+def _say_alone(out: Console, have: Protocol, lack: Protocol, boards: Sequence[Board], root: Path) -> None:
+    """Data sets that were measured under one of two protocols, and the command that measures them under the other."""
+    names = [board.dataset for board in boards]
+    models = dict.fromkeys(row.model.name for board in boards for row in board.rows)
+    _say(out, f"Measured under {have.label} alone: {', '.join(names)}. The same under {lack.label}:")
+    _command(out, _run(lack, names, tuple(models), root))
+    others = [facts.name for facts in _datasets(root) if facts.name in names and not lack.about(facts)]
+    if others:
+        listed = "none of these" if len(others) == len(names) else f"not about {', '.join(others)}"
+        text = f"about {listed}" if len(others) == len(names) else listed
+        _say(
+            out, f"{lack.name} is {text}: its figures on them compare with each other, and with none of a paper.", "dim"
+        )
+
+
+def _boards(root: Path, labels: tuple[str, str]) -> dict[tuple[str, str], Board]:
+    """The main board of each data set under each of two protocols."""
+    from leaderboards.store import iter_cells, read_protocols
+    from leaderboards.table import boards
+
+    with worded():
+        cells = [cell for cell in iter_cells(root) if cell.protocol in labels]
+        facts = read_protocols(root)
+    return {(board.protocol, board.dataset): board for board in boards(cells, facts) if board.reason is None}
+
+
+def _run(protocol: Protocol, datasets: Sequence[str], models: Sequence[str], root: Path) -> str:
+    chosen = f" --dataset {shlex.quote(','.join(datasets))}" if datasets else ""
+    return f"vbench run --protocol {protocol.name}{chosen} --models {shlex.quote(','.join(models))}{at_root(root)}"
+
+
+def _say_comparison(out: Console, a: Protocol, b: Protocol, before: Board, after: Board, root: Path) -> None:
+    from leaderboards.compare import compare
+
+    with worded():
+        found = compare(before, after)
+    for text in comparison_words(found, a.label, b.label):
+        _say(out, text, indent=2)
+    missing = ((b, found.only_before), (a, found.only_after))
+    for protocol, models in missing:
+        if models:
+            _say(out, f"Without a figure under {protocol.label}: {', '.join(models)}.", indent=2)
+            _command(out, _run(protocol, [found.dataset], models, root))
+
+
+def comparison_words(found: Comparison, first: str, second: str) -> list[str]:
+    """What a change of protocol does to a data set's board, in sentences.
+
+    Args:
+        first, second: labels of the protocols, the one before first.
+    """
+    if not found.moves:
+        return [f"No model has a figure under both {first} and {second}."]
+    count = f"{len(found.moves)} models" if len(found.moves) > 1 else "1 model"
+    out = [f"{count}, {found.before.name} under {first} against {found.after.name} under {second}."]
+    if not found.same_data:
+        out.append("The two were measured on different clips, so part of what moves is the data.")
+    out.append(_figure_words(found, second))
+    ranks = _rank_words(found.ranks, len(found.moves), "rank", lambda move: (move.rank_before, move.rank_after))
+    places = _rank_words(found.places, len(found.moves), "place", lambda move: (move.place_before, move.place_after))
+    out.append(f"{ranks} By the mean alone, {places[0].lower()}{places[1:]}")
+    return out
+
+
+def _figure_words(found: Comparison, second: str) -> str:
+    from leaderboards.export import signed
+
+    mean, low, high = found.mean, found.smallest, found.largest
+    if mean is None or low is None or high is None:
+        return f"{found.before.name} and {found.after.name} are different quantities: only ranks compare."
+    name, unit = found.after.name, f" {found.after.unit}" if found.after.unit else ""
+
+    def shown(value: float | None) -> str:
+        return f"{signed(value, name)}{unit}"
+
+    if len(found.moves) == 1:
+        return f"Under {second} {low.model} moves by {shown(low.difference)}."
+    return (
+        f"Under {second} figures move by {shown(mean)} on average, from {shown(low.difference)} ({low.model}) to "
+        f"{shown(high.difference)} ({high.model})."
+    )
+
+
+def _rank_words(moves: Sequence[Move], count: int, what: str, of: object) -> str:
+    assert callable(of)  # noqa: S101 - one of two functions above
+    if not moves:
+        return f"No {what} moves."
+    parts = []
+    for move in moves[:MOST_MOVES]:
+        before, after = of(move)
+        parts.append(f"{move.model} {before or 'none'} to {after or 'none'}")
+    more = f" and {len(moves) - MOST_MOVES} more" if len(moves) > MOST_MOVES else ""
+    verb = f"{what}s move" if len(moves) > 1 else f"{what} moves"
+    return f"{len(moves)} of {count} {verb}: {', '.join(parts)}{more}."
