@@ -55,6 +55,15 @@ def metrics_page(shared: Path | None) -> str:
             lines.append(f"- `{name}`: {options}")
     lines += [
         "",
+        "`damage_left[*]` stands for that metric on every kind of damage, each a metric of its own. Clips without a kind are left",
+        "out of its mean, for every model.",
+        "",
+        "## Columns",
+        "",
+        "Further figures of each frame, in the same result file (`columns`) and in `vbench score --json`.",
+        "",
+        *(f"- `{name}`: {_columns(name)}" for name in metrics.names() if metrics.load(name).columns),
+        "",
         "`pyiqa:<name>`, `torchmetrics:<name>` and `piq:<name>` (`piq:dists`; `piq:brisque`, which papers on old film report)",
         "are metrics of those libraries, where they are installed.",
         "",
@@ -68,8 +77,11 @@ def metrics_page(shared: Path | None) -> str:
         SPEEDS,
         "## Worth knowing",
         "",
-        "- MS-SSIM equals pytorch-msssim and torchmetrics' definition; the table that pyiqa publishes as MATLAB's differs from",
-        "  all of these by up to 0.005, for reasons that its page does not tell.",
+        "- Two figures are called MS-SSIM: the product of the paper (`ms_ssim`, as in pytorch-msssim and torchmetrics), and the",
+        "  weighted sum of the authors' later MATLAB code (`ms_ssim[gray,sum]`), which is what the calibration table in pyiqa's",
+        "  documentation holds. They differ by up to 0.005.",
+        "- `vmaf` and `vmaf_neg` asked for together come from one pass of libvmaf, to the bit the figures of two: 1.5 times the cost",
+        "  of one. Motion, pipes and conversion are shared; the two features that the gain limit changes are computed twice.",
         "- FFmpeg's `psnr` and `ssim` on yuv444p and yuv420p depend on the scaler of a build and are not among ours.",
         "- Aligned PSNR takes the official registration as it is: on frames with a strong gradient of brightness and a large",
         "  shift it finds a wrong shift, and so do we.",
@@ -80,6 +92,12 @@ def metrics_page(shared: Path | None) -> str:
 
         lines += ["", "## Against the official code", "", table(shared)]
     return "\n".join(lines) + "\n"
+
+
+def _columns(name: str) -> str:
+    from vbench import metrics
+
+    return "; ".join(f"`{key}` ({words})" for key, words in metrics.load(name).columns.items())
 
 
 def networks_page(shared: Path) -> str:

@@ -122,11 +122,13 @@ def _say_scores(result: dict[str, Any], start: int) -> None:
     say("  " + "|".join(f"{k}={v}" for k, v in versions().items()))
 
 
-def _finite(value: object) -> dict[str, object]:
-    from leaderboards.export import _clean
-
-    cleaned: dict[str, object] = _clean(value)
-    return cleaned
+def _finite(value: Any) -> Any:
+    """The same with infinity and NaN as words, which JSON has no numbers for."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _score_raw(gt: Path | None, pred: Path, metrics: Sequence[str], raw: str, as_json: bool) -> None:
@@ -237,6 +239,8 @@ def metrics_show_command(name: str) -> None:
     entry = metric_catalog.CATALOG.get(base)
     if entry is not None and entry.options:
         say("  options     " + "; ".join(metric_catalog.shown(key, values) for key, values in entry.options))
+    for key, words in metric.columns.items():
+        say(f"  column      {key}: {words}")
     say(f"  runs here   {_lacking(metric.name) or 'yes'}")
 
 

@@ -215,6 +215,25 @@ def niqe_brisque(shared: Path) -> Iterator[Comparison]:
 # --- time -----------------------------------------------------------------------------------------
 
 
+def ms_ssim_figures(shared: Path) -> Iterator[Comparison]:
+    """The weighted sum that pyiqa's documentation prints as MATLAB's, to four digits; the product of pytorch-msssim."""
+    from pytorch_msssim import ms_ssim
+
+    data = shared / "data" / "metrics"
+    pairs = json.loads((data / "calibration.json").read_text())["pairs"]
+    views = [View(*(Chunk(read(data / pair[side])) for side in ("distorted", "reference"))) for pair in pairs]
+    own = [_figures("ms_ssim[gray,sum]", view)[1] for view in views]
+    official = [pair["official_pair"]["ms_ssim"] for pair in pairs]
+    yield Comparison("ms_ssim[gray,sum]", "calibration.json", _largest(own, official), 5.1e-5, "absolute", len(own))
+    own = [_figures("ms_ssim[rgb]", view)[1] for view in views]
+    official = [
+        float(ms_ssim(view.restored.frames.double(), view.reference().frames.double(), data_range=255))
+        for view in views
+    ]
+    # Its window is in single precision.
+    yield Comparison("ms_ssim[rgb]", "pytorch-msssim", _largest(own, official), 1e-5, "absolute", len(own))
+
+
 def warping(shared: Path) -> Iterator[Comparison]:
     """Masks, warped frames and errors of Lai et al., flows given."""
     with np.load(shared / "metrics" / "warp_error.npz") as z:
@@ -330,6 +349,7 @@ GROUPS: dict[str, Callable[[Path], Iterator[Comparison]]] = {
     "psnr_ssim": psnr_ssim,
     "aligned": aligned_figures,
     "niqe_brisque": niqe_brisque,
+    "ms_ssim": ms_ssim_figures,
     "warping": warping,
     "temporal": temporal,
     "video_quality": video_quality,

@@ -28,6 +28,10 @@ from vbench.metrics.spec import Chunk, Figures, View, figures_of, mean
         ("warp_error[input]", "warp_error[input]"),
         ("warp_error_long[absolute]", "warp_error_long[absolute]"),
         ("niqe[basicsr-y]", "niqe[basicsr-y]"),
+        ("ms_ssim[sum,gray]", "ms_ssim[gray,sum]"),
+        ("ms_ssim[luma,product]", "ms_ssim"),
+        ("damage_left[any]", "damage_left"),
+        ("psnr_damaged[kind=dirt]", "psnr_damaged[dirt]"),
     ],
 )
 def test_names_are_brought_to_one_form(given: str, canonical: str) -> None:

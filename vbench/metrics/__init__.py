@@ -56,7 +56,9 @@ CATALOG: dict[str, Entry] = {
         "vbench.metrics.aligned:make", "length of the shift that alignment found", (("crop", ("#",)),), ("shift",)
     ),
     "ms_ssim": Entry(
-        "vbench.metrics.ms_ssim:make", "structural similarity over five scales", (("colour", ("luma", "rgb", "y")),)
+        "vbench.metrics.ms_ssim:make",
+        "structural similarity over five scales",
+        (("colour", ("luma", "rgb", "y", "gray")), ("form", ("product", "sum"))),
     ),
     "lpips": Entry("vbench.metrics.lpips:METRIC", "perceptual distance by a network's features"),
     "vmaf": Entry("vbench.metrics.vmaf:make", "video quality as viewers judged it", (), ("vmaf",)),

@@ -126,7 +126,7 @@ GAIN = Metric(
     version=1,
     unit="%",
     direction="lower",
-    convention=f"by how many per cent contrast changed: 100 |slope - 1|, of the least-squares slope of the restored over the "
+    convention=f"by how many per cent contrast is off: how far the least-squares slope is from 1, of the restored over the "
     f"true means of blocks of {BLOCK} x {BLOCK} pixels, each channel about its own mean; frames whose ground truth has a "
     f"variance below {FLAT:g} in these are left out",
     source="defined here; the field has no standard",
