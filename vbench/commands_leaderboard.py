@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from leaderboards.board import Board
+    from leaderboards.export.document import LeaderboardDocument
     from leaderboards.export.grid import Grid, Intervals
     from leaderboards.export.view import Asked, View
     from leaderboards.results import Results
@@ -234,3 +235,66 @@ def commit(path: Path, data: bytes) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise disk_error(path, error) from error
+
+
+# --- diff ----------------------------------------------------------------------------------------
+
+
+def diff_command(
+    old: Path, new: Path, metrics: Sequence[str], fail_below: Sequence[str], lenient: bool, form: str, out: Path | None
+) -> None:
+    """``vbench leaderboard diff``; exit status 1 if a limit is broken."""
+    from leaderboards.diff import diff
+    from leaderboards.diff_gate import check_limits, failures, parse_limit
+    from leaderboards.export.diff import HOW, diff_grid, diff_json, diff_markdown, others, verdict
+    from leaderboards.export.terminal import line
+    from vbench.errors import nearest
+
+    forms = ("terminal", "markdown", "json")
+    if form not in forms:
+        raise UsageError(f'There is no format "{form}" of differences. {nearest(form, forms)}')
+    if lenient and not fail_below:
+        raise UsageError("--lenient says what a limit lets pass: it goes with --fail-below.")
+    with in_words():
+        limits = [parse_limit(text) for text in fail_below]
+        found = diff(read_document(old), read_document(new), list(metrics) or None)
+        check_limits(found, limits)
+        failed = failures(found, limits, lenient) if limits else []
+    if form == "terminal" and out is None:
+        screen = terminal()
+        for board in found.boards:
+            show_grids(screen, [diff_grid(board, limits)])
+        words = [line(HOW)] if any(board.changes for board in found.boards) else []
+        words += [line(text, "yellow") for text in others(found)]
+        words += [line(text, "red", "!") for text in failed]
+        set_out(screen, [*words, line(verdict(found, limits, failed), "bold red" if failed else "bold", "=")])
+    else:
+        text = diff_json(found, limits, failed) if form == "json" else diff_markdown(found, limits, failed)
+        if out is None:
+            sys.stdout.write(text)
+        else:
+            commit(out, text.encode())
+    if failed:
+        raise SystemExit(1)
+
+
+def read_document(path: Path) -> LeaderboardDocument:
+    """The boards of a workspace, or of a file that ``vbench leaderboard export --format json`` wrote.
+
+    Raises:
+        InputError: it is neither, or it is damaged.
+    """
+    from leaderboards.export.document import document, loads
+    from leaderboards.export.view import select
+
+    if path.is_file():
+        with in_words():
+            return loads(path.read_bytes(), str(path))
+    if not path.is_dir():
+        raise InputError(
+            f'There is no "{path}". The folder of a workspace is expected, or a file that '
+            "`vbench leaderboard export --format json` wrote."
+        )
+    results = read_results(path)
+    with in_words():
+        return document(select(results.boards(), None, results.datasets), results.protocols)

@@ -50,8 +50,9 @@ def _alarms(view: View) -> list[RenderableType]:
             groups.setdefault(alarm.text, {})
         else:
             groups.setdefault(alarm.kind, {}).setdefault(alarm.metric or "", []).append(alarm.model)
+    order = [*view.names, ""]
     out = [
-        line(f"{kind}: {'; '.join(_models(*item) for item in found.items())}" if found else kind, "red", "!")
+        line(f"{kind}: {'; '.join(_models(m, found[m]) for m in order if m in found)}" if found else kind, "red", "!")
         for kind, found in groups.items()
     ]
     if unsure:

@@ -131,7 +131,7 @@ def in_order(boards: Iterable[Board], infos: Mapping[str, DatasetInfo]) -> list[
     """Boards by profile, then by severity; those that are apart follow their main board."""
 
     def place(board: Board) -> tuple[str, float, str, str]:
-        info, whole = infos.get(board.dataset), board
+        info = infos.get(board.dataset)
         severity = info.severity if info else None
         return (
             info.profile or "" if info else "",
