@@ -80,7 +80,7 @@ def metrics_page(shared: Path | None) -> str:
         "- Two figures are called MS-SSIM: the product of the paper (`ms_ssim`, as in pytorch-msssim and torchmetrics), and the",
         "  weighted sum of the authors' later MATLAB code (`ms_ssim[gray,sum]`), which is what the calibration table in pyiqa's",
         "  documentation holds. They differ by up to 0.005.",
-        "- `vmaf` and `vmaf_neg` asked for together come from one pass of libvmaf, to the bit the figures of two: 1.5 times the cost",
+        "- `vmaf` and `vmaf_neg` asked for together come from one pass, to the bit the figures of two: 1.5 times the cost",
         "  of one. Motion, pipes and conversion are shared; the two features that the gain limit changes are computed twice.",
         "- FFmpeg's `psnr` and `ssim` on yuv444p and yuv420p depend on the scaler of a build and are not among ours.",
         "- Aligned PSNR takes the official registration as it is: on frames with a strong gradient of brightness and a large",
