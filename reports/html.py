@@ -1,20 +1,25 @@
-"""The HTML report: one folder that opens from a file, offline."""
+"""The HTML report: a folder of pages that opens from a file, offline."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import uuid
-from collections.abc import Callable
-from importlib import resources
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from leaderboards.store import iter_cells
-from leaderboards.table import boards
-from reports.media import export_media
-from reports.page import PageFacts, describe, script_json
+from leaderboards.alarms import KINDS
+from leaderboards.results import Results
+from reports import views
+from reports.clips import clip_path, write_clips
+from reports.media import export
+from reports.sheets import write_sheets
+from reports.site import Link, Site
+from reports.views.damage import SheetRow
+from reports.views.facts import Facts, gather
 
-MEDIA_BUDGET = 100_000_000
+MEDIA_BUDGET = 200_000_000
 """Bytes of pictures; frames and clips are left out evenly to stay below, and the page says so."""
 
 
@@ -42,8 +47,8 @@ def build(
     Raises:
         ValueError: there are no results, or the folder to replace holds something else than a report.
     """
-    cells = list(iter_cells(root))
-    if not cells:
+    results = Results.read(root)
+    if not results.cells:
         raise ValueError(f'There are no results in "{root}" yet. Run `vbench run --models all` first.')
     final = out if out is not None else root / "report"
     _check_replaceable(final)
@@ -52,10 +57,8 @@ def build(
     _clear_leftovers(final.parent)
     try:
         temporary.mkdir()
-        found = boards(cells)
-        viewer = export_media(root, temporary / "media", found, cells, media_budget, progress)
-        facts = describe(root, found, viewer, title)
-        (temporary / "index.html").write_text(render(facts), "utf-8")
+        facts = gather(root, results, title)
+        write(facts, temporary, media_budget, progress)
         if final.exists():
             shutil.rmtree(final)
         temporary.rename(final)
@@ -63,6 +66,90 @@ def build(
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     return final / "index.html"
+
+
+def write(
+    facts: Facts,
+    folder: Path,
+    media_budget: int = MEDIA_BUDGET,
+    progress: Callable[[str, int, int | None], None] | None = None,
+) -> None:
+    """Write all pages into an empty folder."""
+    site = Site(folder, facts.title, links())
+    site.write_assets()
+    media = export(facts.root, folder / "media", facts.boards, facts.cells, media_budget, progress)
+    clip_pages = {(clip.dataset, clip.clip): clip_path(clip.dataset, clip.clip) for clip in media.clips}
+    if not clip_pages:
+        site.links = links(clips=False)
+    write_clips(
+        site,
+        media,
+        facts.cells,
+        facts.numbers,
+        titles={dataset: facts.name(dataset) for dataset in facts.datasets},
+        links={dataset: views.dataset_path(dataset) for dataset in facts.datasets},
+        metrics=list(facts.metrics),
+    )
+    write_pages(site, facts, clip_pages, write_sheets(site, facts, clip_pages))
+
+
+def links(clips: bool = True) -> tuple[Link, ...]:
+    """The navigation; without the pages of clips where there are none."""
+    every = (
+        Link("overview", "Overview", "index.html"),
+        Link("boards", "Boards", "boards.html"),
+        Link("severity", "Severity", "severity.html"),
+        Link("clips", "Clips", "clips.html"),
+        Link("models", "Models", "models.html"),
+        Link("damage", "Damage", "damage.html"),
+        Link("method", "Method", "method.html"),
+    )
+    return tuple(link for link in every if clips or link.key != "clips")
+
+
+def write_pages(
+    site: Site,
+    facts: Facts,
+    clip_pages: Mapping[tuple[str, str], str],
+    sheets: Mapping[str, Sequence[SheetRow]],
+) -> None:
+    """Write the pages that have figures and words: everything but the clips."""
+    models = list(facts.numbers)
+    names = [""] * (max(facts.numbers.values(), default=0) + 1)
+    for model in models:
+        names[facts.numbers[model]] = model
+    common: dict[str, Any] = {"models": names, "waiting": views.waiting(facts), "unfit": views.unfit(facts)}
+    pages = views.dataset_pages(facts, clip_pages)
+    groups = views.dataset_groups(pages)
+    site.write(
+        "index.html", "index.html.j2", here="overview", title=facts.title, scripts=["charts.js"],
+        styles=["board.css", "charts.css", "index.css"], view=views.overview(facts), **common,
+    )  # fmt: skip
+    site.write(
+        "boards.html", "boards.html.j2", here="boards", title="Boards", styles=["board.css"], groups=groups, **common
+    )
+    for page in pages:
+        site.write(
+            page.path, "board.html.j2", here="boards", title=page.title, scripts=["formats.js", "board.js", "charts.js"],
+            styles=["board.css", "charts.css"], item=page, groups=groups, models=names,
+            damage_link=views.damage_anchor(facts, page.dataset), kinds=KINDS, copies={t.key: t.pieces for t in page.tables},
+        )  # fmt: skip
+    site.write(
+        "severity.html", "severity.html.j2", here="severity", title="Severity", scripts=["charts.js", "severity.js"],
+        styles=["charts.css"], profiles=views.severity_profiles(facts), numbers=facts.numbers, models=names,
+    )  # fmt: skip
+    site.write(
+        "models.html", "models.html.j2", here="models", title="Models", scripts=["models.js"],
+        styles=["board.css", "models.css"], cards=views.cards(facts), **common,
+    )  # fmt: skip
+    site.write(
+        "damage.html", "damage.html.j2", here="damage", title="Damage", styles=["damage.css"],
+        profiles=views.damage_profiles(facts, sheets),
+    )  # fmt: skip
+    site.write(
+        "method.html", "method.html.j2", here="method", title="Method", styles=["method.css"], view=views.method(facts),
+        bibtex="", uncited=(),
+    )  # fmt: skip
 
 
 def _check_replaceable(folder: Path) -> None:
@@ -80,24 +167,3 @@ def _check_replaceable(folder: Path) -> None:
 def _clear_leftovers(parent: Path) -> None:
     for path in parent.glob(".partial-report-*"):
         shutil.rmtree(path, ignore_errors=True)
-
-
-def render(facts: PageFacts) -> str:
-    """The page as text; everything that comes from outside is escaped."""
-    import jinja2
-
-    room = resources.files("reports") / "templates"
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: (room / name).read_text("utf-8")),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    template = environment.get_template("page.html.j2")
-    return template.render(
-        facts=facts,
-        style=(room / "style.css").read_text("utf-8"),
-        script=(room / "app.js").read_text("utf-8"),
-        data=script_json(facts.viewer),
-    )

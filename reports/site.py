@@ -7,8 +7,8 @@ Every page is one call of :meth:`Site.write` with a template that extends ``base
   stand in ``<script type="application/json">`` (:func:`script_json`), which no browser runs.
 - There is no ``style`` attribute and no inline script, as the policy forbids both: colours of models are classes
   (:func:`reports.views.marks.model_class`), sizes are attributes of SVG.
-- All text is escaped by the environment; names that come from data are set by the macro ``name`` in ``<bdi>``, or within
-  sentences by :func:`reports.views.words.name`.
+- All text is escaped by the environment, and characters that turn the direction of text are shown by their numbers; names that
+  come from data are set by the macro ``name`` in ``<bdi>``, or within sentences by :func:`reports.views.words.name`.
 """
 
 from __future__ import annotations
@@ -110,10 +110,13 @@ class Site:
             trim_blocks=True,
             lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
+            finalize=_settled,
         )
         environment.filters |= {
             "json": _safe_json, "count": words.count, "plain": words.isolated, "short": words.short, "slug": slug,
             "breakable": words.breakable,
+            "marked": words.marked,
+            "visible": words.visible,
         }  # fmt: skip
         environment.globals |= {"model_class": marks.model_class, "mark_path": marks.mark_path}
         return environment
@@ -140,7 +143,7 @@ def slug(name: str) -> str:
     """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     plain = re.sub(r"[^a-z0-9_]+", "-", plain).strip("-")[:SLUG].strip("-")
-    if plain == name and plain not in _RESERVED:
+    if plain and plain == name and plain not in _RESERVED:
         return plain
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{plain}-{digest}" if plain else digest
@@ -159,7 +162,18 @@ def script_json(value: Any) -> str:
     return text
 
 
+def _settled(value: Any) -> Any:
+    """Every text that a template sets, without characters that turn the direction of what follows."""
+    from markupsafe import Markup
+
+    from reports.views import words
+
+    return words.settled(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def _safe_json(value: Any) -> Any:
     from markupsafe import Markup
 
-    return Markup(script_json(value))  # noqa: S704 - script_json leaves nothing that is markup
+    from reports.views import words
+
+    return Markup(words.settled(script_json(value)))  # noqa: S704 - script_json leaves nothing that is markup

@@ -106,7 +106,16 @@ const vbench = (() => {
     });
   };
 
+  // An address may point into something that is folded up.
+  const unfold = () => {
+    const target = location.hash.includes("=") ? null : byId(decodeURIComponent(location.hash.slice(1)));
+    const fold = target && (target.closest("details") || target.querySelector("details"));
+    if (fold && target.matches("details, .alarms")) fold.open = true;
+  };
+
   themeButton();
+  unfold();
+  addEventListener("hashchange", unfold);
   for (const button of document.querySelectorAll("button[data-copies]")) {
     button.hidden = false;
     copyButton(button, () => byId(button.dataset.copies).textContent);

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from leaderboards.alarms import Alarm
 from leaderboards.export import ARROWS, heading, number, signature, signed
 from leaderboards.export.latex_text import GLYPH
 from leaderboards.export.latex_text import escape as escape_latex
 from leaderboards.export.markdown import escape as escape_markdown
+from leaderboards.schema import MetricFacts
+from leaderboards.stats import Interval
 from leaderboards.table import BASELINE, Board, Entry, Row
 from reports.site import slug
 from reports.views.answers import board_answer
 from reports.views.facts import Facts
 from reports.views.heat import Heat, HeatRow, heat
-from reports.views.words import count
+from reports.views.words import count, isolated, short
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -43,6 +46,10 @@ class Figure:
     """``best``, ``second`` or empty."""
     hole: str = ""
     """Why there is no figure."""
+    flag: str = ""
+    """What a reader should know before quoting it, in sentences."""
+    tip: str = ""
+    """All that is known of it in a few words, for a tip."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,19 @@ class Column:
 
 
 @dataclass(frozen=True)
+class ReportedView:
+    """A figure that a paper or a repository prints for these data, beside the one that was measured here."""
+
+    model: str
+    metric: str
+    printed: str
+    measured: str
+    difference: str
+    source: str
+    kind: str
+
+
+@dataclass(frozen=True)
 class Table:
     """One board."""
 
@@ -99,7 +119,13 @@ class Table:
     answer: Markup
     summary: str
     reason: str
+    departures: tuple[str, ...]
     notes: tuple[str, ...]
+    alarms: tuple[Alarm, ...]
+    """Those that the clips say surely."""
+    remarks: tuple[Alarm, ...]
+    """Those that hold on average only."""
+    reported: tuple[ReportedView, ...]
     methods: str
     tasks: tuple[str, ...]
     clips: Heat
@@ -188,10 +214,14 @@ def _table(
     clip_pages: Mapping[tuple[str, str], str],
 ) -> Table:
     spans = {m.name: _span(board, m.name) for m in board.metrics}
+    raised = (
+        [a for a in facts.alarms if (a.dataset, a.protocol) == (board.dataset, board.protocol)] if index == 0 else []
+    )
+    flags = _flags(raised)
     letters = class_letters(board)
     rows, before = [], None
     for row in board.rows:
-        rows.append(_row(facts, board, row, spans, letters, opens=row.rank is not None and row.rank != before))
+        rows.append(_row(facts, board, row, spans, letters, flags, opens=row.rank is not None and row.rank != before))
         before = row.rank
     return Table(
         key=f"b{index}",
@@ -201,7 +231,11 @@ def _table(
         answer=board_answer(board),
         summary=f"{count(len(board.clips), 'clip')}, {count(board.frames, 'frame')}, protocol {board.protocol}",
         reason=board.reason or "",
+        departures=board.departures,
         notes=board.notes,
+        alarms=tuple(a for a in raised if a.level == "alarm"),
+        remarks=tuple(a for a in raised if a.level != "alarm"),
+        reported=_reported(board),
         methods=interval_methods(board),
         tasks=tuple(sorted({row.model.task for row in board.rows})),
         clips=_clips(facts, board, clip_pages),
@@ -289,6 +323,7 @@ def _row(
     row: Row,
     spans: Mapping[str, tuple[float, float]],
     letters: Mapping[int, str],
+    flags: Mapping[tuple[str, str], str],
     opens: bool,
 ) -> TableRow:
     seconds, memory, quartiles = row.seconds_per_frame, row.memory_bytes, row.seconds_quartiles
@@ -304,7 +339,7 @@ def _row(
         baseline=row.model.name == BASELINE,
         harm=row.entries[board.primary.name].harm,
         complete=row.complete,
-        figures=tuple(_figure(m, entry, spans[m]) for m, entry in row.entries.items()),
+        figures=tuple(_figure(row.model.name, m, row.entries[m.name], spans[m.name], flags) for m in board.metrics),
         seconds=seconds_text(seconds),
         seconds_sort="" if seconds is None else repr(seconds),
         quartiles="" if quartiles is None else "{} to {}".format(*map(seconds_text, quartiles)),
@@ -329,15 +364,18 @@ def seconds_text(seconds: float | None) -> str:
     return f"{seconds:.{digits}f}"
 
 
-def _figure(metric: str, entry: Entry, span: tuple[float, float]) -> Figure:
+def _figure(
+    model: str, facts: MetricFacts, entry: Entry, span: tuple[float, float], flags: Mapping[tuple[str, str], str]
+) -> Figure:
+    metric = facts.name
     if entry.hole is not None or entry.mean is None:
         return Figure("–", "", hole=entry.hole or "no figure")
-    interval = entry.interval
-    text, bar = "", None
-    if interval is not None and interval.low is not None and interval.high is not None:
-        text = f"{number(interval.low, metric)} to {number(interval.high, metric)}"
-        if math.isfinite(entry.mean):
-            bar = (_share(interval.low, span), _share(entry.mean, span), _share(interval.high, span))
+    text = _interval(entry.interval, lambda value: number(value, metric))
+    bar = None
+    if text and entry.interval is not None and math.isfinite(entry.mean):
+        low, high = entry.interval.low, entry.interval.high
+        if low is not None and high is not None:
+            bar = (_share(low, span), _share(entry.mean, span), _share(high, span))
     return Figure(
         text=number(entry.mean, metric),
         sort=repr(entry.mean),
@@ -346,7 +384,64 @@ def _figure(metric: str, entry: Entry, span: tuple[float, float]) -> Figure:
         gain="" if entry.gain is None else signed(entry.gain, metric),
         tone="good" if entry.better else "bad" if entry.harm else "",
         mark="best" if entry.best else "second" if entry.second else "",
+        flag=flags.get((model, metric), ""),
+        tip=_tip(model, facts, entry, text),
     )
+
+
+def _interval(interval: Interval | None, form: Callable[[float], str]) -> str:
+    if interval is None or interval.low is None or interval.high is None:
+        return ""
+    return f"{form(interval.low)} to {form(interval.high)}"
+
+
+def _tip(model: str, facts: MetricFacts, entry: Entry, interval: str) -> str:
+    metric, unit = facts.name, f" {facts.unit}" if facts.unit else ""
+    lines = [
+        f"{isolated(short(model))}, {metric}: {number(entry.mean, metric)}{unit}"
+        + (f" ({interval})" if interval else "")
+    ]
+    if entry.gain is not None:
+        ends = _interval(entry.gain_interval, lambda value: signed(value, metric))
+        lines.append(f"gain {signed(entry.gain, metric)}{unit}" + (f" ({ends})" if ends else ""))
+    if entry.clips_worse:
+        lines.append(f"worse than doing nothing on {entry.clips_worse} of {count(entry.clips, 'clip')}")
+    return "\n".join(lines)
+
+
+QUIET = frozenset({"below-identity", "fewer-clips"})
+"""Kinds of alarms that the table shows already: by the colour of gains, and as holes."""
+
+
+def _flags(raised: Sequence[Alarm]) -> dict[tuple[str, str], str]:
+    """Sure alarms by model and metric, in sentences."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for alarm in raised:
+        if alarm.level == "alarm" and alarm.kind not in QUIET and alarm.model is not None and alarm.metric is not None:
+            found.setdefault((alarm.model, alarm.metric), []).append(alarm.text)
+    return {place: " ".join(texts) for place, texts in found.items()}
+
+
+def _reported(board: Board) -> tuple[ReportedView, ...]:
+    """Figures of papers for these data, those of models that were run here first."""
+    only = set(map(id, board.reported_only))
+    out = []
+    for found in sorted(board.reported, key=lambda r: id(r) in only):
+        row = board.row(found.model)
+        entry = row.entries.get(found.metric) if row else None
+        mean = entry.mean if entry is not None else None
+        out.append(
+            ReportedView(
+                model=found.model,
+                metric=found.metric,
+                printed=number(found.value, found.metric),
+                measured=number(mean, found.metric),
+                difference="" if mean is None else signed(mean - found.value, found.metric),
+                source=found.source,
+                kind=found.kind,
+            )
+        )
+    return tuple(out)
 
 
 def interval_methods(board: Board) -> str:

@@ -55,7 +55,7 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
 
     Example:
         >>> ticks(-0.7, 9.2)
-        [0.0, 2.5, 5.0, 7.5]
+        [0.0, 2.0, 4.0, 6.0, 8.0]
         >>> ticks(0.0, 0.0)
         [0.0]
     """

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from leaderboards.alarms import Alarm, alarms
 from leaderboards.results import DatasetInfo, Results
 from leaderboards.schema import Cell, MetricFacts, ModelFacts, ProtocolFacts
 from leaderboards.table import BASELINE, Board
@@ -43,6 +44,11 @@ class Facts:
     def protocols(self) -> Mapping[str, ProtocolFacts]:
         """By label; those of older results may be missing."""
         return self.results.protocols
+
+    @cached_property
+    def alarms(self) -> tuple[Alarm, ...]:
+        """The alarms of all boards."""
+        return tuple(alarms(self.boards))
 
     def info(self, dataset: str) -> DatasetInfo:
         """What is known of a data set."""

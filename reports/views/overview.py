@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from leaderboards.alarms import KINDS, Alarm
 from leaderboards.export import signed
-from leaderboards.overall import overall, pareto
+from leaderboards.overall import pareto
+from leaderboards.summary import OverallBoard, OverallEntry, overall_boards
 from leaderboards.table import BASELINE, Board
 from reports.views.answers import board_answer, ranked_rows, sure
 from reports.views.boards import dataset_path, model_anchor, seconds_text
@@ -34,14 +36,16 @@ class OverallRow:
     baseline: bool
     rank: str
     gain: str
+    interval: str
     tone: str
     note: str
 
 
 @dataclass(frozen=True)
 class OverallTable:
-    """All boards under one protocol and first metric: mean rank, mean gain, and the gain on each."""
+    """Several boards under one protocol: mean rank, mean gain, and the gain on each."""
 
+    title: str
     protocol: str
     metric: str
     unit: str
@@ -49,6 +53,20 @@ class OverallTable:
     rows: tuple[OverallRow, ...]
     gains: Heat
     """The gain of each model (rows, as in ``rows``) on each data set."""
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AlarmView:
+    """One kind of alarm, wherever it was raised."""
+
+    kind: str
+    about: str
+    count: int
+    models: tuple[tuple[int, str, int], ...]
+    """Number and name of each model, and on how many data sets, most first; nothing where it is about boards."""
+    links: tuple[tuple[str, str], ...]
+    """Title and page of each data set."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +81,7 @@ class CostView:
     sentence: Markup
     rows: tuple[tuple[int, str, str, str, bool], ...]
     """Number, name, seconds per frame, gain, whether it is in the Pareto set: the chart as a table."""
+    devices: tuple[str, ...]
     missing: tuple[str, ...]
     """Models that have no point: a figure or a time is missing somewhere."""
 
@@ -75,7 +94,7 @@ class Overview:
     answer: Markup
     tables: tuple[OverallTable, ...]
     costs: tuple[CostView, ...]
-    alarms: tuple[str, ...]
+    alarms: tuple[AlarmView, ...]
 
 
 def overview(facts: Facts) -> Overview:
@@ -83,13 +102,48 @@ def overview(facts: Facts) -> Overview:
     groups: dict[tuple[str, str], list[Board]] = defaultdict(list)
     for board in facts.main:
         groups[board.protocol, board.primary.name].append(board)
-    tables, costs = [], []
-    for members in groups.values():
-        tables.append(_table(facts, members))
-        cost = _cost(facts, members)
-        if cost is not None:
-            costs.append(cost)
-    return Overview(asked(facts), answer(facts), tuple(tables), tuple(costs), ())
+    costs = [cost for members in groups.values() if (cost := _cost(facts, members)) is not None]
+    tables = [_table(facts, board) for board in _widest(facts)]
+    return Overview(asked(facts), answer(facts), tuple(tables), tuple(costs), _alarms(facts))
+
+
+def _widest(facts: Facts) -> list[OverallBoard]:
+    """Overall boards that are no part of another: those of all data sets, or of a profile where there is nothing else."""
+    every = overall_boards(facts.main, facts.results.datasets)
+
+    def within(one: OverallBoard, other: OverallBoard) -> bool:
+        return one.protocol == other.protocol and set(one.boards) < set(other.boards)
+
+    return [one for one in every if not any(within(one, other) for other in every)]
+
+
+def _alarms(facts: Facts) -> tuple[AlarmView, ...]:
+    """What the clips say surely, a line for each kind."""
+    kinds: dict[str, list[Alarm]] = defaultdict(list)
+    for found in facts.alarms:
+        if found.level == "alarm":
+            kinds[found.kind].append(found)
+    out = []
+    for kind in KINDS:
+        members = kinds.get(kind, [])
+        if not members:
+            continue
+        where: dict[str, dict[str, None]] = defaultdict(dict)
+        for found in members:
+            if found.model is not None:
+                where[found.model][found.dataset] = None
+        models = sorted(where, key=lambda m: (-len(where[m]), facts.numbers[m]))
+        datasets = dict.fromkeys(found.dataset for found in members)
+        out.append(
+            AlarmView(
+                kind=kind.replace("-", " "),
+                about=KINDS[kind],
+                count=len(members),
+                models=tuple((facts.numbers[m], m, len(where[m])) for m in models),
+                links=tuple((facts.name(d), f"{dataset_path(d)}#alarms") for d in datasets),
+            )
+        )
+    return tuple(out)
 
 
 # --- words ---------------------------------------------------------------------------------------
@@ -107,7 +161,9 @@ def asked(facts: Facts) -> Markup:
     others = len(facts.metrics) - len(primary)
     whole = Markup("How well {} {} ({}, {})? Ranked by {}{}, under {} {}.")
     return whole.format(
-        Markup("does {} restore").format(name(models[0])) if len(models) == 1 else f"do {count(len(models), 'model')} restore",
+        Markup("does {} restore").format(name(models[0]))
+        if len(models) == 1
+        else f"do {count(len(models), 'model')} restore",
         count(len(facts.datasets), "data set"),
         count(len(clips), "clip"),
         count(frames, "frame"),
@@ -212,53 +268,55 @@ def _harm(facts: Facts) -> str | Markup:
 # --- all data sets in one table -------------------------------------------------------------------
 
 
-def _table(facts: Facts, boards: Sequence[Board]) -> OverallTable:
-    import pandas as pd
-
-    metric = boards[0].primary
-    higher = metric.direction == "higher"
-    models = [m for m in facts.numbers if any(b.row(m) for b in boards)]
-    means = pd.DataFrame(
-        [[_mean(b, m) for m in models] for b in boards], index=[b.dataset for b in boards], columns=models, dtype=float
-    )
-    ranked = overall(means, higher=higher)
+def _table(facts: Facts, found: OverallBoard) -> OverallTable:
+    metric = found.primary
+    boards = [b for d in found.boards for b in facts.main if (b.dataset, b.protocol) == (d, found.protocol)]
+    boards.sort(key=facts.main.index)
     rows, lines = [], []
-    for model, line in ranked.iterrows():
-        gain = float(line["mean_gain"])
-        own = str(model)
-        rows.append(
-            OverallRow(
-                number=facts.numbers[own],
-                name=own,
-                card=model_anchor(own),
-                baseline=own == BASELINE,
-                rank="–" if math.isnan(line["mean_rank"]) else f"{line['mean_rank']:.1f}",
-                gain="" if math.isnan(gain) or own == BASELINE else signed(gain if higher else -gain, metric.name),
-                tone="good" if gain > 0 else "bad" if gain < 0 else "",
-                note=str(line["note"]),
-            )
-        )
-        lines.append(HeatRow(own, model_anchor(own), tuple(_gain(b, own) for b in boards), facts.numbers[own]))
+    for row in found.rows:
+        model = row.model.name
+        rows.append(_overall_row(facts, model, row.entries[metric.name], metric.name))
+        gains = tuple(_gain(b, model, metric.name) for b in boards)
+        lines.append(HeatRow(model, model_anchor(model), gains, facts.numbers[model]))
     heads = [HeatRow(facts.name(b.dataset), dataset_path(b.dataset), ()) for b in boards]
-    unit = f" {metric.unit}" if metric.unit else ""
-    caption = f"Gain in {metric.name}{unit} over doing nothing"
+    unit = f" [{metric.unit}]" if metric.unit else ""
     return OverallTable(
-        boards[0].protocol, metric.name, metric.unit, metric.direction, tuple(rows),
-        heat(caption, heads, lines, metric.name, higher),
-    )  # fmt: skip
+        title=found.title,
+        protocol=found.protocol,
+        metric=metric.name,
+        unit=metric.unit,
+        direction=metric.direction,
+        rows=tuple(rows),
+        gains=heat(
+            f"Gain in {metric.name}{unit} over doing nothing", heads, lines, metric.name, metric.direction == "higher"
+        ),
+        notes=found.notes,
+    )
 
 
-def _mean(board: Board, model: str) -> float:
+def _overall_row(facts: Facts, model: str, entry: OverallEntry, metric: str) -> OverallRow:
+    interval = entry.gain_interval
+    ends = ""
+    if entry.mean_gain is not None and interval is not None and interval.low is not None and interval.high is not None:
+        ends = f"{signed(interval.low, metric)} to {signed(interval.high, metric)}"
+    return OverallRow(
+        number=facts.numbers[model],
+        name=model,
+        card=model_anchor(model),
+        baseline=model == BASELINE,
+        rank="–" if entry.mean_rank is None else f"{entry.mean_rank:.1f}",
+        gain="–" if entry.mean_gain is None else signed(entry.mean_gain, metric),
+        interval=ends,
+        tone="" if not entry.mean_gain else "bad" if entry.harm else "good",
+        note=entry.note,
+    )
+
+
+def _gain(board: Board, model: str, metric: str) -> float | None:
     row = board.row(model)
-    mean = row.entries[board.primary.name].mean if row else None
-    return math.nan if mean is None else mean
-
-
-def _gain(board: Board, model: str) -> float | None:
-    row = board.row(model)
-    if row is None:
+    if row is None or metric not in row.entries:
         return None
-    entry = row.entries[board.primary.name]
+    entry = row.entries[metric]
     return 0.0 if model == BASELINE and entry.mean is not None else entry.gain
 
 
@@ -266,43 +324,49 @@ def _gain(board: Board, model: str) -> float | None:
 
 
 def _cost(facts: Facts, boards: Sequence[Board]) -> CostView | None:
-    """Mean gain over boards against mean seconds per frame, of models that are whole on every board."""
+    """Mean gain over boards against mean seconds per frame, of models that are whole on every board; doing nothing takes
+    part, so that no model which harms is called worth its time."""
     metric = boards[0].primary
     sign = 1.0 if metric.direction == "higher" else -1.0
-    found: list[tuple[str, float, float]] = []
+    found: list[tuple[str, float, float, str]] = []
     missing = []
     for model in facts.numbers:
-        if model == BASELINE:
-            continue
-        gains = [_gain(b, model) for b in boards]
-        times = [row.seconds_per_frame if (row := b.row(model)) else None for b in boards]
-        known = [(g, t) for g, t in zip(gains, times, strict=True) if g is not None and math.isfinite(g) and t]
-        if len(known) == len(boards):
-            found.append((model, sum(t for _, t in known) / len(known), sum(g for g, _ in known) / len(known)))
+        rows = [row for b in boards if (row := b.row(model)) is not None]
+        gains = [g for b in boards if (g := _gain(b, model, metric.name)) is not None and math.isfinite(g)]
+        times = [row.seconds_per_frame for row in rows if row.seconds_per_frame]
+        if len(gains) == len(times) == len(boards):
+            devices = " and ".join(dict.fromkeys(row.device for row in rows))
+            found.append((model, sum(times) / len(times), sum(gains) / len(gains), devices))
         else:
             missing.append(model)
-    if len(found) < 2:
+    if len([model for model, *_ in found if model != BASELINE]) < 2:
         return None
-    best = pareto([sign * g for _, _, g in found], [t for _, t, _ in found])
+    best: dict[str, bool] = {}
+    for device in dict.fromkeys(d for *_, d in found):  # times compare on one device only
+        own = [(m, t, g) for m, t, g, d in found if d == device]
+        inside = pareto([sign * g for _, _, g in own], [t for _, t, _ in own])
+        best |= {m: bool(b) for (m, _, _), b in zip(own, inside, strict=True)}
     unit = f" {metric.unit}" if metric.unit else ""
     points = [
         CostPoint(
-            facts.numbers[model], model, seconds, sign * gain, bool(inside),
-            f"{isolated(short(model))}\n{signed(gain, metric.name)}{unit}, {seconds_text(seconds)} s per frame",
+            facts.numbers[model], model, seconds, sign * gain, best[model],
+            f"{isolated(short(model))}\n{signed(gain, metric.name)}{unit}, {seconds_text(seconds)} s per frame on {device}",
         )
-        for (model, seconds, gain), inside in zip(found, best, strict=True)
+        for model, seconds, gain, device in found
     ]  # fmt: skip
-    front = sorted((p for p in points if p.best), key=lambda p: p.cost)
-    rows = sorted(zip(points, found, strict=True), key=lambda pair: -pair[0].quality)
+    front = sorted((p for p in points if p.best and p.name != BASELINE), key=lambda p: p.cost)
+    rows_of = sorted(zip(points, found, strict=True), key=lambda pair: -pair[0].quality)
     return CostView(
         metric=metric.name,
         unit=metric.unit,
         boards=len(boards),
+        devices=tuple(dict.fromkeys(d for *_, d in found)),
         wide=cost_chart(points, *WIDE),
         narrow=cost_chart(points, *NARROW),
         sentence=_front(front, metric.name, unit, sign),
         rows=tuple(
-            (p.number, p.name, seconds_text(p.cost), signed(gain, metric.name), p.best) for p, (_, _, gain) in rows
+            (p.number, p.name, seconds_text(p.cost), signed(gain, metric.name), p.best)
+            for p, (_, _, gain, _) in rows_of
         ),
         missing=tuple(missing),
     )
@@ -312,6 +376,8 @@ def _front(front: Sequence[CostPoint], metric: str, unit: str, sign: float) -> M
     """The Pareto set in words."""
     from markupsafe import Markup
 
+    if not front:
+        return Markup("No model is worth its time here: doing nothing is as good as any.")
     cheap, good = front[0], front[-1]
     if len(front) == 1:
         return Markup("No model is better than <strong>{}</strong>, and none as good is cheaper.").format(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leaderboards.export import signed
-from leaderboards.schema import MetricFacts
-from leaderboards.table import BASELINE, Board
+from leaderboards.summary import SeverityCurve, SeverityLine, severity_curves
+from leaderboards.table import BASELINE
+from reports.views.boards import dataset_path
 from reports.views.charts import CurveChart, Series, curve_chart
 from reports.views.facts import Facts
 from reports.views.words import isolated, short
@@ -29,6 +31,8 @@ class SeverityMetric:
     narrow: CurveChart
     small: CurveChart
     """One frame for all small charts: each shows one of its curves, the others pale."""
+    areas: dict[int, str]
+    """The mean height of each whole curve, by number of the model."""
     holes: tuple[str, ...]
     """Models without a curve: they lack a figure at every severity."""
 
@@ -45,84 +49,75 @@ class SeverityProfile:
 
 
 def severity_profiles(facts: Facts) -> tuple[SeverityProfile, ...]:
-    """Profiles whose data sets have severities, two or more, under one protocol."""
-    from reports.views.boards import dataset_path
-
+    """Profiles whose data sets have severities, two or more, on the same clips under one protocol."""
+    groups: dict[tuple[str, str, tuple[str, ...]], list[SeverityCurve]] = defaultdict(list)
+    for curve in severity_curves(facts.main, facts.results.datasets):
+        groups[curve.profile, curve.protocol, curve.datasets].append(curve)
+    protocols = {protocol for _, protocol, _ in groups}
     found: list[SeverityProfile] = []
-    for profile, boards in facts.profiles.items():
-        for protocol in dict.fromkeys(b.protocol for b in boards):
-            members = [
-                b
-                for b in boards
-                if b.protocol == protocol and facts.datasets.get(b.dataset, {}).get("severity") is not None
-            ]
-            if len(members) < 2:
-                continue
-            metrics = tuple(
-                made
-                for metric in members[0].metrics
-                if all(any(m.name == metric.name for m in b.metrics) for b in members)
-                and (made := _metric(facts, metric, members)) is not None
-            )
-            if metrics:
-                variants = tuple((facts.variant(b.dataset), dataset_path(b.dataset)) for b in members)
-                several = len({b.protocol for b in boards}) > 1
-                name = f"{profile}, protocol {protocol}" if several else profile
-                found.append(SeverityProfile(f"p{len(found)}", name, variants, metrics))
+    for (profile, protocol, datasets), curves in groups.items():
+        metrics = tuple(made for curve in curves if (made := _metric(facts, curve)) is not None)
+        if metrics:
+            variants = tuple((facts.variant(d), dataset_path(d)) for d in datasets)
+            name = f"{profile}, protocol {protocol}" if len(protocols) > 1 else profile
+            found.append(SeverityProfile(f"p{len(found)}", name, variants, metrics))
     return tuple(found)
 
 
-def _metric(facts: Facts, metric: MetricFacts, boards: Sequence[Board]) -> SeverityMetric | None:
-    series, texts, holes = [], [], []
-    for model, number in facts.numbers.items():
-        if model == BASELINE:
+def _metric(facts: Facts, curve: SeverityCurve) -> SeverityMetric | None:
+    metric = curve.metric
+    series, texts, holes, areas = [], [], [], {}
+    for line in curve.lines:
+        if line.model.name == BASELINE:
             continue
-        made = _series(model, number, metric.name, boards)
+        made = _series(line, facts.numbers[line.model.name])
         if all(v is None for v in made.values):
-            holes.append(model)
+            holes.append(line.model.name)
             continue
         series.append(made)
-        texts.append(_tips(made, metric, boards, facts))
+        texts.append(_tips(made, curve, facts))
+        if line.area_gain is not None and math.isfinite(line.area_gain):
+            areas[made.number] = signed(line.area_gain, metric.name)
     if not series:
         return None
-    names = [isolated(short(facts.variant(b.dataset), 14)) for b in boards]
-    # Three or more severities in a narrow frame: every other name, so that they do not lie on each other.
+    names = [isolated(short(facts.variant(d), 14)) for d in curve.datasets]
+    # Four or more severities in a narrow frame: every other name, so that they do not lie on each other.
     thin = [n if i % 2 == 0 or len(names) < 4 else "" for i, n in enumerate(names)]
+    ends = [_first_and_last(names, i) for i in range(len(names))]
     return SeverityMetric(
         name=metric.name,
         unit=metric.unit,
         direction=metric.direction,
         wide=curve_chart(series, names, texts, *WIDE, labelled=True, about=6),
         narrow=curve_chart(series, thin, texts, *NARROW, labelled=False),
-        small=curve_chart(series, [_first_and_last(names, i) for i in range(len(names))], texts, *SMALL, labelled=False, about=4),
+        small=curve_chart(series, ends, texts, *SMALL, labelled=False, about=4),
+        areas=areas,
         holes=tuple(holes),
-    )  # fmt: skip
+    )
 
 
 def _first_and_last(names: Sequence[str], index: int) -> str:
     return names[index] if index in (0, len(names) - 1) else ""
 
 
-def _series(model: str, number: int, metric: str, boards: Sequence[Board]) -> Series:
-    values: list[float | None] = []
-    low: list[float | None] = []
-    high: list[float | None] = []
-    for board in boards:
-        row = board.row(model)
-        entry = row.entries.get(metric) if row else None
-        gain = entry.gain if entry is not None and entry.gain is not None and math.isfinite(entry.gain) else None
-        interval = entry.gain_interval if entry is not None and gain is not None else None
-        values.append(gain)
-        low.append(interval.low if interval else None)
-        high.append(interval.high if interval else None)
-    return Series(number, model, tuple(values), tuple(low), tuple(high))
+def _series(line: SeverityLine, number: int) -> Series:
+    gains = tuple(g if g is not None and math.isfinite(g) else None for g in line.gains)
+    ends = [i if g is not None else None for g, i in zip(gains, line.gain_intervals, strict=True)]
+    return Series(
+        number,
+        line.model.name,
+        gains,
+        tuple(i.low if i else None for i in ends),
+        tuple(i.high if i else None for i in ends),
+    )
 
 
-def _tips(series: Series, metric: MetricFacts, boards: Sequence[Board], facts: Facts) -> list[str]:
+def _tips(series: Series, curve: SeverityCurve, facts: Facts) -> list[str]:
+    metric = curve.metric
     unit = f" {metric.unit}" if metric.unit else ""
     tips = []
-    for board, value, low, high in zip(boards, series.values, series.low, series.high, strict=True):
-        who, where = isolated(short(series.name)), isolated(short(facts.variant(board.dataset)))
+    for dataset, value, low, high in zip(curve.datasets, series.values, series.low, series.high, strict=True):
+        who, where = isolated(short(series.name)), isolated(short(facts.variant(dataset)))
         text = f"{who}, {where}: {signed(value, metric.name)}{unit}"
         if low is not None and high is not None:
             text += f" ({signed(low, metric.name)} to {signed(high, metric.name)})"

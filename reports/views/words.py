@@ -13,7 +13,26 @@ FEW = 3
 LONG = 48
 """Characters of a name within a sentence or a chart; the whole of it stands in the tables."""
 
-_CONTROLS = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)], None)
+_CONTROLS = {c: f"‹U+{c:04X}›" for c in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+_OPENING = {c: text for c, text in _CONTROLS.items() if c not in (0x2068, 0x2069)}
+
+
+def visible(text: str) -> str:
+    """Text in which characters that turn the direction of others are shown by their numbers.
+
+    ``<bdi>`` alone does not hold them: an isolate that is left open within it swallows the end of the element's own.
+    Marks of direction (U+200E, U+200F), which turn nothing around them, stay.
+
+    Example:
+        >>> visible("a\u202eb")
+        'a‹U+202E›b'
+    """
+    return text.translate(_CONTROLS)
+
+
+def settled(text: str) -> str:
+    """The same for whole sentences: isolates that :func:`isolated` has put around names stay."""
+    return text.translate(_OPENING)
 
 
 def short(text: str, most: int = LONG) -> str:
@@ -23,6 +42,7 @@ def short(text: str, most: int = LONG) -> str:
         >>> short("a" * 30 + "b" * 30, 11)
         'aaaaa…bbbbb'
     """
+    text = visible(text)
     if len(text) <= most:
         return text
     half = (most - 1) // 2
@@ -33,10 +53,10 @@ def isolated(text: str) -> str:
     """A name for places that take no markup (attributes, drawings): its directions are its own and do not reach out of it.
 
     Example:
-        >>> ascii(isolated("a\\u202eb"))
-        "'\\\\u2068ab\\\\u2069'"
+        >>> isolated("a") == chr(0x2068) + "a" + chr(0x2069)
+        True
     """
-    return f"\u2068{text.translate(_CONTROLS)}\u2069"
+    return f"\u2068{visible(text)}\u2069"
 
 
 def name(text: str) -> Markup:
@@ -44,7 +64,7 @@ def name(text: str) -> Markup:
     from markupsafe import Markup
 
     if len(text) <= LONG:
-        return Markup("<bdi>{}</bdi>").format(text)
+        return Markup("<bdi>{}</bdi>").format(visible(text))
     return Markup('<bdi title="{}">{}</bdi>').format(isolated(text), short(text))
 
 
@@ -85,6 +105,21 @@ def breakable(text: str) -> Markup:
     for char in "_[:":
         out = out.replace(char, Markup("{}<wbr>").format(char))
     return out
+
+
+def marked(text: str) -> Markup:
+    """A sentence in which commands stand between backticks, as our own messages have them.
+
+    Example:
+        >>> str(marked("Run `vbench run`, if a < b."))
+        'Run <code>vbench run</code>, if a &lt; b.'
+    """
+    from markupsafe import Markup, escape
+
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one that is left open is no mark
+        return escape(text)
+    return Markup("").join(Markup("<code>{}</code>").format(p) if i % 2 else escape(p) for i, p in enumerate(parts))
 
 
 def count(amount: int, noun: str, plural: str = "") -> str:
