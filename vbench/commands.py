@@ -69,10 +69,14 @@ def run_command(
     max_clips: int | None,
     root: Path,
     workers: int | None,
+    tile: str = "auto",
+    precision: str = "fp32",
 ) -> None:
     """``vbench run``."""
     began = time.monotonic()
-    result = run_models(Workspace(root), models, datasets, metrics, protocol, device, max_clips, workers)
+    result = run_models(
+        Workspace(root), models, datasets, metrics, protocol, device, max_clips, workers, tile, precision
+    )
     say_run(result, time.monotonic() - began)
     say(f"Next: vbench report html{at_root(root)}")
     if result.failures:
@@ -88,8 +92,14 @@ def run_models(
     device: str = "auto",
     max_clips: int | None = None,
     workers: int | None = None,
+    tile: str = "auto",
+    precision: str = "fp32",
 ) -> RunResult:
-    """Plan and run; progress on the terminal."""
+    """Plan and run; progress on the terminal.
+
+    Raises:
+        UsageError: a tile or precision that does not exist, or not on this device.
+    """
     from vbench import metrics as metric_catalog
     from vbench import protocols
     from vbench.datasets import find_datasets
@@ -103,12 +113,29 @@ def run_models(
     if not datasets:
         found = fitting(chosen, found)
     where = pick(device)
+    sizes = (_tile(tile), _precision(precision, where))
     lenient = not metrics or "all" in metrics
-    plan = RunPlan(workspace, tuple(found), tuple(models), tuple(names), chosen, where, max_clips, lenient)
+    plan = RunPlan(workspace, tuple(found), tuple(models), tuple(names), chosen, where, max_clips, lenient, *sizes)
     tasks = sum(len(plan.pairs(d)) for d in found) * max(1, len(models))
     count = workers or default_workers(where, tasks * 2)
     with workspace.lock("run"), progress("run") as report, worded():
         return run(plan, command=shlex.join(["vbench", *sys.argv[1:]]), workers=count, progress=report)
+
+
+def _tile(text: str) -> str:
+    if text == "auto":
+        return text
+    from vbench.tiling import parse
+
+    return parse(text)
+
+
+def _precision(name: str, device: str) -> str:
+    if name == "fp32":
+        return name
+    from vbench.precision import check
+
+    return check(name, device)
 
 
 def fitting(protocol: Protocol, datasets: list[Dataset]) -> list[Dataset]:
@@ -180,23 +207,66 @@ def say_run(result: RunResult, seconds: float) -> None:
             why.setdefault(words, []).append(f"{metric} on {clips} clip{'s' if clips > 1 else ''}")
     for words, what in why.items():
         say(f"  not measured: {', '.join(what)}: {words}")
+    for text in (*said_of_tiles(result), *said_of_precision(result)):
+        say(f"  {text}")
     for text in result.failures:
         say(f"  failed: {text}")
+
+
+def said_of_tiles(result: RunResult) -> list[str]:
+    """Which models restored frames in tiles."""
+    alike: dict[str, list[str]] = {}
+    for name, sizes in result.tiles.items():
+        alike.setdefault(" and ".join(sorted(sizes)), []).append(name)
+    return [f"in tiles of at most {sizes}: {', '.join(names)}" for sizes, names in alike.items()]
+
+
+def said_of_precision(result: RunResult) -> list[str]:
+    """How far fewer bits are from fp32, and which models do not have them."""
+    out = []
+    for name, found in result.differences.items():
+        for dataset, apart in found.items():
+            if isinstance(apart, str):
+                out.append(f"{name} beside fp32, on {dataset}: {apart}")
+                continue
+            how = "equal" if apart.levels == 0 else f"{apart.psnr:.1f} dB, at most {apart.levels:.2f} grey levels apart"
+            out.append(f'{name} beside fp32, on {dataset}: {how} ({apart.frames} frames of "{apart.clip}")')
+    if result.full:
+        out.append(f"in fp32 whatever is asked: {', '.join(result.full)}")
+    return out
 
 
 # --- report --------------------------------------------------------------------------------------
 
 
-def report_command(root: Path, out: Path | None, title: str | None) -> None:
+def report_command(root: Path, out: Path | None, title: str | None, media_budget: str = "200MB") -> None:
     """``vbench report html``."""
     from reports.html import build
 
+    budget = byte_count(media_budget, "--media-budget")
     began = time.monotonic()
     with worded(), progress("report", "pictures") as report:
-        page = build(root, out, title=title, progress=report)
+        page = build(root, out, title=title, media_budget=budget, progress=report)
     size = sum(p.stat().st_size for p in page.parent.rglob("*") if p.is_file()) / 2**20
     say(f"The report is in {page.parent} ({size:.0f} MiB, {took(time.monotonic() - began)}).")
     say(f"Open it: {page.resolve().as_uri()}")
+
+
+def byte_count(text: str, option: str) -> int:
+    """A size as people write it.
+
+    Raises:
+        UsageError: it is no such size.
+
+    Example:
+        >>> byte_count("200MB", "--media-budget"), byte_count("1.5 GiB", "--media-budget"), byte_count("0", "--media-budget")
+        (200000000, 1610612736, 0)
+    """
+    units = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
+    if found is None or found[2].upper() not in units:
+        raise UsageError(f'{option} "{text}" is no size. Write a number and a unit: 500KB, 200MB, 1.5GB, or 0 for none.')
+    return int(float(found[1]) * units[found[2].upper()])
 
 
 def read_cells(root: Path) -> list[Cell]:

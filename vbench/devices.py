@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,163 @@ def peak_memory(device: str) -> int | None:
         return None
     peak = next((line for line in status.splitlines() if line.startswith("VmHWM:")), None)
     return int(peak.split()[1]) * 1024 if peak else None
+
+
+_FULL = (
+    "can't allocate memory",  # PyTorch on a CPU
+    "not enough memory",  # the same on Windows
+    "out of memory",  # CUDA
+    "cannot allocate memory",
+    "bad_alloc",
+    "alloc_failed",  # cuDNN and cuBLAS
+    "could not create a memory object",  # oneDNN
+    "failed to allocate",  # ONNX Runtime
+)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the memory of a device is full.
+
+    Example:
+        >>> out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."))
+        True
+        >>> out_of_memory(RuntimeError("size mismatch"))
+        False
+    """
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    said = str(error).lower()
+    return isinstance(error, RuntimeError) and any(words in said for words in _FULL)
+
+
+def free_memory(device: str) -> None:
+    """Give memory that PyTorch keeps for later back to the GPU."""
+    if device.startswith("cuda"):
+        import torch
+
+        torch.cuda.empty_cache()
+
+
+def whole_memory(device: str) -> int | None:
+    """Bytes that this process may use at most: of a GPU all it has, else of the machine, its container and its limits.
+
+    None where the system does not tell.
+    """
+    if device.startswith("cuda"):
+        import torch
+
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    known = [_meminfo("MemTotal"), _cgroup("memory.max", "memory.limit_in_bytes"), *_limits()]
+    return min((value for value in known if value is not None), default=None)
+
+
+def free_memory_now() -> int | None:
+    """Bytes of the machine, and of the container that this process is in, that are not in use; None if not told."""
+    known = [_meminfo("MemAvailable")]
+    most, used = _cgroup("memory.max", "memory.limit_in_bytes"), _cgroup("memory.current", "memory.usage_in_bytes")
+    if most is not None and used is not None:
+        # Pages of files that were read count as used and are given back when they are asked for.
+        known.append(max(0, most - used + (_cgroup_inactive_files() or 0)))
+    return min((value for value in known if value is not None), default=None)
+
+
+@contextmanager
+def bounded_memory(device: str, processes: int = 1, share: float = 0.9) -> Iterator[None]:
+    """While this lasts, asking for more memory than the machine has free is an error that can be caught.
+
+    Without it Linux grants what it does not have, and kills the process when it is used. On a GPU, and where the system
+    does not tell or limits the process more closely already, nothing changes.
+
+    Args:
+        processes: how many share the machine.
+        share: of what is free now.
+    """
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        yield
+        return
+    free, held = free_memory_now(), _status("VmData")
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = None if free is None or held is None else held + int(share * free / max(1, processes))
+    if device.startswith("cuda") or most is None or (soft != resource.RLIM_INFINITY and soft <= most):
+        yield
+        return
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _limits() -> list[int | None]:
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return []
+    soft = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_DATA, resource.RLIMIT_AS)]
+    return [value for value in soft if value != resource.RLIM_INFINITY]
+
+
+def _status(name: str) -> int | None:
+    return _kilobytes(Path("/proc/self/status"), name)
+
+
+def _meminfo(name: str) -> int | None:
+    return _kilobytes(Path("/proc/meminfo"), name)
+
+
+def _kilobytes(path: Path, name: str) -> int | None:
+    try:
+        line = next((line for line in path.read_text().splitlines() if line.startswith(f"{name}:")), None)
+    except OSError:
+        return None
+    return int(line.split()[1]) * 1024 if line else None
+
+
+def _cgroup_folders() -> list[Path]:
+    """Where Linux tells of the control groups that this process is in: of version 2, and of memory in version 1."""
+    try:
+        lines = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
+    except OSError:
+        return []
+    root = Path("/sys/fs/cgroup")
+    out = []
+    for number, controllers, path in (line for line in lines if len(line) == 3):
+        base = root if number == "0" else root / "memory" if controllers == "memory" else None
+        if base is not None:
+            # Within a container the path may be that of the machine; what is at the root is the container's then.
+            out += [base / path.lstrip("/"), base]
+    return out
+
+
+def _cgroup(*names: str) -> int | None:
+    """The least number in a file of one of these names."""
+    found = []
+    for folder in _cgroup_folders():
+        for name in names:
+            try:
+                text = (folder / name).read_text().strip()
+            except OSError:
+                continue
+            # "max", or a number beyond every machine, stands for none.
+            if text.isdigit() and int(text) < 2**60:
+                found.append(int(text))
+    return min(found, default=None)
+
+
+def _cgroup_inactive_files() -> int | None:
+    for folder in _cgroup_folders():
+        try:
+            lines = (folder / "memory.stat").read_text().splitlines()
+        except OSError:
+            continue
+        values = [int(line.split()[1]) for line in lines if line.startswith(("inactive_file ", "total_inactive_file "))]
+        if values:
+            return max(values)
+    return None
 
 
 def describe(device: str) -> dict[str, Any]:

@@ -46,6 +46,12 @@ Progress = Callable[[int], None]
 """Called with the number of frames that were finished since the last call."""
 
 _counter: Any = None
+_processes = 1
+
+
+def processes() -> int:
+    """How many processes work side by side in this run; this one is among them."""
+    return _processes
 
 
 def advance(frames: int) -> None:
@@ -79,12 +85,12 @@ def _follow(parent: int) -> None:
     os._exit(1)
 
 
-def _start_worker(counter: Any, parent: int, threads: int) -> None:
-    global _counter  # noqa: PLW0603 - one counter per worker process, set once at its start
-    _counter = counter
+def _start_worker(counter: Any, parent: int, workers: int) -> None:
+    global _counter, _processes
+    _counter, _processes = counter, workers
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its workers
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
-    limit_threads(threads)
+    limit_threads(threads_per_worker(workers))
 
 
 def limit_threads(threads: int) -> None:
@@ -139,7 +145,7 @@ class Crew:
                 self.workers,
                 mp_context=self._context,
                 initializer=_start_worker,
-                initargs=(self.counter, os.getpid(), threads_per_worker(self.workers)),
+                initargs=(self.counter, os.getpid(), self.workers),
             )
         return self._pool
 

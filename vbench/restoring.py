@@ -7,21 +7,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leaderboards.schema import Cost, ModelFacts
+from leaderboards.schema import Cost, ModelFacts, PrecisionDifference
 from vbench.datasets import Pair
-from vbench.devices import forget_peak_memory, peak_memory
+from vbench.devices import bounded_memory, forget_peak_memory, out_of_memory, peak_memory, whole_memory
 from vbench.errors import RunError
-from vbench.execute import advance
+from vbench.execute import advance, processes
 from vbench.provenance import fingerprint, versions
-from vbench.workspace import Workspace, read_json, write_json
+from vbench.workspace import Workspace, partial_path, read_json, write_json
 
 if TYPE_CHECKING:
     import torch
 
-    from vbench.models.spec import ModelSpec
-    from vbench.restore import Restorer
+    from vbench.clip import Clip
+    from vbench.models.spec import ModelSpec, Tiles
+    from vbench.restore import ClipMeta, Restorer
+    from vbench.tiling import Tile
 
 CHUNK = 8
+COMPARED = 8
+"""Frames on which a precision is compared with fp32: as many as the longest of the shortest clips that models take."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,12 @@ class Ready:
     scales: tuple[int, ...] | None = (1,)
     given: str = ""
     """What the user typed, where that is not the name."""
+    tiles: Tiles | None = None
+    """How its frames may be cut."""
+    tile: str = "auto"
+    """"auto", "off" or "WxH", as `vbench.tiling.parse` gives it."""
+    precision: str = "fp32"
+    """In which its network is run."""
 
     def takes(self, pair: Pair) -> bool:
         """Whether it makes of the pair's degraded frames what has the size of its ground truth."""
@@ -79,8 +89,17 @@ def _restorer(model: Ready, device: str) -> Restorer:
     return _loaded[key]
 
 
-def restored_fingerprint(pair: Pair, model: Ready, device: str) -> str:
-    """Everything that restored frames depend on."""
+def _faded(model: Ready, tile: Tile | str | None) -> str | None:
+    """The tile where tiles are faded into each other, so that frames depend on its size; else None."""
+    return None if tile is None or model.tiles is None or model.tiles.exact else str(tile)
+
+
+def restored_fingerprint(pair: Pair, model: Ready, device: str, faded: str | None = None) -> str:
+    """Everything that restored frames depend on.
+
+    Args:
+        faded: the size of tiles that were faded into each other, if they were.
+    """
     facts = model.facts
     return fingerprint(
         {
@@ -90,7 +109,8 @@ def restored_fingerprint(pair: Pair, model: Ready, device: str) -> str:
             "settings": facts.settings,
             "weights": facts.weights_sha256,
             "device": device.split(":", maxsplit=1)[0],
-            "precision": "fp32",
+            "precision": model.precision,
+            **({"tile": faded} if faded else {}),
         }
     )
 
@@ -107,46 +127,151 @@ def restored_folder(workspace: Workspace, pair: Pair, model: str, depth: int = 8
     return deep if depth == 16 else restored_paths(workspace, pair, model)[0]
 
 
-def restore_pair(workspace: Workspace, pair: Pair, model: Ready, device: str, depth: int = 8) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Kept:
+    """What is known of restored frames that were written."""
+
+    frames: int
+    seconds: float
+    hashes: dict[str, str]
+    memory: int | None
+
+
+def restore_pair(
+    workspace: Workspace, pair: Pair, model: Ready, device: str, depth: int = 8, compare: bool = False
+) -> dict[str, Any]:
     """Restore one clip by one model and commit its frames as 8-bit PNG; the JSON beside is written last.
+
+    Where memory runs out, and the model's frames may be cut, it begins again in smaller tiles.
 
     Args:
         depth: 16 writes them with 16 bits too, into a folder of their own, for protocols that measure floating point.
+        compare: whether the first frames are restored in fp32 too, where the model's precision is another.
+
+    Raises:
+        RunError: the degraded frames are not those of the data set, memory is not enough, or the model fails.
     """
-    import time
-    from contextlib import ExitStack
+    from contextlib import nullcontext
 
     import torch
 
-    from vbench.media import FrameFolder, FrameHasher
-    from vbench.restore import ClipMeta, from_array, to_uint8, to_uint16
+    from vbench.precision import in_precision
+    from vbench.restore import ClipMeta
+    from vbench.tiling import fitted
     from vbench.workspace import make_folder
 
     folder, note = restored_paths(workspace, pair, model.name)
     clip = pair.degraded()
     info = clip.info
     warm = (model.name, device) in _used
-    restorer = _restorer(model, device)
-    seen = FrameHasher()
-    waiting = 0.0
-
-    def chunks() -> Iterator[torch.Tensor]:
-        nonlocal waiting
-        begin = time.perf_counter()
-        for frames in clip.chunks(CHUNK):
-            seen.update(frames)
-            tensor = from_array(frames).to(device)
-            waiting += time.perf_counter() - begin
-            yield tensor
-            begin = time.perf_counter()
-
+    plain = _restorer(model, device)
+    restorer = in_precision(plain, model.precision, device)
     make_folder(folder.parent)
-    hasher, deep_hasher = FrameHasher(), FrameHasher()
-    done = 0
     target = (pair.facts.height, pair.facts.width)
     meta = ClipMeta(
         info.frames, info.height, info.width, info.channels, info.fps, pair.facts.scale, pair.name, pair.dataset, target
     )
+    told = _Told(info.frames)
+    what = f"{model.name} on frames of {info.width} x {info.height} pixels"
+    kept_size = _tile_path(workspace, model, device, meta)
+    # Other models may start programs, which have memory of their own.
+    with bounded_memory(device, processes()) if model.tiles is not None else nullcontext():
+        kept, tile = fitted(
+            lambda tile: _written(workspace, pair, model, device, depth, restorer, clip, meta, tile, told),
+            *_sizes(model, device, meta, kept_size),
+            device,
+            what,
+        )
+        if model.tile == "auto" and tile is not None:
+            _fitting[kept_size] = str(tile)
+            write_json(kept_size, {"tile": str(tile), "memory": whole_memory(device)})
+        difference = None
+        if compare and model.precision != "fp32":
+            difference = _difference(pair, model, device, plain, restorer, clip, meta, tile, partial_path(folder))
+    _used.add((model.name, device))
+    cost = Cost(
+        frames=kept.frames,
+        seconds=kept.seconds,
+        threads=torch.get_num_threads(),
+        device=device,
+        warm=warm,
+        memory_bytes=kept.memory,
+        tile=None if tile is None else str(tile),
+        fp32_difference=difference if isinstance(difference, PrecisionDifference) else None,
+    )
+    faded = _faded(model, tile)
+    document = {
+        "fingerprint": restored_fingerprint(pair, model, device, faded),
+        "frames": kept.frames,
+        **kept.hashes,
+        "cost": cost.model_dump(mode="json"),
+        "device": device,
+        "precision": model.precision + (f", in tiles of {faded} faded into each other" if faded else ""),
+        "tile": {"asked": model.tile, "faded": faded},
+        **({"fp32_difference": difference} if isinstance(difference, str) else {}),
+        "versions": versions(),
+    }
+    write_json(note, document)
+    return document
+
+
+class _Told:
+    """Tells the progress bar of frames, each once, though a clip may be begun again."""
+
+    def __init__(self, frames: int) -> None:
+        self._frames = frames
+        self._told = 0
+
+    def at(self, part: float) -> None:
+        """So much of the clip is done, in [0, 1]."""
+        whole = min(self._frames, int(part * self._frames + 1e-9))
+        if whole > self._told:
+            advance(whole - self._told)
+            self._told = whole
+
+
+def _written(
+    workspace: Workspace,
+    pair: Pair,
+    model: Ready,
+    device: str,
+    depth: int,
+    restorer: Restorer,
+    clip: Clip,
+    meta: ClipMeta,
+    tile: Tile | None,
+    told: _Told,
+) -> _Kept:
+    """Restore a clip in tiles of this size, or whole, and write its frames: all of them, or none where it fails."""
+    import time
+    from contextlib import ExitStack
+
+    import torch
+
+    from vbench.media import FrameFolder, FrameHasher
+    from vbench.restore import from_array, to_uint8, to_uint16
+    from vbench.tiling import restored
+
+    folder, _ = restored_paths(workspace, pair, model.name)
+    reads: list[FrameHasher] = []
+    waiting = 0.0
+
+    def opened() -> Iterator[torch.Tensor]:
+        nonlocal waiting
+        seen = FrameHasher()
+        reads.append(seen)
+        first = len(reads) == 1
+        begin = time.perf_counter()
+        for frames in clip.chunks(CHUNK if tile is None else 1):
+            if first:
+                seen.update(frames)
+            tensor = from_array(frames)
+            waiting += time.perf_counter() - begin
+            yield tensor
+            begin = time.perf_counter()
+
+    hasher, deep_hasher = FrameHasher(), FrameHasher()
+    done = 0
     forget_peak_memory(device)
     started = time.perf_counter()
     with torch.inference_mode(), ExitStack() as stack:
@@ -154,7 +279,7 @@ def restore_pair(workspace: Workspace, pair: Pair, model: Ready, device: str, de
         deep = (
             stack.enter_context(FrameFolder(restored_folder(workspace, pair, model.name, 16))) if depth == 16 else None
         )
-        for out in restorer.restore(chunks(), meta):
+        for out in restored(restorer, opened, meta, device, tile, model.tiles, partial_path(folder), told.at):
             stored = to_uint8(out)
             begin = time.perf_counter()
             hasher.update(stored)
@@ -166,36 +291,98 @@ def restore_pair(workspace: Workspace, pair: Pair, model: Ready, device: str, de
                 for frame in fine:
                     deep.write(frame)
             done += len(stored)
-            advance(len(stored))
+            told.at(done / meta.frames)
             waiting += time.perf_counter() - begin
         seconds = time.perf_counter() - started - waiting
-        if seen.hexdigest() != pair.facts.lq_sha256:
+        if reads[0].hexdigest() != pair.facts.lq_sha256:
             raise RunError(
                 f'The degraded frames of "{pair.name}" in data set "{pair.dataset}" are not those that '
                 "`vbench synth` made (their hash differs): files were changed since. Make the data set again; `vbench "
                 "datasets verify` says which clips are concerned."
             )
-    _used.add((model.name, device))
-    cost = Cost(
-        frames=done,
-        seconds=seconds,
-        threads=torch.get_num_threads(),
-        device=device,
-        warm=warm,
-        memory_bytes=peak_memory(device),
-    )
-    document = {
-        "fingerprint": restored_fingerprint(pair, model, device),
-        "frames": done,
-        "sha256": hasher.hexdigest(),
-        **({"sha256_16": deep_hasher.hexdigest()} if deep is not None else {}),
-        "cost": cost.model_dump(),
-        "device": device,
-        "precision": "fp32",
-        "versions": versions(),
-    }
-    write_json(note, document)
-    return document
+    hashes = {"sha256": hasher.hexdigest(), **({"sha256_16": deep_hasher.hexdigest()} if deep is not None else {})}
+    return _Kept(done, seconds, hashes, peak_memory(device))
+
+
+_fitting: dict[Path, str] = {}
+"""Tiles that memory turned out to be enough for in this process, by where that is written down."""
+
+
+def _tile_path(workspace: Workspace, model: Ready, device: str, meta: ClipMeta) -> Path:
+    """Where it is written down which tile fits."""
+    where = device.replace(":", "-")
+    name = f"{model.name}-{where}-{model.precision}-{meta.width}x{meta.height}.json"
+    return workspace.root / "cache" / "tiles" / name
+
+
+def _sizes(model: Ready, device: str, meta: ClipMeta, path: Path) -> tuple[Tile | None, Iterator[Tile]]:
+    """The tile to begin with, None for whole frames, and those to try where memory runs out."""
+    from vbench.tiling import halved, needed, tile_of
+
+    if model.tiles is None or model.tile == "off":
+        return None, iter(())
+    if model.tile != "auto":
+        return needed(tile_of(model.tile), meta.height, meta.width), iter(())
+    first = _remembered(device, path)
+    return first, halved(meta.height, meta.width, first)
+
+
+def _remembered(device: str, path: Path) -> Tile | None:
+    """The tile that fitted before, in this process or on a machine with as much memory."""
+    from vbench.tiling import tile_of
+
+    if path in _fitting:
+        return tile_of(_fitting[path])
+    if not path.exists():
+        return None
+    document = read_json(path)
+    return tile_of(document["tile"]) if document["memory"] == whole_memory(device) else None
+
+
+def _difference(
+    pair: Pair,
+    model: Ready,
+    device: str,
+    plain: Restorer,
+    restorer: Restorer,
+    clip: Clip,
+    meta: ClipMeta,
+    tile: Tile | None,
+    waiting: Path,
+) -> PrecisionDifference | str:
+    """How far the first frames are from those in fp32, or why that is not known."""
+    from dataclasses import replace
+
+    import torch
+
+    from vbench.clip import RangeClip
+    from vbench.precision import Difference
+    from vbench.restore import from_array
+    from vbench.tiling import Waiting, restored
+
+    count = min(COMPARED, meta.frames)
+    short = replace(meta, frames=count)
+
+    def opened() -> Iterator[torch.Tensor]:
+        return (from_array(frames) for frames in RangeClip(clip, 0, count).chunks(1))
+
+    def frames(by: Restorer) -> Iterator[torch.Tensor]:
+        passes = waiting.with_name(f"{waiting.name}-passes")
+        for out in restored(by, opened, short, device, tile, model.tiles, passes):
+            yield from out.split(1)
+
+    apart = Difference()
+    try:
+        with torch.inference_mode(), Waiting(waiting, [(meta.channels, *meta.size)]) as store:
+            for frame in frames(plain):
+                store.add(frame.cpu().numpy())
+            for t, frame in enumerate(frames(restorer)):
+                apart.add(frame, torch.from_numpy(store.read(0, t, count).copy()))
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        return f"not measured: fp32 needs more memory than {device} has for tiles of this size"
+    return PrecisionDifference(clip=pair.name, frames=count, psnr=apart.psnr, levels=apart.levels)
 
 
 def read_restored(workspace: Workspace, pair: Pair, model: Ready, device: str, depth: int = 8) -> dict[str, Any] | None:
@@ -210,4 +397,20 @@ def read_restored(workspace: Workspace, pair: Pair, model: Ready, device: str, d
     document: dict[str, Any] = read_json(note)
     if depth == 16 and not ("sha256_16" in document and restored_folder(workspace, pair, model.name, 16).is_dir()):
         return None
-    return document if document["fingerprint"] == restored_fingerprint(pair, model, device) else None
+    faded = _acceptable(model, pair, document.get("tile") or {})
+    return document if document["fingerprint"] == restored_fingerprint(pair, model, device, faded) else None
+
+
+def _acceptable(model: Ready, pair: Pair, tile: dict[str, Any]) -> str | None:
+    """The size of tiles faded into each other that frames would have now, if they were made again.
+
+    With "auto" that is known only by trying, and what was found by trying is kept.
+    """
+    from vbench.tiling import needed, tile_of
+
+    if model.tile == "auto":
+        return tile.get("faded") if tile.get("asked") == "auto" else None
+    if model.tile == "off":
+        return None
+    info = pair.degraded().info
+    return _faded(model, needed(tile_of(model.tile), info.height, info.width))

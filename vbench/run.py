@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from leaderboards.schema import Cell, Cost, ModelFacts
+from leaderboards.schema import Cell, Cost, ModelFacts, PrecisionDifference
 from leaderboards.store import cell_path, read_cell, read_protocols, write_cell, write_protocol
 from vbench import metrics as metric_catalog
 from vbench.datasets import Dataset, DatasetFacts, Pair
@@ -41,6 +41,10 @@ class RunPlan:
     lenient: bool = False
     """Whether a metric that cannot be measured on a clip, or on this machine, is told but is no failure: true unless
     the user named the metrics one by one."""
+    tile: str = "auto"
+    """"auto", "off" or "WxH", see `vbench.tiling.parse`."""
+    precision: str = "fp32"
+    """Of the networks that exist in it; the others are run in fp32."""
 
     def pairs(self, dataset: Dataset) -> list[Pair]:
         """The pairs of a data set that take part."""
@@ -63,13 +67,21 @@ class RunResult:
     failures: list[str] = field(default_factory=list)
     unmeasured: dict[str, dict[str, int]] = field(default_factory=dict)
     """Metrics that cannot be measured, why, and on how many clips."""
+    full: tuple[str, ...] = ()
+    """Models that are run in fp32 though another precision was asked for."""
+    differences: dict[str, dict[str, PrecisionDifference | str]] = field(default_factory=dict)
+    """How far models in fewer bits are from fp32, by model and data set, or why that is not known."""
+    tiles: dict[str, set[str]] = field(default_factory=dict)
+    """Models that restored frames in tiles, and of which sizes."""
 
 
-def ready_models(wanted: Sequence[str], device: str = "cpu") -> tuple[list[Ready], dict[str, str], tuple[str, ...]]:
+def ready_models(
+    wanted: Sequence[str], device: str = "cpu", tile: str = "auto", precision: str = "fp32"
+) -> tuple[list[Ready], dict[str, str], tuple[str, ...]]:
     """Which of the wanted models can run on this machine, why others cannot, and which are left out.
 
     "all" stands for every model; those that take hours for a clip on a CPU are left out there. A model that was asked
-    for by name and has no weights is an error.
+    for by name and has no weights is an error. What does not exist in ``precision`` is run in fp32.
 
     Raises:
         InputError: no such model.
@@ -100,7 +112,8 @@ def ready_models(wanted: Sequence[str], device: str = "cpu") -> tuple[list[Ready
             continue
         if any(other.name == spec.name for other in ready):
             raise InputError(f'Two models would be called "{spec.name}". Give one another name: LABEL={name}')
-        ready.append(Ready(spec.name, model_facts(spec, path), path, spec.scales, name))
+        own = precision if precision in spec.precisions else "fp32"
+        ready.append(Ready(spec.name, model_facts(spec, path), path, spec.scales, name, spec.tiles, tile, own))
     return ready, skipped, tuple(left_out)
 
 
@@ -269,8 +282,9 @@ def run(
     """
     say = progress or (lambda what, frames, total: None)
     started = now()
-    ready, skipped, left_out = ready_models(plan.models, plan.device)
+    ready, skipped, left_out = ready_models(plan.models, plan.device, plan.tile, plan.precision)
     result = RunResult(skipped=skipped, left_out=left_out)
+    result.full = tuple(model.name for model in ready if model.precision != plan.precision)
     for name in plan.metrics:
         metric_catalog.load(name)
     pairs = [pair for dataset in plan.datasets for pair in plan.pairs(dataset)]
@@ -294,12 +308,14 @@ def run(
         write_protocol(plan.workspace.root, plan.protocol.facts(_measured_before(plan)))
     except OSError as error:
         raise disk_error(plan.workspace.results, error) from error
+    # On the first clip of each data set a precision is compared with fp32.
+    first = {(pair.dataset, pair.name) for dataset in plan.datasets for pair in plan.pairs(dataset)[:1]}
     # Long tasks first, so that the workers end together.
     tasks = [
         Task(
             f'{model.name} on {pair.dataset}, clip "{pair.name}"',
             restore_pair,
-            (plan.workspace, pair, model, plan.device, plan.protocol.depth),
+            (plan.workspace, pair, model, plan.device, plan.protocol.depth, (pair.dataset, pair.name) in first),
             pair.facts.frames,
         )
         for model, pair in to_restore
@@ -351,8 +367,26 @@ def run(
         result.unmeasured.setdefault(metric, {})[reason] = len(where)
     told = sum(model.takes(pair) for where in standing.values() for pair in where for model in ready)
     result.kept = max(0, expected - sum(len(m) for m in missing_cells.values()) - told)
+    _note_costs(plan, ready, pairs, result)
     _write_summary(plan, command, started, ready, result, failed)
     return result
+
+
+def _note_costs(plan: RunPlan, ready: Sequence[Ready], pairs: Sequence[Pair], result: RunResult) -> None:
+    """What frames that are there were made in: tiles, and a precision that was compared."""
+    for model in ready:
+        for pair in pairs:
+            if not model.takes(pair):
+                continue
+            document = read_restored(plan.workspace, pair, model, plan.device, plan.protocol.depth)
+            if document is None:
+                continue
+            cost = Cost(**document["cost"])
+            if cost.tile is not None:
+                result.tiles.setdefault(model.name, set()).add(cost.tile)
+            found = cost.fp32_difference or document.get("fp32_difference")
+            if found is not None:
+                result.differences.setdefault(model.name, {})[pair.dataset] = found
 
 
 def _measured_before(plan: RunPlan) -> tuple[DatasetFacts, ...]:
@@ -431,7 +465,7 @@ def _record_failure(
                 value=None,
                 error=error,
                 device=plan.device,
-                precision="fp32",
+                precision=model.precision,
             ),
         )
 
@@ -463,7 +497,7 @@ def _write_summary(
             "reason": text,
             "command": f"vbench weights import FILE --model {name}",
             "published": spec.weights.published if spec.weights else None,
-            "weights_licence": spec.weights.licence if spec.weights else None,
+            "weights_licence": spec.weights.terms if spec.weights else None,
         }
         entries.append({**model_facts(spec, None).model_dump(), **status})
     write_json(

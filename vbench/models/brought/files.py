@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vbench.errors import InputError
-from vbench.models.spec import ModelSpec
+from vbench.models.spec import PRECISIONS, ModelSpec, Tiles
 
 if TYPE_CHECKING:
     import torch
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from vbench.restore import Restorer
 
 Load = Callable[[Path, "torch.device"], "Restorer"]
+
+TILES = Tiles(halo=64, multiple=64, blend=16, alone=True)
+"""How far such a network sees is not known; what takes a whole frame takes what is cut from it at multiples of 64."""
 
 
 def torchscript(what: str, label: str | None) -> ModelSpec:
@@ -77,6 +80,8 @@ def _spec(path: Path, label: str | None, kind: str, make: Load) -> ModelSpec:
         load=load,
         settings={"file": path.name, "kind": kind, "frames": "one by one", "sha256": file_sha256(path)},
         scales=None,
+        tiles=TILES,
+        precisions=("fp32",) if kind == "ONNX" else PRECISIONS,
     )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vbench.errors import InputError
-from vbench.models.spec import ModelSpec
+from vbench.models.spec import ModelSpec, Tiles
 
 if TYPE_CHECKING:
     import torch
@@ -47,6 +47,8 @@ def spec(what: str, label: str | None) -> ModelSpec:
         load=load,
         settings={"file": path.name, "attribute": attribute, "sha256 of the file alone": file_sha256(path)},
         scales=None,
+        # What it is becomes known only when the file is run: it may look far, and hold what it saw.
+        tiles=Tiles(halo=64, multiple=64, blend=16),
     )
 
 
