@@ -1,4 +1,4 @@
-"""Writes docs/metrics.md, docs/networks.md and docs/profiles.md from what the code says of itself and from fixtures.
+"""Writes docs/metrics.md, networks.md, profiles.md and protocols.md from what the code says of itself and from fixtures.
 
 Run by ``nox -s docs``; the tables of differences need the fixtures beside the project.
 """
@@ -188,8 +188,68 @@ def profiles_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def protocols_page() -> str:
+    """Every protocol with its lines and their sources, its data sets, and what is published under it."""
+    from vbench import protocols
+    from vbench.commands_protocols import set_words
+
+    def cell(text: str) -> str:
+        return " ".join(text.split()).replace("|", "\\|")
+
+    found = [protocols.load(name) for name in protocols.names()]
+    lines = [
+        "# Protocols",
+        "",
+        "Written by `nox -s docs`. Figures compare only under one protocol: `vbench run --protocol NAME`, `vbench score --protocol",
+        'NAME`, `vbench protocols diff A B`. Every line names who says so; "here" is what this suite does otherwise, and how far',
+        "that moves a figure where it is known.",
+        "",
+        "| protocol | version | what for | metrics | average over | bits measured |",
+        "| --- | ---: | --- | --- | --- | ---: |",
+    ]
+    for p in found:
+        metrics = ", ".join(f"`{name}`" for name in p.metrics)
+        link = f"[`{p.name}`](#{p.name})"
+        lines.append(f"| {link} | {p.version} | {cell(p.title)} | {metrics} | {p.average} | {p.depth} |")
+    for p in found:
+        lines += ["", f"## {p.name}", "", f"**{p.title}.** {cell(p.description)}", "", f"Source: {cell(p.source)}", ""]
+        lines += ["| | | here | source |", "| --- | --- | --- | --- |"]
+        lines += [f"| {one.topic} | {cell(one.how)} | {cell(one.here)} | {cell(one.source)} |" for one in p.lines]
+        sets = p.data.sets if p.data else {}
+        if sets:
+            lines += ["", "Recognised as published:", "", "| set | by | source |", "| --- | --- | --- |"]
+            lines += [f"| {name} | {cell(set_words(one))} | {cell(one.source)} |" for name, one in sets.items()]
+        lines += _published(p.name)
+    return "\n".join(lines) + "\n"
+
+
+def _published(protocol: str) -> list[str]:
+    """The figures that are published under a protocol, as a table."""
+    from leaderboards.published import Published, for_protocol
+    from vbench.commands_protocols import digits_of, printed
+
+    figures = for_protocol(protocol)
+    if not figures:
+        return []
+    names = list(dict.fromkeys(one.metric for one in figures))
+    digits: dict[tuple[str, str], int] = {}
+    rows: dict[tuple[str, str, str, str], dict[str, Published]] = {}
+    for one in figures:
+        digits[one.source, one.metric] = max(digits.get((one.source, one.metric), 0), digits_of(one))
+        where = one.set if one.clip is None else f"{one.set}: {one.clip}"
+        rows.setdefault((where, one.system, one.model or "", one.words), {})[one.metric] = one
+    heads = " | ".join(f"`{name}`" for name in names)
+    lines = ["", "Published:", "", f"| set | system | here | {heads} | where |"]
+    lines.append(f"| --- | --- | --- |{' ---: |' * len(names)} --- |")
+    for (where, system, model, words), found in rows.items():
+        shown = " | ".join(printed(found[n], digits[found[n].source, n]) if n in found else "" for n in names)
+        lines.append(f"| {where} | {system} | {f'`{model}`' if model else ''} | {shown} | {words} |")
+    return lines
+
+
 def main() -> None:
     """Write all pages."""
+    (HERE / "protocols.md").write_text(protocols_page(), "utf-8")
     (HERE / "profiles.md").write_text(profiles_page(), "utf-8")
     shared = HERE.parent.parent / "shared"
     if not (shared / "parity").is_dir():

@@ -125,7 +125,7 @@ def protocols_show_command(name: str, root: Path) -> None:
     if protocol.data is not None:
         _head(out, "Published sets")
         if protocol.data.sets:
-            _grid(out, ((key, _set(found), found.source) for key, found in protocol.data.sets.items()))
+            _grid(out, ((key, set_words(found), found.source) for key, found in protocol.data.sets.items()))
         else:
             _say(out, "None is published with a list of its clips, so none is recognised.")
     figures = for_protocol(name)
@@ -147,7 +147,7 @@ def _bits(protocol: Protocol) -> str:
     return "Measured on frames of 8 bits."
 
 
-def _set(found: PublishedSet) -> str:
+def set_words(found: PublishedSet) -> str:
     """How a published set is recognised, in words."""
     if not found.clips:
         parts = ["its clips are not listed, so no data set is recognised as it"]
