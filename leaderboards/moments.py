@@ -7,6 +7,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from leaderboards.board import BASELINE, Board
 from leaderboards.results import DatasetInfo
 from leaderboards.schema import MetricFacts
@@ -17,8 +20,6 @@ APART = 1.0
 """Seconds: of moments that are nearer to each other, the worst alone is told."""
 UNKNOWN_FPS = 25.0
 """Frames that are taken for a second where the frame rate is not known; there is no time code then."""
-OF_PAIRS = ("warp_error", "warp_error_ratio", "l_st", "tof", "tlp")
-"""Metrics of two neighbouring frames: a figure is told of the first of them."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Moment:
 
     clip: str
     frame: int
-    """Counted from 0 at the start of the clip; of a pair, its first."""
+    """Counted from 0 at the start of the clip; of a pair of neighbours (or three), the first."""
     timecode: str | None
     """See :func:`timecode`; None where the frame rate is not known."""
     value: float
@@ -101,15 +102,15 @@ def worst_moments(
     return _worst(_frames(board), board, model, facts, by, info, count)
 
 
-Frames = dict[tuple[str, str], dict[str, list[float]]]
+Frames = dict[tuple[str, str], dict[str, NDArray[np.float64]]]
 """Figures of frames, by model and metric, and clip."""
 
 
 def _frames(board: Board) -> Frames:
     out: Frames = defaultdict(dict)
     for cell in board.cells:
-        if cell.status == "ok":
-            out[cell.model, cell.metric.name][cell.clip] = cell.frames
+        if cell.status == "ok" and cell.frames:
+            out[cell.model, cell.metric.name][cell.clip] = np.array(cell.frames, dtype=np.float64)
     return out
 
 
@@ -118,51 +119,49 @@ def _worst(
 ) -> list[Moment]:
     own = frames.get((model, facts.name), {})
     base = frames.get((BASELINE, facts.name), {})
-    if by == "gain" and model == BASELINE:
+    if not own or (by == "gain" and model == BASELINE):
         return []
-    found = []
-    for clip, values in own.items():
-        others = base.get(clip)
-        if others is not None and len(others) != len(values):
-            others = None
-        for i, value in enumerate(values):
-            identity = None if others is None or math.isnan(others[i]) else others[i]
-            if math.isnan(value) or (by == "gain" and identity is None):
-                continue
-            gain = None if identity is None else 0.0 if value == identity else value - identity
-            fps = info.fps(clip) if info is not None else None
-            frame = i + board.skip_first
-            code = None if fps is None else timecode(frame, fps)
-            found.append((_badness(facts, value, identity, by), Moment(clip, frame, code, value, identity, gain, by)))
-    found.sort(key=lambda item: (-item[0], item[1].clip, item[1].frame))
-    return _spread([moment for _, moment in found], info, count)
-
-
-def _badness(metric: MetricFacts, value: float, identity: float | None, by: By) -> float:
-    own = _cost(metric, value)
-    if by == "value" or identity is None:
-        return own
-    theirs = _cost(metric, identity)
-    return 0.0 if own == theirs else own - theirs
-
-
-def _cost(metric: MetricFacts, value: float) -> float:
-    """The figure so that more is worse."""
-    if metric.name.split("[", maxsplit=1)[0] == "warp_error_ratio" and value > 0:
-        # A frame's ratio is best at 1, from both sides: only the clip's figure is turned to be above.
-        return max(value, 1 / value)
-    return -value if metric.direction == "higher" else value
-
-
-def _spread(moments: list[Moment], info: DatasetInfo | None, count: int) -> list[Moment]:
+    clips = sorted(own)
+    values = [own[clip] for clip in clips]
+    others = [base[c] if c in base and len(base[c]) == len(own[c]) else np.full(len(own[c]), np.nan) for c in clips]
+    which = np.repeat(np.arange(len(clips)), [len(x) for x in values])
+    places = np.concatenate([np.arange(len(x)) for x in values])
+    value, other = np.concatenate(values), np.concatenate(others)
+    badness = _cost(facts, value)
+    if by == "gain":
+        theirs = _cost(facts, other)
+        with np.errstate(invalid="ignore"):
+            badness = np.where(badness == theirs, 0.0, badness - theirs)
+    known = np.flatnonzero(~np.isnan(badness))
+    # The worst first, then by clip and frame.
+    order = known[np.argsort(-badness[known], kind="stable")]
+    # A frame against the first of the clip: the first figure is of the second frame.
+    first = board.skip_first + (facts.options.get("pairs") == "first")
     kept: list[Moment] = []
-    for moment in moments:
-        fps = (info.fps(moment.clip) if info is not None else None) or UNKNOWN_FPS
-        if all(k.clip != moment.clip or abs(k.frame - moment.frame) >= APART * fps for k in kept):
-            kept.append(moment)
-            if len(kept) == count:
-                break
+    for i in order.tolist():
+        clip, frame = clips[which[i]], int(places[i]) + first
+        fps = info.fps(clip) if info is not None else None
+        if any(k.clip == clip and abs(k.frame - frame) < APART * (fps or UNKNOWN_FPS) for k in kept):
+            continue
+        identity = None if np.isnan(other[i]) else float(other[i])
+        figure = float(value[i])
+        gain = None if identity is None else 0.0 if figure == identity else figure - identity
+        kept.append(Moment(clip, frame, None if fps is None else timecode(frame, fps), figure, identity, gain, by))
+        if len(kept) == count:
+            break
     return kept
+
+
+def _cost(metric: MetricFacts, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Figures so that more is worse."""
+    base = metric.name.split("[", maxsplit=1)[0]
+    if base == "flicker":
+        return np.abs(values)  # brighter or darker than its neighbours
+    if base == "warp_error_ratio":
+        # A frame's ratio is best at 1, from both sides: only the clip's figure is turned to be above.
+        with np.errstate(divide="ignore"):
+            return np.maximum(values, 1 / values)
+    return -values if metric.direction == "higher" else values
 
 
 def all_moments(

@@ -29,7 +29,16 @@ def make_table() -> MakeTable:
     return table
 
 
-LOWER = ("niqe", "warp_error", "warp_error_ratio", "colour_shift", "gain_shift", "alignment_shift")
+LOWER = (
+    "niqe",
+    "warp_error",
+    "warp_error_ratio",
+    "colour_shift",
+    "gain_shift",
+    "alignment_shift",
+    "flicker",
+    "warp_error_long",
+)
 
 
 def _cell(model: str, clip: str, value: float | None, metric: str = "psnr", **rest: Any) -> Cell:

@@ -86,6 +86,14 @@ def test_lower_is_better_and_ratios_are_best_at_one(make_cell: MakeCell) -> None
     assert worst_moments(board, "m")[0].frame == 1
     ratio = board_of(make_cell, {"identity": {"a": [1.0, 1.0]}, "m": {"a": [2.0, 0.25]}}, "warp_error_ratio")
     assert worst_moments(ratio, "m", by="value")[0].value == 0.25
+    flicker = board_of(make_cell, {"identity": {"a": [0.0, 0.0]}, "m": {"a": [1.0, -3.0]}}, "flicker")
+    assert worst_moments(flicker, "m", by="value")[0].value == -3.0
+
+
+def test_pairs_with_the_first_frame_are_told_of_the_other(make_cell: MakeCell) -> None:
+    cells = [make_cell("m", "a", 0.2, "warp_error_long", frames=[0.1, 0.3], options={"pairs": "first"})]
+    (board,) = boards(cells)
+    assert worst_moments(board, "m", by="value")[0].frame == 2
 
 
 def test_missing_and_infinite_frames(make_cell: MakeCell) -> None:
