@@ -298,3 +298,41 @@ def read_document(path: Path) -> LeaderboardDocument:
     results = read_results(path)
     with in_words():
         return document(select(results.boards(), None, results.datasets), results.protocols)
+
+
+# --- merge ---------------------------------------------------------------------------------------
+
+
+def merge_command(roots: Sequence[Path], out: Path, prefer: str | None, frames: bool) -> None:
+    """``vbench leaderboard merge``."""
+    import shlex
+
+    from leaderboards.merge import merge
+    from vbench.console import progress
+    from vbench.errors import RunError, nearest
+    from vbench.workspace import Workspace
+
+    ways = ("first", "newest")
+    if prefer not in (None, *ways):
+        raise UsageError(f'--prefer takes first or newest; it was "{prefer}". {nearest(str(prefer), ways)}')
+    for root in roots:
+        if not root.is_dir():
+            raise InputError(f'There is no folder "{root}". Workspaces are expected, in which `vbench run` worked.')
+    command = shlex.join(["vbench", *sys.argv[1:]])
+    with Workspace(out).lock("leaderboard merge"), progress("merge", "results") as report, in_words():
+        try:
+            done = merge(
+                roots, out, prefer="newest" if prefer == "newest" else "first" if prefer else None, frames=frames,
+                command=command, progress=lambda n, total: report("merging", 1, total if n == 1 else None),
+            )  # fmt: skip
+        except OSError as error:
+            raise RunError(str(disk_error(out, error))) from error
+    parts = [f'{done.cells} results are in "{out}"']
+    parts += [f"{done.equal} were the same in several workspaces"] if done.equal else []
+    parts += [f"{done.filled} failed in one and not in another, which was taken"] if done.filled else []
+    parts += [f"{done.replaced} were not the same, and those of --prefer {prefer} were taken"] if done.replaced else []
+    parts += [f"frames of {done.clips} restored clips were taken along"] if frames else []
+    say(f"{'; '.join(parts)}.")
+    for note in done.notes:
+        say(f"  note: {note}")
+    say(f"Next: vbench leaderboard show{at_root(out)}, or vbench report html{at_root(out)}")
