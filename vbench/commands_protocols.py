@@ -246,10 +246,7 @@ def _data_here(out: Console, protocol: Protocol, root: Path) -> None:
         _say(out, "Data for it:", "dim")
         for text in makers:
             _command(out, text)
-    if protocol.name == "oldfilm-rtn-real":
-        _command(out, f"vbench score --protocol {protocol.name} --pred FILM")
-    else:
-        _command(out, f"vbench run --protocol {protocol.name} --models all{at_root(root)}")
+    _command(out, f"vbench run --protocol {protocol.name} --models all{at_root(root)}")
 
 
 def _datasets(root: Path) -> list[DatasetFacts]:
@@ -275,6 +272,8 @@ def _makers(protocol: Protocol, root: Path) -> list[str]:
     made = {variant for variants in data.profiles.values() for variant in variants}
     sides = dict.fromkeys(side for found in data.sets.values() for side in found.versions if side not in made)
     out += [f"vbench datasets add FOLDER --version {shlex.quote(side)}{at_root(root)}" for side in sides]
+    if not data.truth:
+        out.append(f"vbench datasets add FOLDER --no-truth{at_root(root)}")
     return out
 
 

@@ -32,6 +32,7 @@ class Clip:
     name: str
     frames: int = 100
     channels: int = 3
+    gt_sha256: str | None = "x"
 
 
 def dataset(*clips: Clip, profile: str = "adopted", variant: str = "input") -> DatasetFacts:
@@ -210,6 +211,16 @@ def test_sets_without_a_list_of_clips_are_never_recognised() -> None:
     protocol = Protocol(name="p", version=1, title="t", description="d", source="s", data=data, metrics=("psnr",))
     assert protocol.departures(dataset(Clip("a")))[0].endswith("so whether these are they cannot be told.")
     assert not protocol.about(dataset(Clip("a")))
+
+
+def test_real_films_are_those_without_ground_truth() -> None:
+    protocol = protocols.load("oldfilm-rtn-real")
+    real, pair = dataset(Clip("film", gt_sha256=None)), dataset(Clip("film"))
+    assert protocol.about(real)
+    assert not protocol.about(pair)
+    assert not protocols.load("oldfilm-rtn").about(real)
+    assert protocol.departures(pair)[-1] == "The protocol is about clips without ground truth, and these have one."
+    assert len(protocol.departures(real)) == 1  # nobody published which films
 
 
 @pytest.mark.parametrize(("first", "last", "frames"), list(itertools.product((0, 1, 3), (0, 2), (0, 1, 2, 4, 7))))

@@ -76,6 +76,8 @@ class Data(BaseModel):
     """Damage that is made here as the protocol asks: profile, and its variants (none: any)."""
     channels: Literal[1, 3] | None = None
     """Gray or colour, where the protocol is about one of them alone."""
+    truth: bool = True
+    """Whether the clips have a ground truth."""
     most_frames: int | None = None
     """The official script gives a model at most so many frames of a clip."""
 
@@ -158,6 +160,8 @@ class Protocol(BaseModel):
         data = self.data
         if data is None:
             return True
+        if not data.truth:
+            return all(clip.gt_sha256 is None for clip in dataset.clips)
         if dataset.profile != ADOPTED:
             return data.made_so(dataset)
         clips = {clip.name for clip in dataset.clips}
@@ -183,6 +187,8 @@ class Protocol(BaseModel):
         elif variants and dataset.variant not in variants:
             wanted = _or(list(variants)).replace('"', "")
             out.append(f'The damage is not the protocol\'s: "{dataset.variant}" of {dataset.profile}, not {wanted}.')
+        if not data.truth and any(clip.gt_sha256 is not None for clip in dataset.clips):
+            out.append("The protocol is about clips without ground truth, and these have one.")
         if data.channels is not None:
             others = [clip.name for clip in dataset.clips if clip.channels != data.channels]
             if others:
