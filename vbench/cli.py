@@ -501,6 +501,23 @@ def leaderboard_diff(
     diff_command(old, new, names, fail_below or [], lenient, "json" if as_json else form, out)
 
 
+@leaderboard_app.command("merge")
+def leaderboard_merge(
+    roots: Annotated[list[Path], typer.Argument(help="Workspaces, such as those of several machines.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Root of the merged one.", metavar="DIR")],
+    prefer: Annotated[
+        str | None, typer.Option("--prefer", help="Where results differ: first (root named), or newest (file).")
+    ] = None,
+    frames: Annotated[
+        bool, typer.Option("--frames", help="Restored frames and those of the data sets too (hard links or copies).")
+    ] = False,
+) -> None:
+    """Boards of several machines as one; results that are not the same are an error that lists them."""
+    from vbench.commands_leaderboard import merge_command
+
+    merge_command(roots, out, prefer, frames)
+
+
 @weights_app.command("list")
 def weights_list() -> None:
     """Every checkpoint: licence, size, whether it is on this machine, how it is brought."""

@@ -335,4 +335,6 @@ def merge_command(roots: Sequence[Path], out: Path, prefer: str | None, frames: 
     say(f"{'; '.join(parts)}.")
     for note in done.notes:
         say(f"  note: {note}")
+    if not frames:
+        say("  It is for tables and reports. To run models there, or to see pictures, merge with --frames.")
     say(f"Next: vbench leaderboard show{at_root(out)}, or vbench report html{at_root(out)}")
