@@ -81,7 +81,8 @@ viewer.Pane = (() => {
         this.video.hidden = true;
         this.video.pause();
       }
-      this.gap(still || filmed ? "" : mode === "picture" ? "no picture of this frame" : "no lossless picture of this frame, so no map");
+      const near = viewer.nearest(state.f) + 1;
+      this.gap(still || filmed ? "" : mode === "picture" ? `There is no picture of this frame; the nearest is of frame ${near}.` : `There is no lossless picture of this frame to make a map of; the nearest is of frame ${near}.`);
       this.overlay(index);
       this.caption(mode, filmed, still);
       this.element.dataset.key = key;

@@ -53,7 +53,7 @@ viewer.stage = (() => {
     frame.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
     frame.style.gridAutoRows = `${cell.height}px`;
     stage.style.height = `${cell.height * rows + gap * (rows - 1)}px`;
-    stage.dataset.view = overlaid ? "wipe" : state.view;
+    stage.dataset.view = overlaid ? "wipe" : state.view === "wipe" ? "single" : state.view;
     stage.dataset.show = state.show;
     divider.hidden = !overlaid;
     shade.hidden = state.show === "picture";

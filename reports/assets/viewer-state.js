@@ -121,8 +121,8 @@ const viewer = (() => {
 
   // --- frames ------------------------------------------------------------------------------------
   const anyVideo = sources.some((s) => s.video);
-  /** Whether a frame can be shown at all: by a still, or by a video. */
-  const canShow = (frame) => stills.has(frame) || (anyVideo && frame < clip.length);
+  /** Whether a frame can be shown: by a still, or by a video; maps of differences are made of stills only. */
+  const canShow = (frame) => stills.has(frame) || (state.show === "picture" && anyVideo && frame < clip.length);
   /** The nearest frame that can be shown. */
   const nearest = (frame) => {
     for (let off = 0; off < clip.frames; off++) {

@@ -12,10 +12,25 @@ viewer.time = (() => {
 
   // --- strip -------------------------------------------------------------------------------------
   const part = (frame) => (frame + 0.5) / clip.frames;
-  if (clip.strip.file) {
-    const image = make("img", { src: clip.strip.file, alt: "", loading: "lazy", decoding: "async", draggable: "false" });
-    strip.append(image);
-  }
+  // As many frames as there is room for, each the nearest of those that the file holds beside each other.
+  const tiles = make("div", { class: "tiles" });
+  strip.append(tiles);
+  let tiled = 0;
+  const tile = () => {
+    const held = clip.strip.frames;
+    if (!clip.strip.file || !held.length) return;
+    const wanted = viewer.clamp(Math.round(strip.clientWidth / ((strip.clientHeight * clip.width) / clip.height)), 1, 200);
+    if (wanted === tiled) return;
+    tiled = wanted;
+    tiles.replaceChildren(...Array.from({ length: wanted }, (_, i) => {
+      const at = ((i + 0.5) * clip.frames) / wanted - 0.5;
+      const k = held.reduce((x, y, j) => (Math.abs(y - at) < Math.abs(held[x] - at) ? j : x), 0);
+      const box = make("i");
+      Object.assign(box.style, { backgroundImage: `url("${clip.strip.file}")`, backgroundSize: `${100 * held.length}% 100%`, backgroundPosition: `${held.length > 1 ? (100 * k) / (held.length - 1) : 0}% 0` });
+      return box;
+    }));
+  };
+  new ResizeObserver(tile).observe(strip);
   const cursor = make("div", { class: "cursor" });
   const marks = make("div", { class: "marks" });
   // A dot under each frame that has a lossless picture, if not all have.

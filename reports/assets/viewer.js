@@ -26,8 +26,11 @@
     for (const button of shows) button.addEventListener("click", () => show(button.dataset.show));
     const show = (what) => {
       if (what === "error" && !viewer.byKey.has("truth")) { vbench.say("There is no ground truth to compare with"); return; }
-      if (what !== "picture") time.stop();
-      set({ show: what });
+      if (what === "picture") { set({ show: what }); return; }
+      time.stop();
+      const before = state.f, near = viewer.stills.has(before) ? before : clip.stills.reduce((x, y) => (Math.abs(y - before) < Math.abs(x - before) ? y : x));
+      set({ show: what, f: near });
+      if (near !== before) vbench.say(`Frame ${near + 1}, the nearest that has lossless pictures`);
     };
     const flip = () => { if (state.view === "single") set({ flip: !state.flip }); else set({ view: "single", flip: !state.flip }); };
 

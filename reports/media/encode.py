@@ -65,10 +65,14 @@ def lossy(image: Rgb, quality: int) -> tuple[str, bytes]:
 
 def smaller(image: Rgb, width: int, height: int) -> Rgb:
     """Averaged down into a box; never enlarged."""
+    factor = min(1.0, width / image.shape[1], height / image.shape[0])
+    return _resized(image, max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
+
+
+def _resized(image: Rgb, width: int, height: int) -> Rgb:
     import cv2
 
-    factor = min(1.0, width / image.shape[1], height / image.shape[0])
-    size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
+    size = (width, height)
     if size == (image.shape[1], image.shape[0]):
         return image
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
@@ -119,7 +123,7 @@ class Preview:
     def write(self, image: Rgb) -> None:
         """The next frame; all have one size."""
         width, height = video_shape(image.shape[1], image.shape[0])
-        image = smaller(image, width, height)
+        image = _resized(image, width, height)
         odd = ((0, image.shape[0] % 2), (0, image.shape[1] % 2), (0, 0))
         image = np.pad(image, odd, mode="edge") if any(after for _, after in odd) else image
         if self._process is None:
