@@ -365,23 +365,36 @@ def fewer_clips(board: Board) -> Iterator[Alarm]:
 
 def mixed(board: Board) -> Iterator[Alarm]:
     """Rows of different devices or precisions."""
-    for kind, field, words in (
-        ("mixed-devices", "device", "devices"),
-        ("mixed-precisions", "precision", "precisions"),
-    ):
-        found: dict[str, list[str]] = {}
-        for row in board.rows:
-            found.setdefault(getattr(row, field), []).append(row.model.name)
-        if len(found) > 1:
-            parts = "; ".join(f"{value}: {_names(models)}" for value, models in sorted(found.items()))
-            consequence = (
-                "times and memory compare within a device only, and figures may differ in their last digits"
-                if kind == "mixed-devices"
-                else "figures may differ in their last digits, and times and memory do not compare"
+    devices = _values(board, "device")
+    if len(devices) > 1:
+        text = (
+            f"Rows come from different devices ({_parts(devices)}): times and memory compare within a device only, and "
+        )
+        yield _alarm(board, "mixed-devices", False, None, None, (), text + "figures may differ in their last digits.")
+    precisions = _values(board, "precision")
+    if len(precisions) > 1:
+        text = f"Rows come from different precisions ({_parts(precisions)}): times and memory do not compare, and figures may "
+        text += "differ in their last digits."
+        far = [(row.model.name, row.fp32_difference) for row in board.rows if row.fp32_difference is not None]
+        if far:
+            name, apart = min(far, key=lambda item: item[1].psnr)
+            text = (
+                text[:-1]
+                + f"; the largest difference to fp32 that was measured is {apart.levels:.2g} levels of 255, of {name}"
             )
-            yield _alarm(
-                board, kind, False, None, None, (), f"Rows come from different {words} ({parts}): {consequence}."
-            )
+            text += f' on "{apart.clip}" (PSNR {number(apart.psnr, "psnr")} dB).'
+        yield _alarm(board, "mixed-precisions", False, None, None, (), text)
+
+
+def _values(board: Board, field: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in board.rows:
+        found.setdefault(getattr(row, field), []).append(row.model.name)
+    return found
+
+
+def _parts(found: Mapping[str, list[str]]) -> str:
+    return "; ".join(f"{value}: {_names(models)}" for value, models in sorted(found.items()))
 
 
 def _names(models: list[str], most: int = 4) -> str:

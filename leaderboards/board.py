@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from leaderboards.schema import Cell, MetricFacts, ModelFacts
+from leaderboards.schema import Cell, MetricFacts, ModelFacts, PrecisionDifference
 from leaderboards.stats import Interval
 
 BASELINE = "identity"
@@ -123,6 +123,11 @@ class Row:
     tile: str | None = None
     """In what pieces frames were restored, where they were not whole."""
     threads: str = ""
+    """Of the CPU."""
+    fp32_difference: PrecisionDifference | None = None
+    """How far the model's output in its precision is from its output in fp32: the largest that was measured."""
+    iterations: int | None = None
+    """Training steps on a clip, of models that are trained while they are tested; the most of any clip."""
     against_next: Neighbour | None = None
     """None for the last row with a rank and for rows without one."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from leaderboards.table import BASELINE
+from leaderboards.board import BASELINE
 
 if TYPE_CHECKING:
     import pandas as pd

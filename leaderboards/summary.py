@@ -11,13 +11,19 @@ import numpy as np
 
 from leaderboards.board import BASELINE, Board, worse
 from leaderboards.combined import Figures, clip_shares, combined_intervals, gains_by_clip
-from leaderboards.overall import overall, pareto, severity_area
+from leaderboards.costs import CostPoint, cost_points
+from leaderboards.overall import overall, severity_area
 from leaderboards.results import DatasetInfo
 from leaderboards.schema import MetricFacts, ModelFacts
 from leaderboards.stats import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
+
+__all__ = [
+    "WORDS", "CostPoint", "OverallBoard", "OverallEntry", "OverallRow", "SeverityCurve", "SeverityLine", "cost_points",
+    "overall_boards", "severity_curves",
+]  # fmt: skip
 
 WORDS = {
     "mean_rank": "Mean rank: on each board the models that are on every board are ranked by their figure (equal figures share "
@@ -122,39 +128,25 @@ class SeverityCurve:
     """The best area first, then curves with holes."""
 
 
-@dataclass(frozen=True)
-class CostPoint:
-    """One model's quality and cost on a board."""
-
-    model: ModelFacts
-    quality: float
-    interval: Interval | None
-    rank: int | None
-    seconds_per_frame: float | None
-    memory_bytes: int | None
-    multiply_adds: float | None
-    parameters: int | None
-    device: str
-    pareto: dict[str, bool]
-    """Whether it is in the Pareto set by "seconds" (among models of the same device), "memory", "multiply_adds", and by "all"
-    of these that are known of every model together."""
-
-
 def _main(boards: Iterable[Board]) -> list[Board]:
     """Boards that are not apart, of data sets with more than nothing on them."""
     return [board for board in boards if board.reason is None and board.metrics]
 
 
 def _families(boards: Iterable[Board], infos: Mapping[str, DatasetInfo]) -> dict[tuple[str, str], list[list[Board]]]:
-    """Boards of one protocol and profile that have a severity, by set of clips, each in order of severity."""
-    groups: dict[tuple[str, str, tuple[str, ...]], dict[float, Board]] = defaultdict(dict)
+    """Boards of one protocol and profile that have a severity, by set of clips, each in order of severity.
+
+    The variants "severity-1" to "severity-5" of a profile are one scale, its named variants (QP 22 to 45) another.
+    """
+    groups: dict[tuple[str, str, bool, tuple[str, ...]], dict[float, Board]] = defaultdict(dict)
     for board in boards:
         info = infos.get(board.dataset)
         if info is not None and info.profile is not None and info.severity is not None:
             # Of two data sets of one severity on the same clips (another seed) the first by name is on the curve.
-            groups[board.protocol, info.profile, board.clips].setdefault(info.severity, board)
+            ladder = (info.variant or "").startswith("severity-")
+            groups[board.protocol, info.profile, ladder, board.clips].setdefault(info.severity, board)
     out: dict[tuple[str, str], list[list[Board]]] = defaultdict(list)
-    for (protocol, profile, _), found in sorted(groups.items()):
+    for (protocol, profile, _, _), found in sorted(groups.items()):
         if len(found) > 1:
             out[protocol, profile].append([found[severity] for severity in sorted(found)])
     return out
@@ -172,7 +164,8 @@ def overall_boards(boards: Iterable[Board], infos: Mapping[str, DatasetInfo]) ->
     out = []
     for (protocol, profile), families in _families(main, infos).items():
         for family in families:
-            title = f"{profile}, over {len(family)} severities"
+            first, last = (infos[board.dataset].severity for board in (family[0], family[-1]))
+            title = f"{profile}, over {len(family)} severities ({first:g} to {last:g})"
             out.append(_overall(family, "severities", title, protocol, profile, _scale(family[0], infos)))
     groups: dict[tuple[str, int], list[Board]] = defaultdict(list)
     for board in main:
@@ -367,53 +360,3 @@ def _area(severities: Sequence[float], figures: Sequence[float | None]) -> float
 
     area = severity_area(pd.DataFrame({"area": list(figures)}, index=list(severities), dtype=float))["area"]
     return None if np.isnan(area) else float(area)
-
-
-COSTS = {"seconds": "seconds_per_frame", "memory": "memory_bytes", "multiply_adds": "multiply_adds"}
-"""What is paid, and the field of a row that has it."""
-
-
-def cost_points(board: Board, metric: str | None = None) -> list[CostPoint]:
-    """Quality against cost of every model with a figure, the best quality first.
-
-    Args:
-        metric: the quality; the board's first by default.
-
-    Raises:
-        ValueError: the board has no such metric.
-    """
-    facts = board.primary if metric is None else board.metric(metric)
-    if facts is None:
-        names = ", ".join(m.name for m in board.metrics)
-        raise ValueError(f"The board of {board.dataset} has no metric {metric!r}; it has {names}.")
-    rows = [(row, mean) for row in board.rows if (mean := row.entries[facts.name].mean) is not None]
-    quality = np.array([mean for _, mean in rows])
-    costs = np.array(
-        [[getattr(row, name) for name in COSTS.values()] for row, _ in rows], dtype=np.float64
-    ).reshape(len(rows), len(COSTS))  # fmt: skip
-    higher = facts.direction == "higher"
-    known = ~np.isnan(costs).any(axis=0)
-    devices = np.array([row.device for row, _ in rows])
-    within = {key: pareto(quality, costs[:, i], higher) for i, key in enumerate(COSTS)}
-    within["all"] = np.zeros(len(rows), dtype=bool)
-    for device in set(devices.tolist()):
-        own = devices == device
-        within["seconds"][own] = pareto(quality[own], costs[own, 0], higher)
-        if known.any():
-            within["all"][own] = pareto(quality[own], costs[own][:, known], higher)
-    points = [
-        CostPoint(
-            model=row.model,
-            quality=mean,
-            interval=row.entries[facts.name].interval,
-            rank=row.rank,
-            seconds_per_frame=row.seconds_per_frame,
-            memory_bytes=row.memory_bytes,
-            multiply_adds=row.multiply_adds,
-            parameters=row.parameters,
-            device=row.device,
-            pareto={key: bool(found[i]) for key, found in within.items()},
-        )
-        for i, (row, mean) in enumerate(rows)
-    ]
-    return sorted(points, key=lambda p: (-p.quality if higher else p.quality, p.model.name))

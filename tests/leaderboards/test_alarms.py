@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from leaderboards.alarms import COLOUR_SHIFT, KINDS, VMAF_ENHANCEMENT, WARP_BELOW, Alarm, alarms
-from leaderboards.schema import Cell
+from leaderboards.schema import Cell, Cost, PrecisionDifference
 from leaderboards.table import boards
 
 MakeCell = Callable[..., Cell]
@@ -177,6 +177,11 @@ def test_mixed_devices_and_precisions(make_table: MakeTable) -> None:
     assert (devices.level, devices.model) == ("note", None)
     assert devices.text.startswith("Rows come from different devices (cpu: identity; cuda:0: a):")
     assert len(of(cells, "mixed-precisions")) == 1
+    apart = PrecisionDifference(clip="clip0", frames=4, psnr=61.5, levels=1.25)
+    cost = Cost(frames=2, seconds=1.0, threads=1, device="cuda:0", fp32_difference=apart)
+    measured = make_table({"identity": [20, 21]}) + make_table({"a": [25, 26]}, precision="fp16", cost=cost)
+    (precisions,) = of(measured, "mixed-precisions")
+    assert precisions.text.endswith('is 1.2 levels of 255, of a on "clip0" (PSNR 61.50 dB).')
     same = make_table({"identity": [20, 21], "a": [25, 26]})
     assert of(same, "mixed-devices") == of(same, "mixed-precisions") == []
 

@@ -47,7 +47,7 @@ INFOS = {name: info(name, severity=float(name[1:])) for name in THREE}
 def test_mean_rank_and_mean_gain_over_severities(three: list[Board]) -> None:
     (overall,) = overall_boards(three, INFOS)
     assert (overall.scope, overall.profile, overall.boards) == ("severities", "noise", ("s10", "s20", "s40"))
-    assert overall.title == "noise, over 3 severities"
+    assert overall.title == "noise, over 3 severities (10 to 40)"
     found = {row.model.name: row.entries["psnr"] for row in overall.rows}
     # On s20 a has 30 1/3 and b 30; c lacks a clip on s40, and so takes no part in ranks.
     assert {m: e.mean_rank for m, e in found.items()} == pytest.approx(
@@ -93,7 +93,7 @@ def test_all_data_sets_of_one_size(make_table: MakeTable, three: list[Board]) ->
     }
     found = overall_boards([*three, *boards(more)], infos)
     assert [(o.scope, o.scale, o.title, len(o.boards)) for o in found] == [
-        ("severities", 1, "noise, over 3 severities", 3),
+        ("severities", 1, "noise, over 3 severities (10 to 40)", 3),
         ("datasets", 1, "All 4 data sets", 4),
         ("datasets", 4, "All 2 data sets, enlarged 4 times", 2),
     ]
@@ -214,6 +214,13 @@ def test_only_the_same_clips_form_a_curve(make_table: MakeTable, three: list[Boa
     again = boards(make_table(THREE["s10"], dataset="s10-seed1"))
     (same,) = severity_curves([*three, *again], {**INFOS, "s10-seed1": info("s10-seed1", severity=10.0)})
     assert same.datasets == ("s10", "s20", "s40")
+
+
+def test_rungs_of_the_ladder_are_another_scale_than_named_variants(make_table: MakeTable, three: list[Board]) -> None:
+    rungs = [b for n in ("severity-1", "severity-3") for b in boards(make_table({"identity": [2, 2, 2]}, dataset=n))]
+    infos = {**INFOS, **{n: info(n, severity=float(n[-1])) for n in ("severity-1", "severity-3")}}
+    curves = severity_curves([*three, *rungs], infos)
+    assert [curve.severities for curve in curves] == [(10, 20, 40), (1, 3)]
 
 
 def test_boards_over_frames_weigh_clips_by_them(make_cell: MakeCell) -> None:

@@ -190,7 +190,16 @@ def test_cost_of_a_row(make_cell: MakeCell) -> None:
     ]
     row = only(cells).rows[0]
     assert (row.seconds_per_frame, row.frames_per_second, row.memory_bytes, row.threads) == (1.0, 1.0, 600, "2")
-    assert row.parameters is None
+    assert (row.parameters, row.multiply_adds, row.tile) == (None, None, None)
+    counted = [
+        make_cell(
+            "m", c, 30.0, cost=Cost(frames=n, seconds=1.0, threads=1, device="cpu", multiply_adds=adds, tile=tile)
+        )
+        for c, n, adds, tile in (("a", 10, 1000, None), ("b", 30, 2000, "256x256"))
+    ]
+    row = only(counted).rows[0]
+    assert (row.multiply_adds, row.tile) == (1750.0, "256x256")
+    assert only([*counted, make_cell("m", "c", 30.0)]).rows[0].multiply_adds is None
 
 
 # --- twice ------------------------------------------------------------------------------------------
