@@ -119,9 +119,12 @@ def _widest(facts: Facts) -> list[OverallBoard]:
 
 def _alarms(facts: Facts) -> tuple[AlarmView, ...]:
     """What the clips say surely, a line for each kind."""
+    first = {(b.dataset, b.protocol): b.primary.name for b in facts.main}
     kinds: dict[str, list[Alarm]] = defaultdict(list)
     for found in facts.alarms:
-        if found.level == "alarm":
+        # Harm under any metric is on the boards; here it is told under the one by which models are ranked.
+        minor = found.kind == "below-identity" and found.metric != first.get((found.dataset, found.protocol))
+        if found.level == "alarm" and not minor:
             kinds[found.kind].append(found)
     out = []
     for kind in KINDS:
