@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vbench.console import console, progress
-from vbench.errors import InputError
+from vbench.errors import InputError, UsageError
 from vbench.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -285,7 +285,7 @@ def test_sources_of_another_size_are_told_of(root: Path) -> None:
 def test_a_smaller_input_is_shown_as_doing_nothing_leaves_it(root: Path) -> None:
     store(root / "datasets" / "film" / "lq" / "plain", scene(8, 25, 41))
     (_, clip) = find_sources(root, boards(iter_cells(root)))
-    assert [(s.key, s.label) for s in clip.sources][0] == ("input", "Input, enlarged")
+    assert (clip.sources[0].key, clip.sources[0].label) == ("input", "Input, enlarged")
     assert clip.size == (81, 49)
 
 
@@ -357,13 +357,16 @@ def test_small_things() -> None:
 
 
 def test_a_preview_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(KeyError), Preview(tmp_path / "a.mp4", 24.0) as video:
-        video.write(scene()[0])
-        raise KeyError
+    def write(path: Path, frames: list[object]) -> None:
+        with Preview(path, 24.0) as video:
+            for frame in frames:
+                video.write(np.asarray(frame, dtype=np.uint8))
+
+    with pytest.raises(ValueError, match="inhomogeneous"):
+        write(tmp_path / "a.mp4", [*scene(2), [[1], [2, 3]]])
     assert not list(tmp_path.iterdir())
-    with pytest.raises(ValueError, match="FFmpeg"), Preview(tmp_path / "no" / "such" / "folder.mp4", 24.0) as video:
-        for frame in [*scene()] * 40:
-            video.write(frame)
+    with pytest.raises(ValueError, match="FFmpeg"):
+        write(tmp_path / "no" / "such" / "folder.mp4", [*scene()] * 40)
 
 
 def test_large_frames_make_small_previews(tmp_path: Path) -> None:

@@ -406,18 +406,18 @@ def test_the_whole_way(gopro: Path, root: Path) -> None:
             wanted = [peak_signal_noise_ratio(a, b) for a, b in zip(*sides, strict=True)]
             assert cell.frames == pytest.approx(wanted, abs=1e-9)
     vbench("report", "html", "--root", root)
-    page = (root / "report" / "index.html").read_text("utf-8")
-    assert "GoPro, test: blur_gamma" in page
+    page = (root / "report" / "method.html").read_text("utf-8")
+    assert "GoPro, test: blur_gamma" in (root / "report" / "boards.html").read_text("utf-8")
     assert f"vbench datasets add {gopro} --version blur_gamma" in page
     assert "--profile adopted" not in page
-    data = json.loads(page.split('id="data">')[1].split("</script>")[0])
-    clip = data["datasets"][0]["clips"][0]
+    where = next(iter(sorted((root / "report" / "clips").glob("*/*.html"))))
+    clip = json.loads(where.read_text("utf-8").split('id="clip">')[1].split("</script>")[0])
     by_key = {s["key"]: s for s in clip["sources"]}
     assert set(by_key) == {"input", "truth", "model:temporal-median"}
     for key, side in (("truth", "sharp"), ("input", "blur_gamma")):
-        files = sorted((gopro / "test" / clip["name"] / side).iterdir())[1:]
-        for at, frame in enumerate(clip["frames"]):
-            shown = np.asarray(Image.open(root / "report" / by_key[key]["files"][at]).convert("RGB"))
+        files = sorted((gopro / "test" / clip["clip"] / side).iterdir())[1:]
+        for frame, file in zip(clip["stills"], by_key[key]["stills"], strict=True):
+            shown = np.asarray(Image.open(where.parent / file).convert("RGB"))
             assert (shown == read_image(files[frame])[0]).all()
 
 
@@ -428,9 +428,9 @@ def test_names_from_outside_are_escaped(tmp_path: Path, root: Path, moving: Fram
     add(folder, root)
     vbench("run", "--models", "identity", "--metrics", "psnr", "--root", root, "--workers", 1)
     vbench("report", "html", "--root", root)
-    page = (root / "report" / "index.html").read_text("utf-8")
-    assert '<b>"q"' not in page
-    assert "&lt;b&gt;" in page
+    pages = "".join(p.read_text("utf-8") for p in sorted((root / "report").rglob("*.html")))
+    assert '<b>"q"' not in pages
+    assert "&lt;b&gt;" in pages
 
 
 def test_smaller_inputs_are_run_by_what_enlarges(tmp_path: Path, root: Path, moving: Frames) -> None:
@@ -441,9 +441,9 @@ def test_smaller_inputs_are_run_by_what_enlarges(tmp_path: Path, root: Path, mov
     assert {c.model for c in iter_cells(root)} == {"identity", "lanczos"}
 
 
-def test_pictures_of_videos_are_missing_and_that_is_told(
-    tmp_path: Path, root: Path, pairs: Path, moving: Frames
-) -> None:
+def test_pictures_of_videos(root: Path, pairs: Path, moving: Frames) -> None:
+    from PIL import Image
+
     for side in ("gt", "lq"):
         with FrameVideo(pairs / side / "film.mkv", 25.0) as out:
             for frame in moving:
@@ -451,27 +451,31 @@ def test_pictures_of_videos_are_missing_and_that_is_told(
     add(pairs, root)
     vbench("run", "--models", "identity", "--metrics", "psnr", "--root", root, "--workers", 1)
     vbench("report", "html", "--root", root)
-    page = (root / "report" / "index.html").read_text("utf-8")
-    assert "No pictures of film (my pairs-lq)" in page
+    (where,) = (root / "report" / "clips").glob("*/film.html")
+    clip = json.loads(where.read_text("utf-8").split('id="clip">')[1].split("</script>")[0])
+    for source in clip["sources"]:
+        for frame, file in zip(clip["stills"], source["stills"], strict=True):
+            assert (np.asarray(Image.open(where.parent / file).convert("RGB")) == moving[frame]).all()
 
 
 def test_pictures_of_turned_photographs_are_upright(tmp_path: Path, moving: Frames) -> None:
     """As frames are read: EXIF says how a JPEG is turned."""
     from PIL import Image
 
-    from reports.media import _open, _size, _taken
+    from reports.media.series import outside
 
     exif = Image.Exif()
     exif[0x0112] = 6  # a quarter to the right
     for name in ("f10.jpg", "f9.jpg"):
         Image.fromarray(moving[0]).save(tmp_path / name, quality=95, exif=exif)
     (tmp_path / "notes.txt").touch()
-    first, second = _taken(str(tmp_path), {"frames": 2})
+    first, second = outside(tmp_path, 0, 2).files
     assert (first.name, second.name) == ("f9.jpg", "f10.jpg")
-    assert _taken(str(tmp_path), {"frames": 1, "first_frame": 1}) == (second,)
+    assert outside(tmp_path, 1, 1).files == (second,)
     read = read_image(first)[0]
-    assert _size(first) == read.shape[1::-1] == (64, 80)
-    assert np.abs(np.asarray(_open(first), int) - read).max() <= 2
+    shown = outside(tmp_path, 0, 1)
+    assert shown.size == read.shape[1::-1] == (64, 80)
+    assert (next(shown.walk([0]))[1] == read).all()
 
 
 def test_a_folder_that_is_gone(pairs: Path, root: Path, run_pairs: Callable[[], None]) -> None:

@@ -83,8 +83,9 @@ def test_nothing_is_done_twice(root: Path) -> None:
 def test_the_report_shows_what_doing_nothing_gives(root: Path) -> None:
     made = CliRunner().invoke(app, ["report", "html", "--root", str(root)])
     assert made.exit_code == 0, made.output
-    page = (root / "report" / "index.html").read_text("utf-8")
-    assert "Input, enlarged" in page
+    pages = [p.read_text("utf-8") for p in sorted((root / "report" / "clips").rglob("*.html"))]
+    assert pages
+    assert all("Input, enlarged" in page for page in pages)
 
 
 def test_a_degraded_clip_that_lost_its_size_is_found(root: Path, tmp_path: Path) -> None:
