@@ -191,7 +191,7 @@ def profiles_page() -> str:
 def protocols_page() -> str:
     """Every protocol with its lines and their sources, its data sets, and what is published under it."""
     from vbench import protocols
-    from vbench.commands_protocols import set_words
+    from vbench.protocol_words import set_words
 
     def cell(text: str) -> str:
         return " ".join(text.split()).replace("|", "\\|")
@@ -226,7 +226,7 @@ def protocols_page() -> str:
 def _published(protocol: str) -> list[str]:
     """The figures that are published under a protocol, as a table."""
     from leaderboards.published import Published, for_protocol
-    from vbench.commands_protocols import digits_of, printed
+    from vbench.protocol_words import digits_of, printed
 
     figures = for_protocol(protocol)
     if not figures:
@@ -248,7 +248,10 @@ def _published(protocol: str) -> list[str]:
 
 
 def main() -> None:
-    """Write all pages."""
+    """Write all pages, and the schema of exported boards."""
+    from leaderboards.export.document import SCHEMA_FILE, schema_text
+
+    SCHEMA_FILE.write_text(schema_text(), "utf-8")
     (HERE / "protocols.md").write_text(protocols_page(), "utf-8")
     (HERE / "profiles.md").write_text(profiles_page(), "utf-8")
     shared = HERE.parent.parent / "shared"

@@ -10,22 +10,18 @@ from typing import TYPE_CHECKING
 from vbench.commands import at_root, worded
 from vbench.console import console
 from vbench.errors import UsageError
+from vbench.protocol_words import comparison_words, digits_of, one_line, printed, set_words
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from leaderboards.board import Board
-    from leaderboards.compare import Comparison, Move
     from leaderboards.published import Published
     from vbench.datasets import DatasetFacts
-    from vbench.protocols import Protocol, PublishedSet
+    from vbench.protocols import Protocol
 
 WIDTH = 80
 """Of lines and tables where the output is no terminal."""
-MOST_SIDES = 3
-"""Degraded sides of a published set that are told with the names by which they are recognised."""
-MOST_MOVES = 6
-"""Models that change their rank, named one by one."""
 
 
 def _terminal() -> Console:
@@ -33,10 +29,6 @@ def _terminal() -> Console:
     if out.width > 200:
         out.width = WIDTH
     return out
-
-
-def _words(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _grid(out: Console, rows: Iterable[tuple[str, str, str]]) -> None:
@@ -48,9 +40,9 @@ def _grid(out: Console, rows: Iterable[tuple[str, str, str]]) -> None:
     table.add_column(width=16)
     table.add_column(ratio=1)
     for head, text, small in rows:
-        words = Text(_words(text))
+        words = Text(one_line(text))
         if small:
-            words.append(f"\n{_words(small)}", "dim")
+            words.append(f"\n{one_line(small)}", "dim")
         table.add_row(Text(head), words)
     out.print(table, width=min(out.width, 120))
 
@@ -66,7 +58,7 @@ def _say(out: Console, text: str, style: str = "", indent: int = 0) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    out.print(Padding(Text(_words(text), style), (0, 0, 0, indent)), soft_wrap=False)
+    out.print(Padding(Text(one_line(text), style), (0, 0, 0, indent)), soft_wrap=False)
 
 
 def _command(out: Console, text: str) -> None:
@@ -138,56 +130,13 @@ def protocols_show_command(name: str, root: Path) -> None:
 
 
 def _line(how: str, here: str, source: str) -> tuple[str, str]:
-    return (f"{_words(how)} Here: {_words(here)}" if here else how), source
+    return (f"{one_line(how)} Here: {one_line(here)}" if here else how), source
 
 
 def _bits(protocol: Protocol) -> str:
     if protocol.depth == 16:
         return "Measured on frames of 16 bits, which stand for floating point."
     return "Measured on frames of 8 bits."
-
-
-def set_words(found: PublishedSet) -> str:
-    """How a published set is recognised, in words."""
-    if not found.clips:
-        parts = ["its clips are not listed, so no data set is recognised as it"]
-    else:
-        few = ", ".join(found.clips[:3]) + (", ..." if len(found.clips) > 3 else "")
-        count = f"{len(found.clips)} clips" if len(found.clips) > 1 else "1 clip"
-        parts = [f"{count} ({few})", *([f"{found.frames} frames"] if found.frames else [])]
-    sides: dict[str, list[str]] = {}
-    for version, words in found.versions.items():
-        sides.setdefault(words, []).append(version)
-    if len(sides) > MOST_SIDES:
-        parts.append(f"{len(sides)} degraded sides: {', '.join(sides)}")
-        sides = {}
-    for words, names in sides.items():
-        shown = " or ".join(names)
-        parts.append(shown if words in ("", shown) else f"{words}: {shown}")
-    return "; ".join(part for part in parts if part)
-
-
-def printed(one: Published, digits: int = 0) -> str:
-    """A published figure with all its digits, and how well it could be read.
-
-    Args:
-        digits: at least so many behind the point, as others of its table have.
-
-    Example:
-        >>> from leaderboards.published import Published
-        >>> made = dict(protocol="p", set="s", system="x", metric="psnr", source="r")
-        >>> printed(Published(**made, value=31.52, kind="readme"), 3)
-        '31.520'
-        >>> printed(Published(**made, value=38.7, uncertainty=0.1, kind="chart"))
-        '38.7 ± 0.1'
-    """
-    doubt = f" ± {one.uncertainty:g}" if one.uncertainty is not None else ""
-    return f"{one.value:.{max(digits, digits_of(one))}f}{doubt}"
-
-
-def digits_of(one: Published) -> int:
-    """Digits behind the point that a figure was written with, but for zeros at its end."""
-    return len(f"{one.value!r}".partition(".")[2])
 
 
 def _published(out: Console, figures: Sequence[Published]) -> None:
@@ -298,7 +247,7 @@ def protocols_diff_command(first: str, second: str, root: Path) -> None:
 
 
 def _say_lines(out: Console, a: Protocol, b: Protocol) -> None:
-    how_a, how_b = ({line.topic: _words(line.how) for line in protocol.lines} for protocol in (a, b))
+    how_a, how_b = ({line.topic: one_line(line.how) for line in protocol.lines} for protocol in (a, b))
     topics = [*how_a, *(topic for topic in how_b if topic not in how_a)]
     same = [topic for topic in topics if how_a.get(topic) == how_b.get(topic)]
     pairs = [
@@ -388,59 +337,21 @@ def _say_comparison(out: Console, a: Protocol, b: Protocol, before: Board, after
         found = compare(before, after)
     for text in comparison_words(found, a.label, b.label):
         _say(out, text, indent=2)
-    missing = ((b, found.only_before), (a, found.only_after))
-    for protocol, models in missing:
-        if models:
-            _say(out, f"Without a figure under {protocol.label}: {', '.join(models)}.", indent=2)
-            _command(out, _run(protocol, [found.dataset], models, root))
+    for protocol, board, models in ((b, after, found.only_before), (a, before, found.only_after)):
+        absent = [model for model in models if board.row(model) is None]
+        if absent:
+            _say(out, f"Not measured under {protocol.label}: {', '.join(absent)}.", indent=2)
+            _command(out, _run(protocol, [found.dataset], absent, root))
+        for reason, holes in _holes(board, models).items():
+            _say(out, f"Without a figure under {protocol.label}: {', '.join(holes)} ({reason}).", indent=2)
 
 
-def comparison_words(found: Comparison, first: str, second: str) -> list[str]:
-    """What a change of protocol does to a data set's board, in sentences.
-
-    Args:
-        first, second: labels of the protocols, the one before first.
-    """
-    if not found.moves:
-        return [f"No model has a figure under both {first} and {second}."]
-    count = f"{len(found.moves)} models" if len(found.moves) > 1 else "1 model"
-    out = [f"{count}, {found.before.name} under {first} against {found.after.name} under {second}."]
-    if not found.same_data:
-        out.append("The two were measured on different clips, so part of what moves is the data.")
-    out.append(_figure_words(found, second))
-    ranks = _rank_words(found.ranks, len(found.moves), "rank", lambda move: (move.rank_before, move.rank_after))
-    places = _rank_words(found.places, len(found.moves), "place", lambda move: (move.place_before, move.place_after))
-    out.append(f"{ranks} By the mean alone, {places[0].lower()}{places[1:]}")
+def _holes(board: Board, models: Sequence[str]) -> dict[str, list[str]]:
+    """Why models that are on a board have no figure there, and which those are."""
+    out: dict[str, list[str]] = {}
+    for model in models:
+        row = board.row(model)
+        if row is not None:
+            reason = row.entries[board.primary.name].hole or "no figure"
+            out.setdefault(reason.rstrip("."), []).append(model)
     return out
-
-
-def _figure_words(found: Comparison, second: str) -> str:
-    from leaderboards.export import signed
-
-    mean, low, high = found.mean, found.smallest, found.largest
-    if mean is None or low is None or high is None:
-        return f"{found.before.name} and {found.after.name} are different quantities: only ranks compare."
-    name, unit = found.after.name, f" {found.after.unit}" if found.after.unit else ""
-
-    def shown(value: float | None) -> str:
-        return f"{signed(value, name)}{unit}"
-
-    if len(found.moves) == 1:
-        return f"Under {second} {low.model} moves by {shown(low.difference)}."
-    return (
-        f"Under {second} figures move by {shown(mean)} on average, from {shown(low.difference)} ({low.model}) to "
-        f"{shown(high.difference)} ({high.model})."
-    )
-
-
-def _rank_words(moves: Sequence[Move], count: int, what: str, of: object) -> str:
-    assert callable(of)  # noqa: S101 - one of two functions above
-    if not moves:
-        return f"No {what} moves."
-    parts = []
-    for move in moves[:MOST_MOVES]:
-        before, after = of(move)
-        parts.append(f"{move.model} {before or 'none'} to {after or 'none'}")
-    more = f" and {len(moves) - MOST_MOVES} more" if len(moves) > MOST_MOVES else ""
-    verb = f"{what}s move" if len(moves) > 1 else f"{what} moves"
-    return f"{len(moves)} of {count} {verb}: {', '.join(parts)}{more}."

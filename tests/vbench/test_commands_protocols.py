@@ -147,8 +147,21 @@ def test_diff_gives_the_command_for_what_is_missing(tmp_path: Path) -> None:
     cells(tmp_path, "denoise-dncnn", {"identity": [20.5]})
     said = invoke("protocols", "diff", "denoise-dncnn", "default", "--root", str(tmp_path))
     assert "Under default@2 identity moves by −0.50 dB." in flat(said)
-    assert "Without a figure under denoise-dncnn@1: hqdn3d." in flat(said)
+    assert "Not measured under denoise-dncnn@1: hqdn3d." in flat(said)
     assert f"vbench run --protocol denoise-dncnn --dataset d --models hqdn3d --root {tmp_path}" in said
+
+
+def test_diff_says_why_a_model_has_no_figure(tmp_path: Path) -> None:
+    for protocol in ("default", "denoise-dncnn"):
+        cells(tmp_path, protocol, {"identity": [20.0, 21.0], "hqdn3d": [21.0, 22.0]})
+    path = tmp_path / "results" / "d" / "hqdn3d" / "clip1" / "@denoise-dncnn" / "psnr.json"
+    lost = Cell.model_validate_json(path.read_text("utf-8"))
+    write_cell(
+        tmp_path, lost.model_copy(update={"status": "failed", "value": None, "frames": [], "error": "it broke."})
+    )
+    said = flat(invoke("protocols", "diff", "default", "denoise-dncnn", "--root", str(tmp_path)))
+    assert 'Without a figure under denoise-dncnn@1: hqdn3d (1 of 2 clips missing: on "clip1" it broke).' in said
+    assert "vbench run" not in said
 
 
 def test_diff_without_results_gives_both_commands(tmp_path: Path) -> None:
