@@ -55,9 +55,8 @@ def score_command(
             f"The protocol {chosen.name} leaves out the first {chosen.scored.skip_first} and the last "
             f'{chosen.scored.skip_last} frames of a clip, and "{pred}" has {info.frames}.'
         )
-    start, stop = start + first, start + last
     with progress("measuring") as report:
-        report("measuring", 0, total)
+        report("measuring", 0, info.frames)
         result = score(
             gt,
             pred,
@@ -69,14 +68,16 @@ def score_command(
             done=lambda n: report("measuring", n, None),
             device=pick(device),
             skip=everything,
+            scored=(first, last),
         )
     if as_json:
         beside = {"versions": versions(), **({} if metrics else {"protocol": chosen.label})}
         print(json.dumps({**_finite(result), **beside}, ensure_ascii=False, indent=1, allow_nan=False))
         return
-    _say_scores(result, start)
+    _say_scores(result, start + first)
     if not metrics:
-        say(f"protocol {chosen.label}" + (f", frames {start} to {stop - 1}" if total < info.frames else ""))
+        shown = f", frames {start + first} to {start + last - 1}" if total < info.frames else ""
+        say(f"protocol {chosen.label}{shown}")
         if chosen.depth == 16 and info.bit_depth < 16:
             say(
                 "  The official script measures what the network gives, in floating point; these frames have "

@@ -299,6 +299,7 @@ def score(
     done: Callable[[int], None] | None = None,
     device: str = "cpu",
     skip: bool = False,
+    scored: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
     """Measure one clip, against another where there is one: what ``vbench score`` prints.
 
@@ -307,6 +308,7 @@ def score(
         names: metrics.
         start, stop: the frames to compare, of all clips.
         skip: leave out metrics that cannot be measured, and say why, instead of failing.
+        scored: of those frames the first that is measured and the one behind the last; all by default.
 
     Returns:
         JSON-able: the clips' facts, per metric its convention, figure and figures per frame, and what was skipped.
@@ -332,7 +334,13 @@ def score(
                 raise
     wanted = {"restored": [m.name for m in metrics if m.name not in reasons]}
     figures = measure_clips(
-        scene, {"restored": clip}, wanted, impossible=reasons if skip else None, done=done, device=device
+        scene,
+        {"restored": clip},
+        wanted,
+        impossible=reasons if skip else None,
+        done=done,
+        device=device,
+        scored=scored,
     )
     out: dict[str, Any] = {}
     for metric in metrics:
@@ -358,7 +366,7 @@ def score(
             for side, (path, c) in facts.items()
             if c is not None
         },
-        "frames": info.frames,
+        "frames": info.frames if scored is None else scored[1] - scored[0],
         "height": info.height,
         "width": info.width,
         "channels": info.channels,

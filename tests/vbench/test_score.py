@@ -188,6 +188,30 @@ def test_the_command_prints_signatures_and_reasons(pair: tuple[Path, Path]) -> N
     assert isinstance(both.exception, InputError)
 
 
+def test_a_protocol_measures_some_frames_and_compares_all(
+    pair: tuple[Path, Path], moving: NDArray[np.uint8], clip_folder: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames that it leaves out make no two clips of different length comparable."""
+    from vbench import protocols
+
+    names = ("psnr", "warp_error")
+    short = protocols.load("default").model_copy(
+        update={"scored": protocols.Scored(skip_first=1, skip_last=2), "metrics": names}
+    )
+    monkeypatch.setattr(protocols, "load", lambda name: short)
+    whole = score(*pair, names)["metrics"]
+    command = ["score", "--gt", str(pair[0]), "--pred", str(pair[1])]
+    found = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+    assert found["frames"] == 3
+    assert found["metrics"]["psnr"]["frames"] == whole["psnr"]["frames"][1:4]
+    assert found["metrics"]["warp_error"]["frames"] == pytest.approx(whole["warp_error"]["frames"][1:3], rel=1e-12)
+    assert "protocol default@" in (text := CliRunner().invoke(app, command).output)
+    assert "frames 1 to 3" in text
+    other = clip_folder(moving[:4], "short")
+    result = CliRunner().invoke(app, ["score", "--gt", str(pair[0]), "--pred", str(other)])
+    assert "Frame counts differ" in str(result.exception)
+
+
 @pytest.mark.shared
 def test_the_netflix_pair_gives_the_published_figures(shared: Path) -> None:
     data = shared / "data" / "metrics" / "vmaf"
