@@ -289,7 +289,7 @@ def tone_shift(board: Board) -> Iterator[Alarm]:
         if not clips:
             continue
         # What the degraded clip has already is damage that was left, not done.
-        left = [clip for clip in clips if row.model.name == BASELINE or before.get(clip, 0.0) >= entry.by_clip[clip]]
+        left = [c for c in clips if row.model.name == BASELINE or entry.by_clip[c] - before.get(c, 0.0) <= limit]
         cell = own[clips[0]]
         if kind == "colour-shift":
             words = ", ".join(
@@ -306,7 +306,7 @@ def tone_shift(board: Board) -> Iterator[Alarm]:
         text = (
             f'{row.model.name} {what} on "{clips[0]}", and by more than {limit:g} on {len(clips)} of {entry.clips} clips'
             + (
-                f"; on {len(left)} of these the degraded clip is as far off"
+                f"; on {len(left)} of these the degraded clip is about as far off"
                 if left and row.model.name != BASELINE
                 else ""
             )

@@ -21,8 +21,9 @@ Why this one:
 - Where clips weigh by their frames, mean and standard error of a pair are those of the ratio (:mod:`leaderboards.stats`), in
   the figures at hand and in every order of them: the test stays exact.
 
-The tests between neighbours (:func:`leaderboards.paired.neighbours`) ask less at once and can find a pair of neighbours apart
-that share a class here; the classes never claim more than all pairs together bear out.
+The tests between neighbours (:func:`leaderboards.paired.neighbours`) are another family, with another correction: they ask less
+at once, and can find a pair of neighbours apart that share a class here; but their exact p cannot fall below 2 / 2^n, and with
+few clips Holm's correction lifts it above 5 % where the spread of all models together, as the classes use it, decides.
 
 **The classes.** Models are walked through from the best mean down. A model opens a new class if some model of the class above
 is told apart from it. So within a class no pair is told apart, and a class never has a better rank than one whose models have

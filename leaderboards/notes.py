@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from leaderboards.classes import RankClasses
+from leaderboards.paired import ALPHA, smallest_p
 from leaderboards.schema import Cell, MetricFacts
 
 AVERAGE = {
@@ -58,4 +59,20 @@ def rank_notes(classes: RankClasses, metric: MetricFacts) -> set[str]:
     return {
         f"{text}; a true difference of {classes.detectable:.2g}{unit} between two typical models would be found in 4 of 5 "
         "such sets of clips."
+    }
+
+
+def neighbour_notes(pairs: int, clips: int) -> set[str]:
+    """Whether the tests between neighbours could have found anything.
+
+    Example:
+        >>> neighbour_notes(2, 20)
+        set()
+    """
+    least = pairs * smallest_p(clips)
+    if pairs == 0 or clips < 2 or least <= ALPHA:
+        return set()
+    return {
+        f"Tests between neighbours cannot find a difference here: with {clips} clips p is {smallest_p(clips):.2g} or more, and "
+        f"{min(least, 1.0):.2g} or more after Holm's correction for {pairs} pair{'' if pairs == 1 else 's'}."
     }

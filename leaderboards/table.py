@@ -21,7 +21,7 @@ from leaderboards.board import BASELINE, Board, ClipGain, Entry, Neighbour, Repo
 from leaderboards.classes import rank_classes
 from leaderboards.costs import cost_of
 from leaderboards.longform import frame
-from leaderboards.notes import AVERAGE, measured_clips, rank_notes
+from leaderboards.notes import AVERAGE, measured_clips, neighbour_notes, rank_notes
 from leaderboards.paired import neighbours
 from leaderboards.schema import Cell, MetricFacts, ProtocolFacts
 from leaderboards.stats import Interval, mean_intervals
@@ -158,6 +158,7 @@ class _Making:
         classes = rank_classes(table, higher=first.metric.direction == "higher", weights=first.weights)
         self.notes |= rank_notes(classes, first.metric)
         nearest = self._neighbours(table, first)
+        self.notes |= neighbour_notes(len(nearest), len(first.clips))
         rows = [
             Row(
                 model=self.own[model][0].model_facts,
