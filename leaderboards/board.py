@@ -73,7 +73,7 @@ class Entry:
     by_clip: dict[str, float] = field(default_factory=dict)
     """The figure of every clip."""
     weights: dict[str, int] = field(default_factory=dict)
-    """Frames with a figure of every clip: what clips weigh where a board's average is over frames."""
+    """Frames of every clip that have a figure, the most of any model: what clips weigh where the average is over frames."""
 
     @property
     def share_worse(self) -> float | None:
@@ -190,6 +190,13 @@ class Board:
     def metric(self, name: str) -> MetricFacts | None:
         """A column's convention, or None."""
         return next((metric for metric in self.metrics if metric.name == name), None)
+
+    def coverage(self, model: str) -> tuple[int, int]:
+        """How many figures a model has, and how many there are to have: those that any model has, under all metrics."""
+        row = self.row(model)
+        there = [set().union(*(r.entries[m.name].by_clip for r in self.rows)) for m in self.metrics]
+        own = 0 if row is None else sum(len(row.entries[m.name].by_clip) for m in self.metrics)
+        return own, sum(map(len, there))
 
 
 def worse(gain: float, metric: MetricFacts) -> bool:

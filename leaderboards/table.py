@@ -1,7 +1,8 @@
 """Boards: cells of one data set under one convention, as rows of models that may be compared.
 
 **A data set's figure** is the mean of its clips' figures, Σ x_i / n, unless the protocol averages over frames: then it is
-Σ w_i x_i / Σ w_i, with w_i the number of frames of the clip that have a figure (not NaN), so that a long clip counts for more.
+Σ w_i x_i / Σ w_i, with w_i the number of frames of the clip that have a figure (not NaN; the most of any model, so that clips
+weigh the same for all), and a long clip counts for more.
 Where a clip's figure is the mean of its frames, as most metrics have it, that is the mean over all frames of all clips. A gain
 is the figure minus that of identity, averaged likewise.
 """
@@ -117,10 +118,16 @@ class _Column:
     metric: MetricFacts
     clips: list[str]
     """On which it can be measured."""
+    counts: NDArray[np.float64]
+    """Frames with a figure, the most of any model."""
     weights: NDArray[np.float64] | None
-    """One per clip; None where clips weigh the same."""
+    """The same where the average is over frames; None where clips weigh the same."""
     figures: dict[str, NDArray[np.float64]]
     """By model, one per clip; of models without holes."""
+
+    def lengths(self) -> dict[str, int]:
+        """Frames with a figure, by clip."""
+        return dict(zip(self.clips, self.counts.astype(int).tolist(), strict=True))
 
 
 class _Making:
@@ -216,15 +223,14 @@ class _Making:
             values = [_figure(by_clip.get(clip)) for clip in clips]
             if all(value is not None for value in values):
                 figures[model] = np.array(values, dtype=np.float64)
-            if self.over_frames:
-                counts = np.maximum(counts, [_counted(by_clip.get(clip)) for clip in clips])
+            counts = np.maximum(counts, [_counted(by_clip.get(clip)) for clip in clips])
         weights: NDArray[np.float64] | None = None
         if self.over_frames:
             if (counts > 0).all():
                 weights = counts
             else:
                 self.notes.add(f"{metric} has no figures of single frames: its clips weigh the same.")
-        return _Column(self.metrics[metric], clips, weights, figures)
+        return _Column(self.metrics[metric], clips, counts, weights, figures)
 
     def _entries(self, column: _Column) -> dict[str, Entry]:
         """The figures of all models under one metric, with all intervals on the same resamples."""
@@ -243,7 +249,7 @@ class _Making:
         for model in self.models:
             by_clip = self.found[column.metric.name][model]
             if model not in column.figures:
-                out[model] = _hole(by_clip, column.clips)
+                out[model] = _hole(by_clip, column)
                 continue
             values = column.figures[model]
             entry = Entry(
@@ -252,7 +258,7 @@ class _Making:
                 clips=len(values),
                 frames=sum(len(by_clip[clip].frames) for clip in column.clips),
                 by_clip=dict(zip(column.clips, values.tolist(), strict=True)),
-                weights={clip: _counted(by_clip[clip]) for clip in column.clips},
+                weights=column.lengths(),
             )
             gains = samples.get((model, "gain"))
             if gains is not None:
@@ -352,7 +358,8 @@ def _with_gain(entry: Entry, column: _Column, gains: NDArray[np.float64], interv
     )
 
 
-def _hole(by_clip: Mapping[str, Cell], clips: Sequence[str]) -> Entry:
+def _hole(by_clip: Mapping[str, Cell], column: _Column) -> Entry:
+    clips = column.clips
     good = {clip: by_clip[clip] for clip in clips if _figure(by_clip.get(clip)) is not None}
     missing = [clip for clip in clips if clip not in good]
     failed = [by_clip[clip] for clip in missing if clip in by_clip]
@@ -365,7 +372,7 @@ def _hole(by_clip: Mapping[str, Cell], clips: Sequence[str]) -> Entry:
         sum(len(c.frames) for c in good.values()),
         hole=why,
         by_clip={clip: float(c.value) for clip, c in good.items() if c.value is not None},
-        weights={clip: _counted(c) for clip, c in good.items()},
+        weights={clip: n for clip, n in column.lengths().items() if clip in good},
     )
 
 

@@ -188,6 +188,24 @@ def test_neighbours_have_their_test_corrected(make_table: MakeTable) -> None:
     assert [row.against_next for row in holes.rows] == [None, None]
 
 
+def test_coverage_counts_figures(make_table: MakeTable) -> None:
+    cells = make_table({"identity": [20, 21, 22], "a": [25, None, 27]})
+    cells += make_table({"identity": [0.8, 0.8, 0.8], "a": [0.9, 0.9, 0.9]}, "ssim")
+    board = only(cells)
+    assert (board.coverage("a"), board.coverage("identity"), board.coverage("b")) == ((5, 6), (6, 6), (0, 6))
+
+
+def test_a_model_with_fewer_frames_weighs_clips_as_the_others_do(make_cell: MakeCell) -> None:
+    """The clip's figure is over its own frames, the clip's weight is that of the longest."""
+    cells = [make_cell("a", "x", 30.0, frames=[30.0] * 4), make_cell("a", "y", 20.0, frames=[20.0] * 4)]
+    cells += [make_cell("b", "x", 30.0, frames=[30.0, math.nan, 30.0, math.nan])]
+    cells += [make_cell("b", "y", 20.0, frames=[20.0] * 4)]
+    board = only(cells, protocol(average="frames"))
+    assert [row.entries["psnr"].mean for row in board.rows] == [25.0, 25.0]
+    assert board.rows[1].entries["psnr"].weights == {"x": 4, "y": 4}
+    assert [row.place for row in board.rows] == [1, 1]
+
+
 def test_cost_of_a_row(make_cell: MakeCell) -> None:
     cells = [
         make_cell(
