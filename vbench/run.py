@@ -280,6 +280,8 @@ def run(
         progress: called with what is under way, frames done since the last call, and all frames to do
             (None after the first call).
     """
+    from vbench.score import no_figure
+
     say = progress or (lambda what, frames, total: None)
     started = now()
     ready, skipped, left_out = ready_models(plan.models, plan.device, plan.tile, plan.precision)
@@ -296,11 +298,16 @@ def run(
         if model.takes(pair) and read_restored(plan.workspace, pair, model, plan.device, plan.protocol.depth) is None
     ]
     fresh = {(model.name, pair.dataset, pair.name) for model, pair in to_restore}
+    blank: set[tuple[str, str, str]] = set()
     missing_cells = {
-        (model.name, pair.dataset, pair.name): _missing_metrics(plan, pair, model, fresh) if model.takes(pair) else ()
+        (model.name, pair.dataset, pair.name): (
+            _missing_metrics(plan, pair, model, fresh, blank) if model.takes(pair) else ()
+        )
         for pair in pairs
         for model in ready
     }
+    for metric, _, _ in sorted(blank):
+        _note(result.unmeasured, metric, no_figure(metric))
     total = sum(pair.facts.frames for _, pair in to_restore)
     total += sum(pair.facts.frames for pair in pairs for m in ready if missing_cells[m.name, pair.dataset, pair.name])
     say("starting", 0, total)
@@ -412,8 +419,11 @@ def _unfit(ready: Sequence[Ready], pairs: Sequence[Pair]) -> dict[str, list[str]
     return out
 
 
-def _missing_metrics(plan: RunPlan, pair: Pair, model: Ready, fresh: set[tuple[str, str, str]]) -> tuple[str, ...]:
-    from vbench.score import reason_against
+def _missing_metrics(
+    plan: RunPlan, pair: Pair, model: Ready, fresh: set[tuple[str, str, str]], blank: set[tuple[str, str, str]]
+) -> tuple[str, ...]:
+    """What is to be measured of a model on a pair; ``blank`` takes what was measured and has no figure for any frame."""
+    from vbench.score import no_figure, reason_against
 
     if (model.name, pair.dataset, pair.name) in fresh:
         return plan.metrics
@@ -425,6 +435,8 @@ def _missing_metrics(plan: RunPlan, pair: Pair, model: Ready, fresh: set[tuple[s
         wanted = cell_fingerprint(pair, metric, plan.protocol, document)
         if cell is None or cell.fingerprint != wanted:
             out.append(metric)
+        elif cell.error == no_figure(metric):
+            blank.add((metric, pair.dataset, pair.name))
         elif cell.status != "ok" and cell.error != reason_against(metric, scored_info(pair, plan.protocol), pair.rooms):
             # What failed is tried again, unless the reason still stands: frames too small, a file that is missing.
             out.append(metric)

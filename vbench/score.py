@@ -249,9 +249,12 @@ def reason_against(name: str, info: ClipInfo, rooms: Collection[str]) -> str | N
 def figure(metric: Metric, found: Figures) -> tuple[float | None, str | None]:
     """The clip's figure, or why there is none."""
     value = metric.combine(found)
-    if math.isnan(value):
-        return None, f"{metric.name} has no figure for any frame of this clip (nothing that it could be measured on)."
-    return value, None
+    return (None, no_figure(metric.name)) if math.isnan(value) else (value, None)
+
+
+def no_figure(name: str) -> str:
+    """What is said of a clip none of whose frames has a figure: black ones for NIQE, a kind of damage that was not drawn."""
+    return f"{name} has no figure for any frame of this clip (nothing that it could be measured on)."
 
 
 def as_tensor(frames: Frames) -> torch.Tensor:

@@ -97,6 +97,20 @@ variants:
 """
 
 
+def test_a_kind_that_was_not_drawn_is_tried_once(tmp_path: Path, moving: Frames, clip_folder: MakeClip) -> None:
+    """Dirt of density 0: there is a mask, and nothing in it."""
+    (tmp_path / "marks.yaml").write_text(PROFILE.replace("20000", "0"), "utf-8")
+    root = tmp_path / "runs"
+    synth = ["synth", "-p", tmp_path / "marks.yaml", "-s", clip_folder(moving, "one"), "--root", root, "--workers", 1]
+    assert CliRunner().invoke(app, [str(a) for a in synth]).exit_code == 0
+    command = ["run", "--models", "identity", "--root", root, "--workers", 1, "--metrics", "psnr,damage_left[dirt]"]
+    outputs = [CliRunner().invoke(app, [str(a) for a in command]).output for _ in range(3)]
+    for output in outputs:
+        assert "not measured: damage_left[dirt] on 1 clip: damage_left[dirt] has no figure for any frame" in output
+    assert "measuring" in outputs[0]
+    assert all("measuring" not in output for output in outputs[1:])
+
+
 def test_clips_without_a_kind_are_left_out_for_every_model(
     tmp_path: Path, moving: Frames, clip_folder: MakeClip
 ) -> None:
