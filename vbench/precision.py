@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from vbench.devices import out_of_memory
 from vbench.errors import UsageError, nearest
-from vbench.models.spec import PRECISIONS
+from vbench.models.spec import PRECISIONS, Tiles
 from vbench.restore import ClipMeta, Restorer
+from vbench.tiling import Tile, Waiting, restored
 
 _KINDS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -99,3 +103,45 @@ class Difference:
     def psnr(self) -> float:
         """Of one against the other over all values, in dB, with a peak of 1; infinite where they are equal."""
         return 10 * math.log10(self._values / self._squares) if self._squares else math.inf
+
+
+def difference(
+    full: Restorer,
+    fewer: Restorer,
+    opened: Callable[[], Iterator[Tensor]],
+    meta: ClipMeta,
+    device: str,
+    tile: Tile | None,
+    rule: Tiles | None,
+    waiting: Path,
+) -> Difference | str:
+    """How far frames restored in fewer bits are from those in fp32, or in words why that is not known.
+
+    Args:
+        full, fewer: the same model.
+        opened: gives the first frames of a clip, one by one, whenever it is called; they are restored as a clip of their
+            own.
+        meta: that clip's; it may have more frames.
+        device, tile, rule: see :func:`vbench.tiling.restored`.
+        waiting: a file that is made for frames that wait, and removed.
+    """
+    count = sum(len(frames) for frames in opened())
+    short = replace(meta, frames=count)
+
+    def frames(by: Restorer) -> Iterator[Tensor]:
+        passes = waiting.with_name(f"{waiting.name}-passes")
+        for out in restored(by, opened, short, device, tile, rule, passes):
+            yield from out.split(1)
+
+    apart = Difference()
+    try:
+        with torch.inference_mode(), Waiting(waiting, [(meta.channels, *meta.size)]) as store:
+            for frame in frames(full):
+                store.add(frame.cpu().numpy())
+            for t, frame in enumerate(frames(fewer)):
+                apart.add(frame, torch.from_numpy(store.read(0, t, count).copy()))
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        return f"not measured: fp32 needs more memory than {device} has, in what was enough for fewer bits"
+    return apart

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaderboards.schema import Cost, ModelFacts, PrecisionDifference
 from vbench.datasets import Pair
-from vbench.devices import bounded_memory, forget_peak_memory, out_of_memory, peak_memory, whole_memory
+from vbench.devices import bounded_memory, forget_peak_memory, peak_memory
 from vbench.errors import RunError
 from vbench.execute import advance, processes
 from vbench.provenance import fingerprint, versions
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from vbench.clip import Clip
     from vbench.models.spec import ModelSpec, Tiles
+    from vbench.precision import Difference
     from vbench.restore import ClipMeta, Restorer
     from vbench.tiling import Tile
 
@@ -173,21 +174,24 @@ def restore_pair(
     )
     told = _Told(info.frames)
     what = f"{model.name} on frames of {info.width} x {info.height} pixels"
-    kept_size = _tile_path(workspace, model, device, meta)
+    # Asked for now: memory is bounded below.
+    sizes = FittingTiles(workspace.root, model.name, device, model.precision, meta)
+    first, further = sizes.to_try(model.tile, model.tiles)
     # Other models may start programs, which have memory of their own.
     with bounded_memory(device, processes()) if model.tiles is not None else nullcontext():
         kept, tile = fitted(
             lambda tile: _written(workspace, pair, model, device, depth, restorer, clip, meta, tile, told),
-            *_sizes(model, device, meta, kept_size),
+            first,
+            further,
             device,
             what,
         )
-        if model.tile == "auto" and tile is not None:
-            _fitting[kept_size] = str(tile)
-            write_json(kept_size, {"tile": str(tile), "memory": whole_memory(device)})
-        difference = None
+        if model.tile == "auto":
+            sizes.keep(tile)
+        apart: Difference | str | None = None
         if compare and model.precision != "fp32":
-            difference = _difference(pair, model, device, plain, restorer, clip, meta, tile, partial_path(folder))
+            opened = _first_frames(clip, min(COMPARED, info.frames))
+            apart = difference(plain, restorer, opened, meta, device, tile, model.tiles, partial_path(folder))
     _used.add((model.name, device))
     cost = Cost(
         frames=kept.frames,
@@ -208,11 +212,23 @@ def restore_pair(
         "device": device,
         "precision": model.precision + (f", in tiles of {faded} faded into each other" if faded else ""),
         "tile": {"asked": model.tile, "faded": faded},
-        **({"fp32_difference": difference} if isinstance(difference, str) else {}),
+        **({"fp32_difference": apart} if isinstance(apart, str) else {}),
         "versions": versions(),
     }
     write_json(note, document)
     return document
+
+
+def _first_frames(clip: Clip, count: int) -> Callable[[], Iterator[torch.Tensor]]:
+    """Gives the first frames of a clip, one by one, whenever it is called."""
+    from vbench.clip import RangeClip
+    from vbench.restore import from_array
+
+    return lambda: (from_array(frames) for frames in RangeClip(clip, 0, count).chunks(1))
+
+
+def _stated(apart: Difference, pair: Pair) -> PrecisionDifference:
+    return PrecisionDifference(clip=pair.name, frames=apart.frames, psnr=apart.psnr, levels=apart.levels)
 
 
 class _Told:
@@ -302,87 +318,6 @@ def _written(
             )
     hashes = {"sha256": hasher.hexdigest(), **({"sha256_16": deep_hasher.hexdigest()} if deep is not None else {})}
     return _Kept(done, seconds, hashes, peak_memory(device))
-
-
-_fitting: dict[Path, str] = {}
-"""Tiles that memory turned out to be enough for in this process, by where that is written down."""
-
-
-def _tile_path(workspace: Workspace, model: Ready, device: str, meta: ClipMeta) -> Path:
-    """Where it is written down which tile fits."""
-    where = device.replace(":", "-")
-    name = f"{model.name}-{where}-{model.precision}-{meta.width}x{meta.height}.json"
-    return workspace.root / "cache" / "tiles" / name
-
-
-def _sizes(model: Ready, device: str, meta: ClipMeta, path: Path) -> tuple[Tile | None, Iterator[Tile]]:
-    """The tile to begin with, None for whole frames, and those to try where memory runs out."""
-    from vbench.tiling import halved, needed, tile_of
-
-    if model.tiles is None or model.tile == "off":
-        return None, iter(())
-    if model.tile != "auto":
-        return needed(tile_of(model.tile), meta.height, meta.width), iter(())
-    first = _remembered(device, path)
-    return first, halved(meta.height, meta.width, first)
-
-
-def _remembered(device: str, path: Path) -> Tile | None:
-    """The tile that fitted before, in this process or on a machine with as much memory."""
-    from vbench.tiling import tile_of
-
-    if path in _fitting:
-        return tile_of(_fitting[path])
-    if not path.exists():
-        return None
-    document = read_json(path)
-    return tile_of(document["tile"]) if document["memory"] == whole_memory(device) else None
-
-
-def _difference(
-    pair: Pair,
-    model: Ready,
-    device: str,
-    plain: Restorer,
-    restorer: Restorer,
-    clip: Clip,
-    meta: ClipMeta,
-    tile: Tile | None,
-    waiting: Path,
-) -> PrecisionDifference | str:
-    """How far the first frames are from those in fp32, or why that is not known."""
-    from dataclasses import replace
-
-    import torch
-
-    from vbench.clip import RangeClip
-    from vbench.precision import Difference
-    from vbench.restore import from_array
-    from vbench.tiling import Waiting, restored
-
-    count = min(COMPARED, meta.frames)
-    short = replace(meta, frames=count)
-
-    def opened() -> Iterator[torch.Tensor]:
-        return (from_array(frames) for frames in RangeClip(clip, 0, count).chunks(1))
-
-    def frames(by: Restorer) -> Iterator[torch.Tensor]:
-        passes = waiting.with_name(f"{waiting.name}-passes")
-        for out in restored(by, opened, short, device, tile, model.tiles, passes):
-            yield from out.split(1)
-
-    apart = Difference()
-    try:
-        with torch.inference_mode(), Waiting(waiting, [(meta.channels, *meta.size)]) as store:
-            for frame in frames(plain):
-                store.add(frame.cpu().numpy())
-            for t, frame in enumerate(frames(restorer)):
-                apart.add(frame, torch.from_numpy(store.read(0, t, count).copy()))
-    except Exception as error:
-        if not out_of_memory(error):
-            raise
-        return f"not measured: fp32 needs more memory than {device} has for tiles of this size"
-    return PrecisionDifference(clip=pair.name, frames=count, psnr=apart.psnr, levels=apart.levels)
 
 
 def read_restored(workspace: Workspace, pair: Pair, model: Ready, device: str, depth: int = 8) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from leaderboards.schema import Cell
 from leaderboards.store import iter_cells
-from vbench import restoring
+from vbench import fitting_tiles, restoring
 from vbench.cli import app
 from vbench.devices import bounded_memory, out_of_memory
 from vbench.errors import RunError, UsageError
@@ -53,7 +53,7 @@ def vbench(*arguments: object) -> str:
 def root(tmp_path: Path, picture: NDArray[np.uint8], clip_folder: MakeClip, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A workspace with one noisy clip of three frames, and in the current folder a device with little memory."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(restoring, "_fitting", {})
+    monkeypatch.setattr(fitting_tiles, "_found", {})
     monkeypatch.setattr(restoring, "_loaded", {})
     wide = np.concatenate([picture, picture[:, ::-1], picture], axis=1)[:, :400]
     clip = np.stack([wide[2 * t : 2 * t + 70] for t in range(3)])
@@ -102,7 +102,7 @@ def test_a_tile_that_fits_is_found_recorded_and_remembered(root: Path, monkeypat
     assert "1 were there already" in run(root, "small=device.py:Small")
     assert tried(root) == []
     # Another process, whose frames are gone: it begins with the tile that fitted.
-    monkeypatch.setattr(restoring, "_fitting", {})
+    monkeypatch.setattr(fitting_tiles, "_found", {})
     (root / "restored" / "noise-gaussian25" / "small" / "a clip.json").unlink()
     run(root, "small=device.py:Small")
     assert "400x70" not in tried(root)
@@ -112,8 +112,8 @@ def test_a_tile_that_fits_is_found_recorded_and_remembered(root: Path, monkeypat
 def test_what_fits_on_another_machine_is_tried_anew(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(root, "small=device.py:Small")
     tried(root)
-    monkeypatch.setattr(restoring, "_fitting", {})
-    monkeypatch.setattr(restoring, "whole_memory", lambda device: 2**50)
+    monkeypatch.setattr(fitting_tiles, "_found", {})
+    monkeypatch.setattr(fitting_tiles, "whole_memory", lambda device: 2**50)
     (root / "restored" / "noise-gaussian25" / "small" / "a clip.json").unlink()
     run(root, "small=device.py:Small")
     assert tried(root)[0] == "400x70"
