@@ -214,7 +214,14 @@ def _board(one: BoardDocument, other: BoardDocument, name: str) -> BoardDiff | s
     ]
     changes.sort(key=lambda c: (towards * c.change, c.model))
     return BoardDiff(
-        other.dataset, other.protocol, after, len(same), tuple(changes), tuple(came), tuple(went), tuple(notes)
+        other.dataset,
+        other.protocol,
+        after,
+        len(same),
+        tuple(changes),
+        tuple(sorted(came)),
+        tuple(sorted(went)),
+        tuple(notes),
     )
 
 

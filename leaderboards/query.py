@@ -197,16 +197,15 @@ def _compare(node: Compare, columns: Mapping[str, Column]) -> _Term:
         if known in columns and other not in columns and other and columns[str(known)].kind is Kind.text:
             raise QueryError(f'There is no column "{other}". As a word it stands in quotes: {known} {op} "{other}".')
     kinds = _kind(left, columns), _kind(right, columns)
+    if op in ("~", "!~"):
+        return _pattern(node, kinds[0], columns)
     if kinds[0] is not kinds[1]:
         words = {Kind.number: "a number", Kind.text: "a word", Kind.truth: "true or false"}
-        quote = f' Words stand in quotes: "{left.words}".' if kinds == (Kind.number, Kind.text) else ""
         raise QueryError(
-            f"{left.words} is {words[kinds[0]]} and {right.words} is {words[kinds[1]]}: they do not compare.{quote}"
+            f"{left.words} is {words[kinds[0]]} and {right.words} is {words[kinds[1]]}: they do not compare."
         )
     if kinds[0] is Kind.truth and op not in ("==", "!="):
         raise QueryError(f'{left.words} is true or false: "{op}" does not go with it.')
-    if op in ("~", "!~"):
-        return _pattern(node, kinds[0], columns)
     _check_units(left, right, columns)
     a, b, compare = _getter(left, columns), _getter(right, columns), _COMPARE[op]
 

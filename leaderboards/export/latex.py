@@ -56,7 +56,9 @@ def _tabular(one: Grid, part: Sequence[int]) -> list[str]:
     ]
     for row in one.rows:
         names = [escape(row.lead)] if lead else []
-        lines.append(" & ".join([*names, escape(row.model), *(_cell(row.cells[i]) for i in part)]) + r" \\")
+        line = " & ".join([*names, escape(row.model), *(_cell(row.cells[i]) for i in part)])
+        # The end of the line before would take a star or a bracket for its own.
+        lines.append(("{}" if line[:1] in "*[" else "") + line + r" \\")
     return [*lines, r"\bottomrule", r"\end{tabular}"]
 
 
