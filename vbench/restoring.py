@@ -156,7 +156,8 @@ def restore_pair(
 
     import torch
 
-    from vbench.precision import in_precision
+    from vbench.fitting_tiles import FittingTiles
+    from vbench.precision import Difference, difference, in_precision
     from vbench.restore import ClipMeta
     from vbench.tiling import fitted
     from vbench.workspace import make_folder
@@ -201,7 +202,7 @@ def restore_pair(
         warm=warm,
         memory_bytes=kept.memory,
         tile=None if tile is None else str(tile),
-        fp32_difference=difference if isinstance(difference, PrecisionDifference) else None,
+        fp32_difference=_stated(apart, pair) if isinstance(apart, Difference) else None,
     )
     faded = _faded(model, tile)
     document = {
