@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vbench.models import dncnn, fastdvdnet, vnlnet
-from vbench.models.spec import ModelSpec
+from vbench.models.spec import ModelSpec, Tiles
 
 if TYPE_CHECKING:
     import torch
@@ -34,6 +34,7 @@ def _spec(net: Net, mode: Mode, sigma: int, base: ModelSpec) -> ModelSpec:
 
         return load_restorer(net, mode, device, weights, sigma, SPECS[name])
 
+    assert base.tiles is not None  # noqa: S101 - all three have them
     steps = "1 step a frame" if mode == "online" else "10 passes, 1 step a frame, batches of two"
     return replace(
         base,
@@ -44,6 +45,10 @@ def _spec(net: Net, mode: Mode, sigma: int, base: ModelSpec) -> ModelSpec:
         source='Lee et al., "Restore From Restored" (CVPR 2021); procedure of shlee0/RFR-video-denoising. '
         f"Denoiser: {base.source}",
         load=load,
+        # Each tile is fine-tuned by itself, with weights of its own.
+        tiles=Tiles(halo=base.tiles.halo, multiple=base.tiles.multiple, blend=16),
+        # Errors as small as these vanish in fp16 when they go back through the network.
+        precisions=("fp32", "bf16"),
         settings={
             "sigma": sigma,
             "training": f"{mode}, {steps}; {ADAM}",
