@@ -16,6 +16,8 @@ from vbench.models.edvr.net import EDVR
 from vbench.models.edvr.restorer import EDVRRestorer
 from vbench.models.fastdvdnet.restorer import FastDVDnetRestorer
 from vbench.models.pvdnet.restorer import PVDNetRestorer
+from vbench.models.rfr.denoisers import SingleFrame
+from vbench.models.rfr.restorer import RFRRestorer
 from vbench.models.rtn.net import RTN
 from vbench.models.rtn.restorer import RTNRestorer
 from vbench.models.verify import build
@@ -28,6 +30,11 @@ from vbench.precision import Difference, check, in_precision
 from vbench.restore import Framewise, Restorer, run_array
 
 PARITY = Path(__file__).resolve().parents[1] / "parity"
+
+
+def adapting() -> Restorer:
+    """RFR, which trains its network while it restores."""
+    return RFRRestorer(lambda: SingleFrame(official("dncnn")), 1, "online", 25)  # type: ignore[arg-type]
 
 
 def random(*shape: int) -> Tensor:
@@ -45,6 +52,7 @@ def small(make: Callable[[], torch.nn.Module]) -> torch.nn.Module:
 
 NETWORKS: dict[str, tuple[Callable[[], Restorer], tuple[int, ...], int]] = {
     "dncnn": (lambda: Framewise(official("dncnn")), (1, 1, 20, 24), 1),
+    "rfr": (adapting, (2, 1, 20, 24), 1),
     "fastdvdnet": (lambda: FastDVDnetRestorer(official("fastdvdnet"), 25), (3, 3, 20, 24), 1),  # type: ignore[arg-type]
     "vnlnet": (
         lambda: VNLnetRestorer(small(lambda: VNLnet(15, 1, 8, 2, 8, 15)), PatchSearch(window=Window(5, 5))),  # type: ignore[arg-type]

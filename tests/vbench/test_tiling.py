@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from vbench.models.dncnn.restorer import fuse
 from vbench.models.fastdvdnet.net import FastDVDnet
 from vbench.models.fastdvdnet.restorer import FastDVDnetRestorer
 from vbench.models.identity import Enlarging
+from vbench.models.rfr.denoisers import SingleFrame
+from vbench.models.rfr.restorer import RFRRestorer
 from vbench.models.spec import Tiles
 from vbench.models.verify import build
 from vbench.models.vnlnet.net import VNLnet
@@ -165,6 +168,20 @@ def test_tiles_cover_every_pixel_once(
         part = weights(span, length, blend, scale, target)
         total[scale * span.low : scale * span.low + len(part)] += part
     assert np.abs(total - 1).max() < 1e-6
+
+
+def test_rfr_fine_tunes_each_tile_by_itself(tmp_path: Path) -> None:
+    """The first frame is denoised by the published weights, and so is that of whole frames; later ones drift apart."""
+    network = build("dncnn", PARITY / "dncnn" / "manifest.json", {}, "float32")
+    restorer = RFRRestorer(lambda: SingleFrame(deepcopy(network)), 1, "online", 25)  # type: ignore[arg-type]
+    rule = models.spec("rfr-dncnn-online-s25").tiles
+    assert rule is not None
+    assert not rule.exact
+    clip = random(2, 1, 40, 140)
+    whole = run_array(restorer, clip)
+    found = tiled(restorer, clip, Tile(70, 64), rule, tmp_path)
+    assert apart(found[:1], whole[:1]) < EQUAL
+    assert EQUAL < apart(found[1:], whole[1:]) < 0.2
 
 
 # --- memory ---------------------------------------------------------------------------------------

@@ -45,8 +45,8 @@ def _spec(net: Net, mode: Mode, sigma: int, base: ModelSpec) -> ModelSpec:
         source='Lee et al., "Restore From Restored" (CVPR 2021); procedure of shlee0/RFR-video-denoising. '
         f"Denoiser: {base.source}",
         load=load,
-        # Each tile is fine-tuned by itself, with weights of its own.
-        tiles=Tiles(halo=base.tiles.halo, multiple=base.tiles.multiple, blend=16),
+        # Each tile is fine-tuned by itself, with weights of its own. What is faded sees all that it would see.
+        tiles=Tiles(halo=base.tiles.halo + 16, multiple=base.tiles.multiple, blend=16),
         # Errors as small as these vanish in fp16 when they go back through the network.
         precisions=("fp32", "bf16"),
         settings={
