@@ -206,7 +206,10 @@ def score(
     degraded: Annotated[
         Path | None, typer.Option("--input", help="What the model was given, for what asks for it.")
     ] = None,
-    mask: Annotated[Path | None, typer.Option("--mask", help="Where the damage is, in gray.")] = None,
+    mask: Annotated[
+        list[str] | None,
+        typer.Option("--mask", help="Where the damage is, in gray; KIND=PATH of one kind.", metavar="PATH"),
+    ] = None,
     metrics: Annotated[
         list[str] | None, typer.Option("--metrics", help="Names (a,b), or all. Default: the protocol's.")
     ] = None,
@@ -224,7 +227,7 @@ def score(
 
     names = [name for text in metrics or [] for name in split_names(text)]
     score_command(
-        gt, pred, names, frames, as_json, degraded=degraded, mask=mask, raw=raw, protocol=protocol, device=device
+        gt, pred, names, frames, as_json, degraded=degraded, masks=mask or (), raw=raw, protocol=protocol, device=device
     )
 
 

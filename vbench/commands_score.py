@@ -10,7 +10,7 @@ from typing import Any
 
 from vbench.commands import say
 from vbench.console import console, progress
-from vbench.errors import InputError, MissingAsset, RunError
+from vbench.errors import InputError, MissingAsset, RunError, UsageError
 
 RAW_FIGURES = ("vmaf", "vmaf_neg", "psnr_y", "float_ssim", "float_ms_ssim")
 """What is measured on raw YUV: figures of libvmaf on the planes as they are stored."""
@@ -24,7 +24,7 @@ def score_command(
     as_json: bool,
     *,
     degraded: Path | None = None,
-    mask: Path | None = None,
+    masks: Sequence[str] = (),
     raw: str | None = None,
     protocol: str | None = None,
     device: str = "cpu",
@@ -45,6 +45,7 @@ def score_command(
         raise InputError("--metrics and --protocol both say what is to be measured: give one of them.")
     everything = not metrics or list(metrics) == ["all"]
     chosen = protocols.load(protocol or "default")
+    places = _masks(masks)
     start, stop = parse_frames(frames)
     names = [m.name for m in metric_catalog.load_all(list(metrics) or chosen.metrics)]
     info = open_clip(pred, start=start, stop=stop).info
@@ -62,7 +63,7 @@ def score_command(
             pred,
             names,
             degraded=degraded,
-            mask=mask,
+            masks=places,
             start=start,
             stop=stop,
             done=lambda n: report("measuring", n, None),
@@ -83,6 +84,33 @@ def score_command(
                 "  The official script measures what the network gives, in floating point; these frames have "
                 f"{info.bit_depth} bits, and their rounding is measured with them."
             )
+
+
+def _masks(given: Sequence[str]) -> dict[str, Path]:
+    """Masks by kind of damage, "any" for all together: ``PATH``, ``dirt=PATH``.
+
+    Raises:
+        UsageError: two of one kind.
+
+    Example:
+        >>> sorted(_masks(["a/mask", "dirt=a/dirt"]))
+        ['any', 'dirt']
+    """
+    from vbench.metrics.spec import DAMAGE_KINDS
+
+    out: dict[str, Path] = {}
+    for text in given:
+        kind, equals, path = text.partition("=")
+        # A path may hold an equals sign; what is before it is a kind only if it is one of ours.
+        kind, path = (kind, path) if equals and kind in DAMAGE_KINDS else ("any", text)
+        if kind in out:
+            what = "of all damage" if kind == "any" else f"of {kind}"
+            raise UsageError(
+                f'--mask was given twice for the mask {what}: "{out[kind]}" and "{path}". Masks of single kinds are given as '
+                f"KIND=PATH; kinds are {', '.join(DAMAGE_KINDS)}."
+            )
+        out[kind] = Path(path)
+    return out
 
 
 def _say_scores(result: dict[str, Any], start: int) -> None:

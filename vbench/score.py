@@ -50,7 +50,7 @@ _LACKING = {
     "mask": "there is no damage mask: this damage has no place, or was not synthesised here",
     "pristine": "it needs statistics of the ground truth, and there are none",
     "flow": "it needs the exact optical flow, which is known of embedded clips only",
-    **{f"mask:{kind}": f"there is no mask of {kind}: the clip has no damage of this kind" for kind in DAMAGE_KINDS},
+    **{f"mask:{kind}": f"there is no mask of {kind}: this kind of damage is not in the clip" for kind in DAMAGE_KINDS},
 }
 
 
@@ -296,7 +296,7 @@ def score(
     names: Sequence[str],
     *,
     degraded: Path | None = None,
-    mask: Path | None = None,
+    masks: Mapping[str, Path] | None = None,
     start: int = 0,
     stop: int | None = None,
     done: Callable[[int], None] | None = None,
@@ -307,8 +307,9 @@ def score(
     """Measure one clip, against another where there is one: what ``vbench score`` prints.
 
     Args:
-        truth, restored, degraded, mask: videos or folders of frames.
+        truth, restored, degraded: videos or folders of frames.
         names: metrics.
+        masks: where the damage is, by its kind; "any" for all together.
         start, stop: the frames to compare, of all clips.
         skip: leave out metrics that cannot be measured, and say why, instead of failing.
         scored: of those frames the first that is measured and the one behind the last; all by default.
@@ -318,15 +319,17 @@ def score(
     """
     opened = {
         key: None if path is None else open_clip(path, start=start, stop=stop)
-        for key, path in {"truth": truth, "degraded": degraded, "mask": mask}.items()
+        for key, path in {"truth": truth, "degraded": degraded}.items()
     }
+    covers = {kind: open_clip(path, start=start, stop=stop) for kind, path in (masks or {}).items()}
     clip = open_clip(restored, start=start, stop=stop)
-    for key in ("degraded", "mask"):
-        other = opened[key]
-        if other is not None:
-            check_match(clip, other, key, channels=key != "mask")
+    if opened["degraded"] is not None:
+        check_match(clip, opened["degraded"], "degraded")
+    for kind, mask in covers.items():
+        check_match(clip, mask, "mask" if kind == "any" else f"mask of {kind}", channels=False)
     metrics = metric_catalog.load_all(names)
-    scene = Scene(opened["truth"], opened["degraded"], opened["mask"])
+    of_kinds = {kind: mask for kind, mask in covers.items() if kind != "any"}
+    scene = Scene(opened["truth"], opened["degraded"], covers.get("any"), of_kinds)
     reasons: dict[str, str] = {}
     if scene.truth is not None and any("pristine" in m.needs for m in metrics):
         try:

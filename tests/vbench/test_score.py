@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from vbench import score as scoring
 from vbench.cli import app
 from vbench.clip import ClipInfo
-from vbench.errors import InputError
+from vbench.errors import InputError, UsageError
 from vbench.metrics.spec import Figures
 from vbench.score import Scene, measure_clips, reason_against, score
 from vbench.sources import open_clip
@@ -142,7 +142,9 @@ def test_damage_is_measured_apart(moving: NDArray[np.uint8], clip_folder: MakeCl
     folders = {"gt": moving, "in": lq, "out": half, "mask": mask}
     paths = {name: clip_folder(frames, name) for name, frames in folders.items()}
     names = ["psnr_damaged", "psnr_intact", "damage_left"]
-    found = score(paths["gt"], paths["out"], names, degraded=paths["in"], mask=paths["mask"])["metrics"]
+    found = score(
+        paths["gt"], paths["out"], names, degraded=paths["in"], masks={"any": paths["mask"], "dirt": paths["mask"]}
+    )["metrics"]
     assert found["psnr_intact"]["value"] == float("inf")
     difference = (half.astype(float) - moving)[2:, 10:20, 10:30]
     wanted = 10 * np.log10(255**2 / np.square(difference).mean(axis=(1, 2, 3)))
@@ -150,8 +152,21 @@ def test_damage_is_measured_apart(moving: NDArray[np.uint8], clip_folder: MakeCl
     assert np.isnan(found["psnr_damaged"]["frames"][:2]).all()  # nothing is damaged there
     assert found["psnr_damaged"]["value"] == pytest.approx(wanted.mean(), abs=1e-9)
     assert found["damage_left"]["value"] == pytest.approx(0.25, abs=0.01)
-    nothing = score(paths["gt"], paths["in"], names, degraded=paths["in"], mask=paths["mask"])["metrics"]
+    nothing = score(
+        paths["gt"], paths["in"], names, degraded=paths["in"], masks={"any": paths["mask"], "dirt": paths["mask"]}
+    )["metrics"]
     assert nothing["damage_left"]["value"] == 1.0
+    command = ["score", "--gt", paths["gt"], "--pred", paths["out"], "--input", paths["in"]]
+    command += ["--metrics", "damage_left[dirt]"]
+    result = CliRunner().invoke(app, [*map(str, command), "--json", "--mask", f"dirt={paths['mask']}"])
+    assert result.exit_code == 0, result.exception
+    by_kind = json.loads(result.stdout)["metrics"]["damage_left[dirt]"]
+    assert by_kind["value"] == found["damage_left"]["value"]
+    result = CliRunner().invoke(app, [*map(str, command), "--mask", str(paths["mask"])])
+    assert "there is no mask of dirt" in str(result.exception)
+    result = CliRunner().invoke(app, [*map(str, command), "--mask", "hair=a", "--mask", "hair=b"])
+    assert isinstance(result.exception, UsageError)
+    assert 'twice for the mask of hair: "a" and "b"' in str(result.exception)
 
 
 def test_what_is_missing_is_said(pair: tuple[Path, Path]) -> None:
