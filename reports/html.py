@@ -146,9 +146,10 @@ def write_pages(
         "damage.html", "damage.html.j2", here="damage", title="Damage", styles=["damage.css"],
         profiles=views.damage_profiles(facts, sheets),
     )  # fmt: skip
+    bibtex, uncited = views.citations(facts)
     site.write(
         "method.html", "method.html.j2", here="method", title="Method", styles=["method.css"], view=views.method(facts),
-        bibtex="", uncited=(),
+        bibtex=bibtex, uncited=uncited,
     )  # fmt: skip
 
 

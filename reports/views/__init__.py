@@ -1,6 +1,7 @@
 """What each page says, computed from the boards: plain values, ready to be set by the template of the page."""
 
 from reports.views.boards import dataset_groups, dataset_pages, dataset_path
+from reports.views.citations import citations
 from reports.views.damage import anchor as damage_anchor
 from reports.views.damage import profiles as damage_profiles
 from reports.views.method import method
@@ -10,6 +11,6 @@ from reports.views.severity import severity_profiles
 from reports.views.waiting import unfit, waiting
 
 __all__ = [
-    "cards", "damage_anchor", "damage_profiles", "dataset_groups", "dataset_pages", "dataset_path", "method", "overview",
-    "severity_profiles", "unfit", "waiting",
+    "cards", "citations", "damage_anchor", "damage_profiles", "dataset_groups", "dataset_pages", "dataset_path", "method",
+    "overview", "severity_profiles", "unfit", "waiting",
 ]  # fmt: skip

@@ -104,8 +104,8 @@ class Facts:
 
 def gather(root: Path, results: Results, title: str | None = None) -> Facts:
     """The facts of a workspace below ``root`` whose results were read."""
-    boards = results.boards()
-    ordered = sorted(boards, key=lambda b: _place(b, results.datasets.get(b.dataset)))
+    found = [board for board in results.boards() if board.metrics]
+    ordered = sorted(found, key=lambda b: _place(b, results.datasets.get(b.dataset)))
     datasets = {b.dataset: _read(root / "datasets" / b.dataset / "dataset.json") for b in ordered}
     return Facts(root, title or TITLE, results, tuple(ordered), datasets)
 

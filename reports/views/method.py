@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from leaderboards.alarms import KINDS
 from leaderboards.schema import MetricFacts, ModelFacts, ProtocolFacts
+from leaderboards.summary import WORDS
 from reports.views.facts import Facts
 
 
@@ -35,6 +37,10 @@ class Method:
     """Devices and precisions on which anything was run."""
     run: Mapping[str, Any]
     versions: tuple[tuple[str, str], ...]
+    words: tuple[tuple[str, str], ...]
+    """What figures over several boards are: term and definition."""
+    alarms: tuple[tuple[str, str], ...]
+    """What each kind of alarm is about."""
 
 
 def method(facts: Facts) -> Method:
@@ -51,7 +57,22 @@ def method(facts: Facts) -> Method:
         machines=tuple(machines),
         run=facts.run,
         versions=_versions(facts),
+        words=tuple(_term(key, text) for key, text in WORDS.items()),
+        alarms=tuple((kind.replace("-", " "), text) for kind, text in KINDS.items()),
     )
+
+
+def _term(key: str, text: str) -> tuple[str, str]:
+    """A definition that begins with its own term, taken apart; else the key is the term.
+
+    Example:
+        >>> _term("mean_rank", "Mean rank: over boards."), _term("missing", "A model: none.")
+        (('Mean rank', 'over boards.'), ('Missing', 'A model: none.'))
+    """
+    term, colon, rest = text.partition(": ")
+    if colon and term.lower().startswith(key.split("_", maxsplit=1)[0]):
+        return term, rest
+    return key.replace("_", " ").capitalize(), text
 
 
 def _protocol(label: str, found: ProtocolFacts | None) -> ProtocolView:

@@ -43,15 +43,16 @@ def unfit(facts: Facts) -> tuple[str, ...]:
     """Models that were left out, and those that give frames of another size than a data set asks for, in sentences."""
     left = [str(n) for n in facts.run.get("left_out", [])]
     out = [f"Left out, as they take hours for a clip on a CPU: {_list(left)}."] if left else []
-    by_dataset: dict[str, list[str]] = {}
-    for model, datasets in facts.run.get("unfit", {}).items():
-        for dataset in datasets:
-            if dataset in facts.datasets:
-                by_dataset.setdefault(dataset, []).append(model)
-    out += [
-        f"Not run on {dataset}, whose ground truth has another size than what they make of its input: {_list(models)}."
-        for dataset, models in by_dataset.items()
-    ]
+    where: dict[tuple[str, ...], list[str]] = {}
+    for model, datasets in facts.results.unfit.items():
+        own = tuple(d for d in datasets if d in facts.datasets)
+        if own:
+            where.setdefault(own, []).append(model)
+    for datasets, models in where.items():
+        what = f"{'it makes' if len(models) == 1 else 'they make'} of {'its' if len(datasets) == 1 else 'their'} input"
+        out.append(
+            f"Not run on {_list(datasets)}, whose ground truth has another size than what {what}: {_list(models)}."
+        )
     return tuple(out)
 
 
