@@ -159,7 +159,10 @@ viewer.curves = (() => {
     if (!worst.length) rows.replaceChildren(make("tr", {}, make("td", { colspan: "4", class: "note" }, by.value === "loss" && model === other ? "A is the same model: choose another A." : "There are no figures of this model.")));
     here();
   };
-  const here = () => { for (const row of rows.rows) row.toggleAttribute("aria-current", Number(row.querySelector(".jump")?.dataset.frame) === state.f); };
+  const here = () => { for (const row of rows.rows) {
+      if (Number(row.querySelector(".jump")?.dataset.frame) === state.f) row.setAttribute("aria-current", "true");
+      else row.removeAttribute("aria-current");
+    } };
   of.addEventListener("change", rank);
   by.addEventListener("change", rank);
 

@@ -81,18 +81,24 @@ viewer.stage = (() => {
     wipe();
   };
 
-  /** Keep the picture in sight: its edge never leaves the middle of the pane. */
-  const kept = (x, y) => ({ x: clamp(x, 0, clip.width), y: clamp(y, 0, clip.height) });
+  /** Keep the picture in sight: its edge never leaves the middle of the pane, and what is smaller than the pane stays in its middle. */
+  const kept = (x, y, scale = size()) => ({
+    x: clip.width * scale <= cell.width ? clip.width / 2 : clamp(x, 0, clip.width),
+    y: clip.height * scale <= cell.height ? clip.height / 2 : clamp(y, 0, clip.height),
+  });
 
   /** Enlarge by a factor about a point of the page (the middle of the stage by default). */
-  const zoomBy = (factor, at = null) => zoomTo(size() * dpr() * factor, at);
+  const zoomBy = (factor, at = null) => {
+    const next = size() * dpr() * factor;
+    if (factor < 1 && next / dpr() <= fit() * 1.0005) set({ zoom: null });
+    else zoomTo(next, at);
+  };
   const zoomTo = (zoom, at = null) => {
     const before = size(), next = clamp(zoom, LEAST, MOST), after = next / dpr();
-    if (after <= fit() * 1.0005 && zoom < before * dpr()) { set({ zoom: null }); return; }
     const from = state.zoom === null ? { x: clip.width / 2, y: clip.height / 2 } : state;
     const off = at ? offset(at) : { x: 0, y: 0 };
     // What is under the pointer stays under it.
-    set({ zoom: next, ...kept(from.x + off.x / before - off.x / after, from.y + off.y / before - off.y / after) });
+    set({ zoom: next, ...kept(from.x + off.x / before - off.x / after, from.y + off.y / before - off.y / after, after) });
   };
   const pan = (dx, dy) => {
     if (state.zoom === null) return;

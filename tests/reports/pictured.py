@@ -119,12 +119,13 @@ def dataset(
         facts.append(
             {
                 "name": clip, "frames": len(clean), "height": clean.shape[1], "width": clean.shape[2], "channels": 3,
-                "fps": 24.0, "gt_sha256": gt, "lq_sha256": lq, "mask": masks, "mask_kinds": list(kinds),
+                "fps": 24.0, "colour": "RGB", "bit_depth": 8, "source": "made up", "gt_sha256": gt, "lq_sha256": lq, "mask": masks, "mask_kinds": list(kinds),
             }
         )  # fmt: skip
     commit_json(
         base / "dataset.json",
         {"name": name, "title": f"Title of {name}", "description": "Made up.", "profile": "film", "variant": name,
-         "severity": None, "seed": 0, "source": "Nowhere.", "clips": facts, "commands": [], "profile_version": 1},
+         "severity": None, "seed": 0, "source": "Nowhere.", "clips": facts, "commands": [], "profile_version": 1,
+         "profile_sha256": "0" * 64, "versions": {}},
     )  # fmt: skip
     return base
