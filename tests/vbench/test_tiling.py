@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from vbench import models
+from vbench.devices import bounded_memory
 from vbench.errors import RunError, UsageError
 from vbench.models.dncnn.restorer import fuse
 from vbench.models.fastdvdnet.net import FastDVDnet
@@ -240,6 +242,23 @@ def test_what_was_begun_is_thrown_away(tmp_path: Path) -> None:
     found, tile = fit(Late(90), clip, tmp_path)
     assert tile == Tile(64, 64)
     assert bool((found == clip).all())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded by Linux")
+def test_a_network_is_cut_where_the_machine_has_too_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch's own allocator says so: 64 features of 512 x 400 pixels are 50 MiB, and two layers' are held."""
+    torch.manual_seed(0)
+    conv = torch.nn.Conv2d
+    restorer = Framewise(torch.nn.Sequential(conv(1, 64, 3, padding=1), torch.nn.ReLU(), conv(64, 1, 3, padding=1)))
+    clip = random(1, 1, 400, 512)
+    whole = run_array(restorer, clip)
+    monkeypatch.setattr("vbench.devices.free_memory_now", lambda: 80 * 2**20)
+    with bounded_memory("cpu"):
+        found, tile = fitted(
+            lambda tile: tiled(restorer, clip, tile, Tiles(halo=2), tmp_path), None, halved(400, 512), "cpu", "it"
+        )
+    assert tile in (Tile(256, 256), Tile(128, 128))
+    assert apart(found, whole) < EQUAL
 
 
 def test_too_little_for_the_smallest_tile_is_said(tmp_path: Path) -> None:
