@@ -65,6 +65,7 @@ def model_facts(spec: ModelSpec, weights: Path | None) -> ModelFacts:
         settings=dict(spec.settings),
         weights_file=weights.name if weights else None,
         weights_sha256=file_sha256(weights) if weights else None,
+        weights_licence=spec.weights.terms if spec.weights else None,
         parameters=spec.parameters,
     )
 
@@ -156,7 +157,9 @@ def restore_pair(
 
     import torch
 
+    from vbench import models
     from vbench.fitting_tiles import FittingTiles
+    from vbench.multiply_adds import costs
     from vbench.precision import Difference, difference, in_precision
     from vbench.restore import ClipMeta
     from vbench.tiling import fitted
@@ -203,6 +206,7 @@ def restore_pair(
         memory_bytes=kept.memory,
         tile=None if tile is None else str(tile),
         fp32_difference=_stated(apart, pair) if isinstance(apart, Difference) else None,
+        **costs(models.spec(model.given or model.name), meta, workspace),
     )
     faded = _faded(model, tile)
     document = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-    from vbench.restore import Restorer
+    from vbench.restore import ClipMeta, Restorer
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,9 @@ class ModelSpec:
     """How its frames may be cut where memory is short; None: not at all."""
     precisions: tuple[str, ...] = ("fp32",)
     """Of :data:`PRECISIONS`, those in which its network can be run; in place of others it runs in fp32."""
+
+    iterations: Callable[[ClipMeta], int] | None = None
+    """Steps of training on a clip, for what is trained while it is tested."""
 
     def missing_text(self) -> str:
         """Why the model cannot run without its weights, and the command that helps."""

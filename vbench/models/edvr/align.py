@@ -78,7 +78,7 @@ class DeformableConv(nn.Module):
         said = said.to(kind)
         offset, mask = said[:, : self.offsets], said[:, self.offsets :].sigmoid()
         weight, bias = self.weight.to(kind), self.bias.to(kind)
-        with torch.autocast(x.device.type, enabled=False):
+        with torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False):  # none is of "meta"
             out: Tensor = deform_conv2d(x.to(kind), offset, weight, bias, padding=1, mask=mask)
         return out.to(x.dtype)
 

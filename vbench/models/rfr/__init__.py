@@ -19,6 +19,8 @@ Mode = Literal["online", "offline"]
 
 TITLES: dict[str, str] = {"dncnn": "DnCNN-S", "fastdvdnet": "FastDVDnet", "vnlnet": "VNLnet, colour"}
 ADAM = "Adam, learning rate 1e-5, all parameters, norms as trained"
+PASSES = 10
+"""Over the clip, offline."""
 COLOURS: dict[str, tuple[str, str]] = {
     "dncnn": ("colour", "each channel as a gray clip of its own, with weights of its own"),
     "fastdvdnet": ("gray", "shown in three equal channels, their mean given"),
@@ -35,7 +37,7 @@ def _spec(net: Net, mode: Mode, sigma: int, base: ModelSpec) -> ModelSpec:
         return load_restorer(net, mode, device, weights, sigma, SPECS[name])
 
     assert base.tiles is not None  # noqa: S101 - all three have them
-    steps = "1 step a frame" if mode == "online" else "10 passes, 1 step a frame, batches of two"
+    steps = "1 step a frame" if mode == "online" else f"{PASSES} passes, 1 step a frame, batches of two"
     return replace(
         base,
         name=name,
@@ -45,6 +47,9 @@ def _spec(net: Net, mode: Mode, sigma: int, base: ModelSpec) -> ModelSpec:
         source='Lee et al., "Restore From Restored" (CVPR 2021); procedure of shlee0/RFR-video-denoising. '
         f"Denoiser: {base.source}",
         load=load,
+        iterations=lambda meta: (
+            meta.frames * (meta.channels if net == "dncnn" else 1) * (1 if mode == "online" else PASSES)
+        ),
         # Each tile is fine-tuned by itself, with weights of its own. What is faded sees all that it would see.
         tiles=Tiles(halo=base.tiles.halo + 16, multiple=base.tiles.multiple, blend=16),
         # Errors as small as these vanish in fp16 when they go back through the network.

@@ -21,8 +21,6 @@ from vbench.models.rfr.denoisers import Denoiser
 
 LEARNING_RATE = 1e-5
 """Of Adam with its usual moments; no decay, no schedule."""
-STEPS = 10
-"""Passes over the clip, offline."""
 
 Noise = Callable[[Tensor], Tensor]
 """Gives fresh noise for a tensor, of its shape."""

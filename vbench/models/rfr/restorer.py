@@ -14,7 +14,8 @@ from torch.nn import functional
 from vbench.models.dncnn.net import DnCNN
 from vbench.models.fastdvdnet.net import MULTIPLE, FastDVDnet
 from vbench.models.loading import loaded
-from vbench.models.rfr.adapt import STEPS, Adaptation, trainable
+from vbench.models.rfr import PASSES
+from vbench.models.rfr.adapt import Adaptation, trainable
 from vbench.models.rfr.denoisers import Denoiser, FiveFrames, Neighbours, SingleFrame
 from vbench.models.spec import ModelSpec
 from vbench.models.vnlnet.net import build_colour
@@ -99,7 +100,7 @@ class RFRRestorer:
             yield from adaptation.online_clip(clip)
             return
         orders = np.random.default_rng(SEED)
-        for _ in adaptation.offline(clip, (orders.permutation(len(clip)).tolist() for _ in range(STEPS))):
+        for _ in adaptation.offline(clip, (orders.permutation(len(clip)).tolist() for _ in range(PASSES))):
             pass
         yield from adaptation.all_restored(clip)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
 from vbench.errors import InputError
 from vbench.models.rtn.net import MULTIPLE
@@ -22,6 +24,18 @@ def luma(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     red, green, blue = (frames[..., i].astype(np.uint32) for i in range(3))
     return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)
+
+
+def luma_of(frames: Tensor) -> Tensor:
+    """:func:`luma` of 8-bit RGB ``(N, 3, H, W)``: ``(N, 1, H, W)``, int32.
+
+    Example:
+        >>> luma_of(torch.tensor([255, 0, 0], dtype=torch.uint8).view(1, 3, 1, 1)).item()
+        76
+    """
+    red, green, blue = frames.to(torch.int32).split(1, dim=1)
+    weighted: Tensor = red * 19595 + green * 38470 + blue * 7471 + 0x8000
+    return weighted.bitwise_right_shift(16)
 
 
 def prepare(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:

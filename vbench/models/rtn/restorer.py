@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -13,9 +12,9 @@ from torch.nn import functional
 from vbench.errors import RunError
 from vbench.models.loading import loaded
 from vbench.models.rtn.net import MULTIPLE, RTN, SMALLEST, Flows, Sight
-from vbench.models.rtn.prepare import luma
+from vbench.models.rtn.prepare import luma_of
 from vbench.models.spec import ModelSpec
-from vbench.restore import ClipMeta, Restorer, to_uint8
+from vbench.restore import ClipMeta, Restorer
 
 LENGTH = 20
 """Frames that the network sees together, as the official README runs it."""
@@ -89,9 +88,9 @@ class RTNRestorer:
 
 def _shown(frame: Tensor) -> Tensor:
     """``(1, C, H, W)`` in [0, 1] as the network takes it: gray, on the scale of -1 to 1, padded."""
-    pixels = to_uint8(frame)
-    gray = luma(pixels) if pixels.shape[-1] == 3 else pixels[..., 0]
-    values = torch.from_numpy(np.ascontiguousarray(gray)).to(frame.device).to(frame.dtype)[:, None]
+    # On shapes alone too (`vbench.multiply_adds`), so in PyTorch.
+    levels = frame.mul(255.0).add(0.5).clamp(0.0, 255.5).to(torch.uint8)
+    values = (luma_of(levels) if frame.shape[1] == 3 else levels).to(frame.dtype)
     height, width = frame.shape[2:]
     tall, wide = (max(SMALLEST, side + -side % MULTIPLE) for side in (height, width))
     padded = functional.pad((values / 255 - 0.5) / 0.5, (0, wide - width, 0, tall - height), mode="replicate")
