@@ -202,6 +202,9 @@ def models_show_command(name: str) -> None:
         say(f"  {key:<11} {value}")
     if spec.parameters:
         say(f"  parameters  {spec.parameters:,}")
+    if spec.tiles is not None:
+        say(f"  tiles       {spec.tiles.words}")
+        say(f"  precision   {', '.join(spec.precisions)}")
     if spec.weights is not None:
         path = weights.find(spec)
         say(f"  weights     {path or spec.missing_text()}")

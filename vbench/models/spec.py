@@ -104,6 +104,18 @@ class Tiles:
         """Whether tiled frames equal untiled ones."""
         return self.blend == 0
 
+    @property
+    def words(self) -> str:
+        """The same in words.
+
+        Example:
+            >>> Tiles(halo=17).words
+            'equal to whole frames, with a halo of 17 pixels'
+        """
+        if self.exact:
+            return f"equal to whole frames, with a halo of {self.halo} pixels"
+        return f"not equal to whole frames: a halo of {self.halo} pixels, faded into each other over {2 * self.blend}"
+
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 """What ``--precision`` takes."""
