@@ -276,7 +276,8 @@ def run(
 
     Args:
         command: what the user typed, recorded in ``results/run.json``.
-        workers: processes; results do not depend on it.
+        workers: processes; results do not depend on it, unless memory that they share is short and a model's frames are
+            cut into tiles that are faded into each other, which is recorded.
         progress: called with what is under way, frames done since the last call, and all frames to do
             (None after the first call).
     """
