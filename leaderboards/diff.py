@@ -18,14 +18,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from leaderboards.combined import combined_intervals
 from leaderboards.export.document import BoardDocument, EntryDocument, LeaderboardDocument, RowDocument
 from leaderboards.numbers import signature
 from leaderboards.paired import holm, sign_flip
 from leaderboards.query import nearest_of
 from leaderboards.query_parser import QueryError
 from leaderboards.schema import MetricFacts
-from leaderboards.stats import Interval, mean_interval
+from leaderboards.stats import Interval, mean_intervals
 
 
 @dataclass(frozen=True)
@@ -246,11 +245,7 @@ def _change(old: RowDocument, new: RowDocument, metric: MetricFacts, clips: Sequ
     changes = np.array([0.0 if a == b else a - b for a, b in zip(after, before, strict=True)])
     shares = _shares(second, clips, average)
     change = float(_mean(changes.tolist(), shares))
-    if average == "frames":
-        by_clip = dict(zip(clips, changes.tolist(), strict=True))
-        (interval,) = combined_intervals([[(by_clip, dict(zip(clips, shares, strict=True)))]], [1.0])
-    else:
-        interval = mean_interval(changes)
+    (interval,) = mean_intervals([changes], weights=None if len(set(shares)) == 1 else np.array(shares))
     # Figures that are equal on every clip are equal, not tested: they take nothing from the others in the correction.
     p = float(sign_flip([changes * np.array(shares) * len(clips)])[0]) if changes.any() else math.nan
     towards = 1.0 if metric.direction == "higher" else -1.0
