@@ -1,5 +1,5 @@
-// The metric of each profile's charts: those of all metrics stand in the page as templates, one is set in. Kept in the address
-// ("#p0=ssim").
+// The metric of each profile's charts: those of the first stand in the page, those of the others as text that the page's
+// template has set and escaped, so that a page of many opens at once. Kept in the address ("#p0=ssim").
 "use strict";
 
 (() => {
@@ -10,13 +10,20 @@
     const shown = section.querySelector(".shown");
     const first = select.value = select.options[0].value;
     const charts = new Map([[first, [...shown.childNodes]]]);
-    for (const template of section.querySelectorAll("template")) {
-      charts.set(template.dataset.metric, [...template.content.childNodes]);
-    }
+    const texts = new Map([...section.querySelectorAll("script[data-metric]")].map((s) => [s.dataset.metric, s]));
 
+    /** The charts of a metric, made when they are asked for first. */
+    const chartsOf = (metric) => {
+      if (!charts.has(metric)) {
+        const template = document.createElement("template");
+        template.innerHTML = JSON.parse(texts.get(metric).textContent);
+        charts.set(metric, [...template.content.childNodes]);
+      }
+      return charts.get(metric);
+    };
     const show = (metric) => {
-      select.value = charts.has(metric) ? metric : first;
-      shown.replaceChildren(...charts.get(select.value));
+      select.value = metric === first || texts.has(metric) ? metric : first;
+      shown.replaceChildren(...chartsOf(select.value));
       vbench.pointed?.();
     };
     const restore = () => {

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from leaderboards.alarms import Alarm
-from leaderboards.export import ARROWS, heading, number, signature, signed
+from leaderboards.export import ARROWS, heading, signature
 from leaderboards.export.latex_text import GLYPH
 from leaderboards.export.latex_text import escape as escape_latex
 from leaderboards.export.markdown import escape as escape_markdown
-from leaderboards.schema import MetricFacts
-from leaderboards.stats import Interval
-from leaderboards.table import BASELINE, Board, Entry, Row
+from leaderboards.table import BASELINE, Board, Row
 from reports.site import slug
 from reports.views.answers import board_answer
+from reports.views.beside import MomentView, ReportedView, moments, reported
+from reports.views.cells import Figure, figure, flags, interval_methods, seconds_text, share, span
 from reports.views.facts import Facts
 from reports.views.heat import Heat, HeatRow, heat
-from reports.views.words import count, isolated, short
+from reports.views.words import count
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -27,29 +27,6 @@ if TYPE_CHECKING:
 COLUMNS = 9
 """Metrics that a table shows before the reader chooses; all are there, and in print all that are shown."""
 MEBIBYTE = 2**20
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One figure of a table."""
-
-    text: str
-    sort: str
-    """The figure itself for sorting, in full; empty where there is none."""
-    interval: str = ""
-    bar: tuple[float, float, float] | None = None
-    """Low end, mean and high end of the interval as shares of the column's range, 0 to 100."""
-    gain: str = ""
-    tone: str = ""
-    """``good`` if the mean is better than that of doing nothing, ``bad`` if it is worse."""
-    mark: str = ""
-    """``best``, ``second`` or empty."""
-    hole: str = ""
-    """Why there is no figure."""
-    flag: str = ""
-    """What a reader should know before quoting it, in sentences."""
-    tip: str = ""
-    """All that is known of it in a few words, for a tip."""
 
 
 @dataclass(frozen=True)
@@ -95,19 +72,6 @@ class Column:
 
 
 @dataclass(frozen=True)
-class ReportedView:
-    """A figure that a paper or a repository prints for these data, beside the one that was measured here."""
-
-    model: str
-    metric: str
-    printed: str
-    measured: str
-    difference: str
-    source: str
-    kind: str
-
-
-@dataclass(frozen=True)
 class Table:
     """One board."""
 
@@ -130,6 +94,8 @@ class Table:
     tasks: tuple[str, ...]
     clips: Heat
     """Gain (or figure) of the first metric for each clip and model."""
+    moments: tuple[tuple[int, str, tuple[MomentView, ...]], ...]
+    """Number and name of each model, and the frames on which it lost most against doing nothing under the first metric."""
     pieces: dict[str, Any]
     """What the script needs beyond the page to copy a view as text: names and captions in the words of each format."""
 
@@ -213,15 +179,15 @@ def _table(
     board: Board,
     clip_pages: Mapping[tuple[str, str], str],
 ) -> Table:
-    spans = {m.name: _span(board, m.name) for m in board.metrics}
+    spans = {m.name: span(board, m.name) for m in board.metrics}
     raised = (
         [a for a in facts.alarms if (a.dataset, a.protocol) == (board.dataset, board.protocol)] if index == 0 else []
     )
-    flags = _flags(raised)
+    sure = flags(raised)
     letters = class_letters(board)
     rows, before = [], None
     for row in board.rows:
-        rows.append(_row(facts, board, row, spans, letters, flags, opens=row.rank is not None and row.rank != before))
+        rows.append(_row(facts, board, row, spans, letters, sure, opens=row.rank is not None and row.rank != before))
         before = row.rank
     return Table(
         key=f"b{index}",
@@ -235,10 +201,11 @@ def _table(
         notes=board.notes,
         alarms=tuple(a for a in raised if a.level == "alarm"),
         remarks=tuple(a for a in raised if a.level != "alarm"),
-        reported=_reported(board),
+        reported=reported(board),
         methods=interval_methods(board),
         tasks=tuple(sorted({row.model.task for row in board.rows})),
         clips=_clips(facts, board, clip_pages),
+        moments=moments(facts, board, clip_pages),
         pieces=_pieces(facts, board),
     )
 
@@ -290,7 +257,7 @@ def _columns(board: Board, spans: Mapping[str, tuple[float, float]]) -> tuple[Co
         entry = base.entries.get(metric.name) if base else None
         zero = None
         if entry is not None and entry.mean is not None and math.isfinite(entry.mean):
-            zero = _share(entry.mean, spans[metric.name])
+            zero = share(entry.mean, spans[metric.name])
         out.append(
             Column(
                 metric.name, metric.unit, ARROWS[metric.direction], metric.direction, metric.convention, metric.version,
@@ -300,30 +267,13 @@ def _columns(board: Board, spans: Mapping[str, tuple[float, float]]) -> tuple[Co
     return tuple(out)
 
 
-def _span(board: Board, metric: str) -> tuple[float, float]:
-    """The range of a column's means and intervals, for the small bars."""
-    ends = []
-    for row in board.rows:
-        entry = row.entries[metric]
-        if entry.mean is None or not math.isfinite(entry.mean):
-            continue
-        ends += [entry.mean]
-        if entry.interval is not None:
-            ends += [v for v in (entry.interval.low, entry.interval.high) if v is not None and math.isfinite(v)]
-    return (min(ends), max(ends)) if ends else (0.0, 1.0)
-
-
-def _share(value: float, span: tuple[float, float]) -> float:
-    return round(100 * (value - span[0]) / ((span[1] - span[0]) or 1.0), 1)
-
-
 def _row(
     facts: Facts,
     board: Board,
     row: Row,
     spans: Mapping[str, tuple[float, float]],
     letters: Mapping[int, str],
-    flags: Mapping[tuple[str, str], str],
+    sure: Mapping[tuple[str, str], str],
     opens: bool,
 ) -> TableRow:
     seconds, memory, quartiles = row.seconds_per_frame, row.memory_bytes, row.seconds_quartiles
@@ -339,7 +289,7 @@ def _row(
         baseline=row.model.name == BASELINE,
         harm=row.entries[board.primary.name].harm,
         complete=row.complete,
-        figures=tuple(_figure(row.model.name, m, row.entries[m.name], spans[m.name], flags) for m in board.metrics),
+        figures=tuple(figure(row.model.name, m, row.entries[m.name], spans[m.name], sure) for m in board.metrics),
         seconds=seconds_text(seconds),
         seconds_sort="" if seconds is None else repr(seconds),
         quartiles="" if quartiles is None else "{} to {}".format(*map(seconds_text, quartiles)),
@@ -347,131 +297,6 @@ def _row(
         memory_sort="" if memory is None else str(memory),
         card=model_anchor(row.model.name),
     )
-
-
-def seconds_text(seconds: float | None) -> str:
-    """Seconds with three significant digits, never as a power of ten.
-
-    Example:
-        >>> seconds_text(0.00012345), seconds_text(12.345), seconds_text(1234.5), seconds_text(None)
-        ('0.000123', '12.3', '1,234', '–')
-    """
-    if seconds is None:
-        return "–"
-    if seconds >= 100 or seconds == 0:
-        return f"{seconds:,.0f}"
-    digits = max(0, 2 - math.floor(math.log10(seconds)))
-    return f"{seconds:.{digits}f}"
-
-
-def _figure(
-    model: str, facts: MetricFacts, entry: Entry, span: tuple[float, float], flags: Mapping[tuple[str, str], str]
-) -> Figure:
-    metric = facts.name
-    if entry.hole is not None or entry.mean is None:
-        return Figure("–", "", hole=entry.hole or "no figure")
-    text = _interval(entry.interval, lambda value: number(value, metric))
-    bar = None
-    if text and entry.interval is not None and math.isfinite(entry.mean):
-        low, high = entry.interval.low, entry.interval.high
-        if low is not None and high is not None:
-            bar = (_share(low, span), _share(entry.mean, span), _share(high, span))
-    return Figure(
-        text=number(entry.mean, metric),
-        sort=repr(entry.mean),
-        interval=text,
-        bar=bar,
-        gain="" if entry.gain is None else signed(entry.gain, metric),
-        tone="good" if entry.better else "bad" if entry.harm else "",
-        mark="best" if entry.best else "second" if entry.second else "",
-        flag=flags.get((model, metric), ""),
-        tip=_tip(model, facts, entry, text),
-    )
-
-
-def _interval(interval: Interval | None, form: Callable[[float], str]) -> str:
-    if interval is None or interval.low is None or interval.high is None:
-        return ""
-    return f"{form(interval.low)} to {form(interval.high)}"
-
-
-def _tip(model: str, facts: MetricFacts, entry: Entry, interval: str) -> str:
-    metric, unit = facts.name, f" {facts.unit}" if facts.unit else ""
-    lines = [
-        f"{isolated(short(model))}, {metric}: {number(entry.mean, metric)}{unit}"
-        + (f" ({interval})" if interval else "")
-    ]
-    if entry.gain is not None:
-        ends = _interval(entry.gain_interval, lambda value: signed(value, metric))
-        lines.append(f"gain {signed(entry.gain, metric)}{unit}" + (f" ({ends})" if ends else ""))
-    if entry.clips_worse:
-        lines.append(f"worse than doing nothing on {entry.clips_worse} of {count(entry.clips, 'clip')}")
-    return "\n".join(lines)
-
-
-QUIET = frozenset({"below-identity", "fewer-clips"})
-"""Kinds of alarms that the table shows already: by the colour of gains, and as holes."""
-
-
-def _flags(raised: Sequence[Alarm]) -> dict[tuple[str, str], str]:
-    """Sure alarms by model and metric, in sentences."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for alarm in raised:
-        if alarm.level == "alarm" and alarm.kind not in QUIET and alarm.model is not None and alarm.metric is not None:
-            found.setdefault((alarm.model, alarm.metric), []).append(alarm.text)
-    return {place: " ".join(texts) for place, texts in found.items()}
-
-
-def _reported(board: Board) -> tuple[ReportedView, ...]:
-    """Figures of papers for these data, those of models that were run here first."""
-    only = set(map(id, board.reported_only))
-    out = []
-    for found in sorted(board.reported, key=lambda r: id(r) in only):
-        row = board.row(found.model)
-        entry = row.entries.get(found.metric) if row else None
-        mean = entry.mean if entry is not None else None
-        out.append(
-            ReportedView(
-                model=found.model,
-                metric=found.metric,
-                printed=number(found.value, found.metric),
-                measured=number(mean, found.metric),
-                difference="" if mean is None else signed(mean - found.value, found.metric),
-                source=found.source,
-                kind=found.kind,
-            )
-        )
-    return tuple(out)
-
-
-def interval_methods(board: Board) -> str:
-    """What the intervals of a board are, a method and its limited form as one."""
-    methods = {
-        e.interval.method
-        for row in board.rows
-        for e in row.entries.values()
-        if e.interval is not None and e.mean is not None
-    }
-    return _methods(methods)
-
-
-def _methods(methods: set[str]) -> str:
-    """Methods as one text.
-
-    Example:
-        >>> _methods({"bootstrap", "bootstrap, limited to 2 times t", "t"})
-        'bootstrap (some limited to 2 times t); t'
-    """
-    out = []
-    for method in sorted(methods):
-        plain, _, limit = method.partition(", ")
-        if not limit:
-            out.append(method)
-        elif plain in out:
-            out[out.index(plain)] = f"{plain} (some {limit})"
-        else:
-            out.append(f"{plain} ({limit})")
-    return "; ".join(out)
 
 
 def _clips(

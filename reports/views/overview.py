@@ -14,7 +14,8 @@ from leaderboards.overall import pareto
 from leaderboards.summary import OverallBoard, OverallEntry, overall_boards
 from leaderboards.table import BASELINE, Board
 from reports.views.answers import board_answer, ranked_rows, sure
-from reports.views.boards import dataset_path, model_anchor, seconds_text
+from reports.views.boards import dataset_path, model_anchor
+from reports.views.cells import seconds_text
 from reports.views.charts import CostChart, CostPoint, cost_chart
 from reports.views.facts import Facts
 from reports.views.heat import Heat, HeatRow, heat
