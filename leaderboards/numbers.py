@@ -72,3 +72,16 @@ def three_digits(value: float) -> str:
         return "0" if value == 0 else number(value, "")
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:.{digits}f}"
+
+
+_TURNING = {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+
+
+def upright(text: str) -> str:
+    r"""Text with the signs that turn the direction of writing round shown by their numbers: a name may leave one open.
+
+    Example:
+        >>> upright("a" + chr(0x202E) + "b")
+        'a\\u202eb'
+    """
+    return text.translate(_TURNING)

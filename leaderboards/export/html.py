@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from leaderboards.export.grid import Cell, Grid
+from leaderboards.numbers import upright
 
 STYLE = """
 body { font: 16px/1.45 system-ui, sans-serif; color: #1b1f24; background: #fff }
@@ -44,14 +45,18 @@ def html(grids: Sequence[Grid], title: str = "Leaderboard") -> str:
     """
     body = "\n".join(map(_section, grids))
     return (
-        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
+        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{_escape(title)}</title>\n'
         f'<meta name="viewport" content="width=device-width">\n<style>\n{STYLE}\n</style>\n<body>\n{body}\n</body>\n</html>\n'
     )
 
 
 def _name(text: str) -> str:
     # A name may hold letters that run from right to left; they are to turn nothing else round.
-    return f"<bdi>{escape(text)}</bdi>"
+    return f"<bdi>{_escape(text)}</bdi>"
+
+
+def _escape(text: str) -> str:
+    return escape(upright(text))
 
 
 def _section(one: Grid) -> str:
@@ -66,28 +71,28 @@ def _section(one: Grid) -> str:
         )
         lines.append(f"<tr><td></td>{cells}</tr>")
     side = "" if one.lead == "#" else "left"
-    lead = f'<th scope="col"{_class(side)}>{escape(one.lead)}</th>' if one.lead else ""
-    heads = "".join(f'<th scope="col"{_class("left" if c.left else "")}>{escape(c.head)}</th>' for c in columns)
+    lead = f'<th scope="col"{_class(side)}>{_escape(one.lead)}</th>' if one.lead else ""
+    heads = "".join(f'<th scope="col"{_class("left" if c.left else "")}>{_escape(c.head)}</th>' for c in columns)
     lines += [f'<tr>{lead}<th scope="col" class="left">model</th>{heads}</tr>', "</thead>", "<tbody>"]
     for row in one.rows:
         first = f"<td{_class(side)}>{_name(row.lead)}</td>" if one.lead else ""
         cells = "".join(_cell(row.cells[i], one.columns[i].left, one) for i in shown)
         kind = ' class="baseline"' if row.baseline else ""
         lines.append(f'<tr{kind}>{first}<th scope="row">{_name(row.model)}</th>{cells}</tr>')
-    lines += ["</tbody>", "</table>", f"<p>{escape(one.summary)}</p>"]
+    lines += ["</tbody>", "</table>", f"<p>{_escape(one.summary)}</p>"]
     if one.signatures:
-        lines.append(f"<p>Metrics: {escape(', '.join(one.signatures))}.</p>")
-    lines += [f"<p>† <sup>{number}</sup> {escape(hole)}.</p>" for number, hole in enumerate(one.holes, 1)]
-    lines += [f"<p>{escape(note)}</p>" for note in one.notes]
+        lines.append(f"<p>Metrics: {_escape(', '.join(one.signatures))}.</p>")
+    lines += [f"<p>† <sup>{number}</sup> {_escape(hole)}.</p>" for number, hole in enumerate(one.holes, 1)]
+    lines += [f"<p>{_escape(note)}</p>" for note in one.notes]
     return "\n".join([*lines, "</section>"])
 
 
 def _cell(cell: Cell, left: bool, one: Grid) -> str:
     if cell.hole:
-        return f'<td title="{escape(one.holes[cell.hole - 1])}">†<sup>{cell.hole}</sup></td>'
+        return f'<td title="{_escape(one.holes[cell.hole - 1])}">†<sup>{cell.hole}</sup></td>'
     classes = " ".join(filter(None, [cell.mark, cell.tone, "left" if left else ""]))
-    text = _name(cell.text) if left else escape(cell.text)
-    interval = f"<small>{escape(cell.interval)}</small>" if cell.interval else ""
+    text = _name(cell.text) if left else _escape(cell.text)
+    interval = f"<small>{_escape(cell.interval)}</small>" if cell.interval else ""
     return f"<td{_class(classes)}>{text}{interval}</td>"
 
 

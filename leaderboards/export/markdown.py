@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from leaderboards.export.grid import Cell, Grid
+from leaderboards.numbers import upright
 
 
 def markdown(grids: Sequence[Grid]) -> str:
@@ -46,6 +47,7 @@ def escape(text: str) -> str:
         >>> escape("a_b|c <b>")
         'a\\_b\\|c \\<b\\>'
     """
+    text = upright(text)
     for char in "\\`*_|<>[]":
         text = text.replace(char, "\\" + char)
     return " ".join(text.split())

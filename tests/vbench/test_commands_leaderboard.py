@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -264,3 +266,41 @@ def test_merging_what_is_none(kept: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no results"):
         vbench("merge", kept, tmp_path / "empty", "-o", tmp_path / "all")
+
+
+# --- the pages -----------------------------------------------------------------------------------
+
+PAGES = [Path(__file__).resolve().parents[2] / name for name in ("docs/leaderboards.md", "README.md")]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+
+
+def test_the_examples_of_the_pages_run(
+    kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("runs", "before", "after", "machine-a", "machine-b", "machine-a/runs", "machine-b/runs"):
+        shutil.copytree(kept, name)
+    vbench("export", "--root", "runs", "-f", "json", "-o", "baseline.json")
+    vbench("export", "--root", "runs", "-f", "json", "-o", "boards.json")
+    texts = [text for page in PAGES for language in ("sh", "yaml") for text in blocks(page, language)]
+    lines = [line.split("#")[0] for text in texts for line in text.splitlines() if "vbench leaderboard " in line]
+    assert len(lines) >= 12
+    for line in lines:
+        vbench(*shlex.split(line.partition("vbench leaderboard ")[2]))
+    assert {"table.tex", "figures.parquet", "comment.md", "all"} <= {path.name for path in tmp_path.iterdir()}
+    for code in blocks(PAGES[0], "python"):
+        exec(compile(code, "leaderboards.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert "good one" in printed
+    assert "dataset" in printed
+
+
+def test_the_page_names_every_column(kept: Path) -> None:
+    from leaderboards.export.columns import FACTS, FIGURES
+
+    page = PAGES[0].read_text("utf-8")
+    named = set(re.findall(r"`([a-z_]+)(?:\.psnr)?`", page))
+    assert {*FACTS, *filter(None, FIGURES)} <= named
