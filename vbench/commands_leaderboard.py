@@ -190,7 +190,7 @@ def export_views(
         overall = overall_boards_of(results, views, asked)
         return json_.dumps(json_.document(views, results.protocols, overall=overall)).encode()
     others = [] if together else overall_grids(results, views, asked, intervals)
-    found = grids(views, intervals, together, others)
+    found = grids(views, intervals, together, others, paper=form == "latex")
     if form == "latex":
         text = tex.latex(found)
         return (tex.document(text) if document else text).encode()

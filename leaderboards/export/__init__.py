@@ -41,7 +41,7 @@ def to_markdown(boards: Sequence[Board]) -> str:
 
 def to_latex(boards: Sequence[Board]) -> str:
     """A booktabs table per board; best in bold, second underlined."""
-    return _latex(_grids(select(boards)))
+    return _latex(_grids(select(boards), paper=True))
 
 
 def to_html(boards: Sequence[Board]) -> str:

@@ -7,12 +7,14 @@ from typing import Literal, cast
 
 from leaderboards.board import BASELINE, Board, Row
 from leaderboards.export.columns import head, text
-from leaderboards.export.grid import Cell, Grid, GridColumn, GridRow
+from leaderboards.export.grid import Cell as Text
+from leaderboards.export.grid import Grid, GridColumn, GridRow
 from leaderboards.export.view import Asked, chosen, in_order
 from leaderboards.numbers import signature
 from leaderboards.query import Column, Kind, check_columns, ordered, parse, split_names
 from leaderboards.query_parser import Value
 from leaderboards.results import DatasetInfo
+from leaderboards.schema import Cell
 
 
 def clip_columns(boards: Sequence[Board]) -> dict[str, Column]:
@@ -50,7 +52,13 @@ def clip_grids(
     wanted = parse(asked.where).bind(known) if asked.where is not None else lambda row: True
     out = []
     for board in kept:
-        rows = [values for clip in board.clips for row in board.rows if wanted(values := clip_values(board, row, clip))]
+        cells = by_clip(board)
+        rows = [
+            values
+            for clip in board.clips
+            for row in board.rows
+            if wanted(values := clip_values(board, row, clip, cells.get((row.model.name, clip), ())))
+        ]
         if rows:
             shown = names or [*(m.name for m in board.metrics), f"gain.{board.primary.name}", "seconds_per_frame"]
             rows = ordered([(row, row) for row in rows], by, known) if by else rows
@@ -60,9 +68,16 @@ def clip_grids(
     return out
 
 
-def clip_values(board: Board, row: Row, clip: str) -> dict[str, Value]:
-    """What there is of a model on a clip, by column."""
-    own = [c for c in board.cells if c.clip == clip and c.model == row.model.name]
+def by_clip(board: Board) -> dict[tuple[str, str], list[Cell]]:
+    """The cells of a board by model and clip."""
+    out: dict[tuple[str, str], list[Cell]] = {}
+    for cell in board.cells:
+        out.setdefault((cell.model, cell.clip), []).append(cell)
+    return out
+
+
+def clip_values(board: Board, row: Row, clip: str, own: Sequence[Cell]) -> dict[str, Value]:
+    """What there is of a model on a clip, by column; ``own`` are its cells there."""
     cost = next((c.cost for c in own if c.cost and c.cost.frames), None)
     out: dict[str, Value] = {
         "dataset": board.dataset, "protocol": board.protocol, "clip": clip, "model": row.model.name,
@@ -71,8 +86,9 @@ def clip_values(board: Board, row: Row, clip: str) -> dict[str, Value]:
         "seconds_per_frame": cost.seconds / cost.frames if cost else None,
     }  # fmt: skip
     base = board.row(BASELINE)
+    figures = {c.metric.name: c.value for c in own if c.status == "ok"}
     for name in row.entries:
-        value = next((c.value for c in own if c.metric.name == name and c.status == "ok"), None)
+        value = figures.get(name)
         below = base.entries[name].by_clip.get(clip) if base and base is not row else None
         out[name] = value
         out[f"gain.{name}"] = _gain(value, below)
@@ -110,12 +126,12 @@ def _grid(
     )  # fmt: skip
 
 
-def _cell(name: str, row: Mapping[str, Value], metrics: Sequence[str], known: Mapping[str, Column]) -> Cell:
+def _cell(name: str, row: Mapping[str, Value], metrics: Sequence[str], known: Mapping[str, Column]) -> Text:
     value = row.get(name)
     tone = ""
     if name.startswith("gain") and name not in metrics and isinstance(value, float) and value != 0:
         tone = "better" if (value > 0) == bool(known[name].higher) else "worse"
-    return Cell(text(name, value, metrics), tone=cast('Literal["", "better", "worse"]', tone))
+    return Text(text(name, value, metrics), tone=cast('Literal["", "better", "worse"]', tone))
 
 
 def _gain(value: float | None, below: float | None) -> float | None:

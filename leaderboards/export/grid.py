@@ -71,7 +71,11 @@ class Grid:
 
 
 def grids(
-    views: Sequence[View], intervals: Intervals = "no", one_table: bool = False, others: Sequence[Grid] = ()
+    views: Sequence[View],
+    intervals: Intervals = "no",
+    one_table: bool = False,
+    others: Sequence[Grid] = (),
+    paper: bool = False,
 ) -> list[Grid]:
     """A table per board, or one with the data sets side by side.
 
@@ -80,17 +84,21 @@ def grids(
         intervals: beside figures and gains.
         one_table: whether the boards stand in one table.
         others: tables that stand first.
+        paper: leave out what is said of metrics without a column, as where columns were named.
     """
-    return [*others, *([together(views, intervals)] if one_table else [grid(view, intervals) for view in views])]
+    if one_table:
+        return [*others, together(views, intervals, paper)]
+    return [*others, *(grid(view, intervals, paper=paper) for view in views)]
 
 
-def grid(view: View, intervals: Intervals = "no", names: Sequence[str] | None = None) -> Grid:
+def grid(view: View, intervals: Intervals = "no", names: Sequence[str] | None = None, paper: bool = False) -> Grid:
     """A board as a table.
 
     Args:
         view: what is asked for.
         intervals: beside figures and gains.
         names: columns in place of the view's.
+        paper: leave out what is said of metrics without a column, as where columns were named.
     """
     shown = tuple(names if names is not None else view.columns)
     holes: dict[str, int] = {}
@@ -105,11 +113,11 @@ def grid(view: View, intervals: Intervals = "no", names: Sequence[str] | None = 
         holes=tuple(holes),
         summary=summary(view),
         signatures=tuple(signature(metric) for metric in view.metrics),
-        notes=_notes(view, intervals, shown),
+        notes=_notes(view, intervals, shown, paper),
     )
 
 
-def together(views: Sequence[View], intervals: Intervals = "no") -> Grid:
+def together(views: Sequence[View], intervals: Intervals = "no", paper: bool = False) -> Grid:
     """Several boards as one table: a row per model, the data sets side by side; models in the order of their mean place.
 
     Models that are not on all boards follow those that are. No rank over all is given: the overall board has it.
@@ -133,7 +141,7 @@ def together(views: Sequence[View], intervals: Intervals = "no") -> Grid:
         holes=tuple(holes),
         summary=" ".join(f"{_group(view, views)}: {summary(view)}" for view in views),
         signatures=tuple(dict.fromkeys(signature(metric) for view in views for metric in view.metrics)),
-        notes=tuple(dict.fromkeys(note for view in views for note in _notes(view, intervals, view.columns))),
+        notes=tuple(dict.fromkeys(note for view in views for note in _notes(view, intervals, view.columns, paper))),
         lead="",
     )
 
@@ -229,14 +237,14 @@ def apart(board: Board) -> str:
     return f"Apart from the main board, because {board.reason}." if board.reason else ""
 
 
-def _notes(view: View, intervals: Intervals, names: Sequence[str]) -> tuple[str, ...]:
+def _notes(view: View, intervals: Intervals, names: Sequence[str], paper: bool) -> tuple[str, ...]:
     board = view.board
     out = [apart(board)] if board.reason else []
     if intervals != "no":
         out += intervals_note(view, intervals, names)
     out += board.departures
     hidden: set[str] = set()
-    if view.chosen:
+    if view.chosen or paper:
         # What is said of a metric that was not asked for helps nobody.
         hidden = {c.metric.name for c in board.cells} | set(view.names)
         hidden -= {found.metric for name in names if (found := view.part(name)).metric}
