@@ -9,7 +9,7 @@ from typing import Any
 
 from leaderboards.schema import Cell, MetricFacts
 from leaderboards.table import BASELINE
-from reports.media import ClipMedia, Media
+from reports.media import ClipMedia, Media, Thumb
 from reports.site import Site, slug
 from reports.views.marks import dashes
 
@@ -28,11 +28,7 @@ class Card:
     name: str
     path: str
     size: str
-    given: str | None
-    """Thumbnail of the input, by name within ``media``."""
-    restored: str | None
-    """Thumbnail of what the model that stands first made."""
-    model: str
+    thumbs: tuple[Thumb, ...]
     pictures: bool
 
 
@@ -95,12 +91,13 @@ def write_clips(
 
 
 def _card(clip: ClipMedia) -> Card:
-    given = next((s.thumb for s in clip.sources if s.key == "input"), None)
-    first = next((s for s in clip.sources if s.key.startswith("model:") and s.thumb), None)
     return Card(
-        name=clip.clip, path=clip_path(clip.dataset, clip.clip), size=_size(clip), given=given,
-        restored=first.thumb if first else None, model=first.label if first else "", pictures=bool(clip.sources),
-    )  # fmt: skip
+        name=clip.clip,
+        path=clip_path(clip.dataset, clip.clip),
+        size=_size(clip),
+        thumbs=clip.thumbs,
+        pictures=bool(clip.sources),
+    )
 
 
 def _size(clip: ClipMedia) -> str:

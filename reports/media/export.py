@@ -39,7 +39,14 @@ class SourceMedia:
     columns: str | None = None
     video: str | None = None
     strip: str | None = None
-    thumb: str | None = None
+
+
+@dataclass(frozen=True)
+class Thumb:
+    """A small lossy picture of a clip's middle frame."""
+
+    label: str
+    file: str
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,8 @@ class ClipMedia:
     """Frames of the strip, beside each other in one picture."""
     sources: tuple[SourceMedia, ...] = ()
     masks: tuple[MaskMedia, ...] = ()
+    thumbs: tuple[Thumb, ...] = ()
+    """Of the input and of what the model made that stands first; also where there are no other pictures."""
     notes: tuple[str, ...] = ()
 
     def source(self, key: str) -> SourceMedia | None:
@@ -94,6 +103,18 @@ class Media:
     """Files that were not there from an earlier build."""
 
 
+@dataclass(frozen=True)
+class _Mask:
+    label: str
+    kind: str
+    colour: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class _Thumb:
+    label: str
+
+
 @dataclass
 class _Work:
     """Jobs of a clip and their keys."""
@@ -103,7 +124,7 @@ class _Work:
     """Of the clip among those of its data set that have pictures."""
     frames: list[int]
     """Those that are shown, the ones that are wanted most first."""
-    jobs: list[tuple[Source | tuple[str, tuple[int, int, int]], Job]] = field(default_factory=list)
+    jobs: list[tuple[Source | _Mask | _Thumb, Job]] = field(default_factory=list)
     keys: list[Keys | None] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -168,8 +189,8 @@ def _run(works: Sequence[_Work], store: Store, progress: Progress | None) -> Non
             work.keys[i] = make(job, store)
         except (ValueError, OSError) as error:
             what = work.jobs[i][0]
-            named = what.label if isinstance(what, Source) else f"Mask of {what[0]}"
-            work.notes.append(f"{named} is not among the pictures. {error}")
+            if not isinstance(what, _Thumb):  # the same frame is missed among the pictures
+                work.notes.append(f"{what.label} is not among the pictures. {error}")
         return _count(job)
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
@@ -218,6 +239,14 @@ def _works(
         work = _Work(facts, seen[facts.dataset], [], notes=list(facts.notes))
         works.append(work)
         seen[facts.dataset] += bool(facts.sources)
+        if chosen.thumbs:
+            seen_in_index = ("input", f"model:{first.get(facts.dataset)}")
+            work.jobs += [
+                (_Thumb(s.label), Job(s.series, (), thumb=facts.frames // 2))
+                for s in facts.sources
+                if s.key in seen_in_index
+            ]
+            work.keys = [None] * len(work.jobs)
         if not facts.sources or not chosen.takes(work.place):
             continue
         marked = [w for w in worst.get((facts.dataset, facts.clip), []) if w < facts.frames]
@@ -226,15 +255,12 @@ def _works(
         length = min(facts.frames, LENGTH_AT_MOST)
         strip = tuple(sorted({int((k + 0.5) * facts.frames / STRIP_FRAMES) for k in range(STRIP_FRAMES)}))
         for i, source in enumerate(facts.sources):
-            # The strip is of the input; the index shows the input and the model that stands first.
-            seen_in_index = i == 0 or source.key == f"model:{first.get(facts.dataset)}"
-            job = Job(
-                source.series, stills, length, chosen.slices, chosen.video, facts.fps,
-                strip=strip if i == 0 and facts.frames > 1 else (), thumb=facts.frames // 2 if seen_in_index else None,
-            )  # fmt: skip
+            shown = strip if i == 0 and facts.frames > 1 else ()
+            job = Job(source.series, stills, length, chosen.slices, chosen.video, facts.fps, strip=shown)
             work.jobs.append((source, job))
         for kind, series in facts.masks:
-            work.jobs.append(((kind, colours[kind]), Job(series, stills, tint=colours[kind])))
+            mask = _Mask(f"Mask of {kind}", kind, colours[kind])
+            work.jobs.append((mask, Job(series, stills, tint=mask.colour)))
         work.keys = [None] * len(work.jobs)
     return works
 
@@ -249,7 +275,7 @@ def _fit(works: Sequence[_Work], chosen: Plan, store: Store, budget: int) -> tup
     kept = chosen
     while True:
         size = sum(store.size(name) for name in {n for work in works for n in _names(_clip(work, kept, store))})
-        if size <= budget or not kept.stills:
+        if size <= budget or not (kept.stills or kept.thumbs):
             return kept, size
         if kept.stills > 1:
             step = max(1, int(kept.stills * (1 - budget / size)) // 2)
@@ -260,19 +286,29 @@ def _fit(works: Sequence[_Work], chosen: Plan, store: Store, budget: int) -> tup
             kept = replace(kept, slices=False)
         elif kept.clips > 1:
             kept = replace(kept, clips=kept.clips - 1)
-        else:
+        elif kept.stills:
             kept = replace(kept, stills=0)
+        else:
+            kept = replace(kept, thumbs=False)
 
 
 def _clip(work: _Work, kept: Plan, store: Store) -> ClipMedia:
     facts = work.facts
-    bare = ClipMedia(facts.dataset, facts.clip, facts.frames, facts.fps, notes=tuple(work.notes))
+    done = [(what, job, keys) for (what, job), keys in zip(work.jobs, work.keys, strict=True) if keys is not None]
+    thumbs = tuple(
+        Thumb(what.label, name)
+        for what, _, keys in done
+        if isinstance(what, _Thumb) and kept.thumbs and keys.thumb and (name := store.name(keys.thumb))
+    )
+    bare = ClipMedia(facts.dataset, facts.clip, facts.frames, facts.fps, thumbs=thumbs, notes=tuple(work.notes))
     frames = sorted(work.frames[: kept.stills])
     if not frames or not kept.takes(work.place):
         return bare
     sources, masks = [], []
-    for (what, _), keys in zip(work.jobs, work.keys, strict=True):
-        if keys is None:
+    length = 0
+    strip: tuple[int, ...] = ()
+    for what, job, keys in done:
+        if isinstance(what, _Thumb):
             continue
         stills = [store.name(keys.stills[n]) for n in frames]
         if isinstance(what, Source):
@@ -282,25 +318,25 @@ def _clip(work: _Work, kept: Plan, store: Store) -> ClipMedia:
                     what.key, what.label, what.model, tuple(s for s in stills if s is not None), rows, columns,
                     store.name(keys.video) if keys.video and kept.video else None,
                     store.name(keys.strip) if keys.strip else None,
-                    store.name(keys.thumb) if keys.thumb else None,
                 )
             )  # fmt: skip
+            length, strip = job.length, job.strip or strip
         elif any(stills):
-            masks.append(MaskMedia(what[0], what[1], tuple(stills)))
+            masks.append(MaskMedia(what.kind, what.colour, tuple(stills)))
     if not sources:
         return bare
     width, height = facts.size
-    job = work.jobs[0][1]
     return replace(
-        bare, width=width, height=height, stills=tuple(frames), length=job.length, rows=tuple(lines(height)),
-        columns=tuple(lines(width)), video_size=video_shape(width, height), strip=job.strip, sources=tuple(sources),
+        bare, width=width, height=height, stills=tuple(frames), length=length, rows=tuple(lines(height)),
+        columns=tuple(lines(width)), video_size=video_shape(width, height), strip=strip, sources=tuple(sources),
         masks=tuple(masks), notes=tuple(work.notes),
     )  # fmt: skip
 
 
 def _names(clip: ClipMedia) -> Iterator[str]:
+    yield from (thumb.file for thumb in clip.thumbs)
     for source in clip.sources:
-        single = (source.rows, source.columns, source.video, source.strip, source.thumb)
+        single = (source.rows, source.columns, source.video, source.strip)
         yield from (name for name in (*source.stills, *single) if name is not None)
     for mask in clip.masks:
         yield from (name for name in mask.stills if name is not None)

@@ -18,6 +18,8 @@ LINES = 5
 """Rows, and columns, of which there is a slice."""
 STILLS_WANTED = 3
 """Frames that a clip with pictures should have; rather than fewer, fewer clips get pictures."""
+_THUMBS = 20_000
+"""Bytes of the thumbnails of a clip, about."""
 _VIDEO = 0.08
 """A frame of a preview takes about so much of a frame without loss."""
 
@@ -32,6 +34,8 @@ class Plan:
     """Clips of each data set that have pictures, the first ones; the others have figures only."""
     slices: bool
     video: bool
+    thumbs: bool = True
+    """Thumbnails of all clips, for the index."""
 
     def takes(self, place: int) -> bool:
         """Whether the clip of this place within its data set has pictures."""
@@ -45,6 +49,7 @@ def plan(clips: Sequence[ClipSources], budget: int) -> Plan:
     too much after all.
     """
     shown = [c for c in clips if c.sources]
+    budget -= len(shown) * _THUMBS
     longest = max((c.frames for c in shown), default=0)
     most = Counter(c.dataset for c in shown)
     counts = range(max(most.values(), default=0), 0, -1)
@@ -56,7 +61,8 @@ def plan(clips: Sequence[ClipSources], budget: int) -> Plan:
             stills = _stills(shown, budget, count, slices, video)
             if stills >= wanted > 0:
                 return Plan(min(stills, longest), count, slices, video)
-    return Plan(1 if shown and _stills(shown, budget, 1, False, False) else 0, 1, False, False)
+    fits = bool(shown) and _stills(shown, budget, 1, False, False) > 0
+    return Plan(int(fits), 1, False, False, thumbs=bool(shown) and budget > 0)
 
 
 def _stills(clips: Sequence[ClipSources], budget: int, count: int, slices: bool, video: bool) -> int:
@@ -74,7 +80,7 @@ def _stills(clips: Sequence[ClipSources], budget: int, count: int, slices: bool,
                 fixed += one * LINES * length * (width + height) / (width * height)
             if video and clip.frames > 1:
                 fixed += one * length * _VIDEO
-            fixed += 20_000
+            fixed += 10_000  # the strip
     return max(0, min(STILLS_AT_MOST, int((budget - fixed) / frame))) if frame and budget > fixed else 0
 
 

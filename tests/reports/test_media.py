@@ -171,6 +171,16 @@ def test_the_budget_is_kept(root: Path, tmp_path: Path, budget: int) -> None:
         assert "No picture fits" in media.notes[0]
 
 
+def test_clips_without_room_for_pictures_have_thumbnails(root: Path, tmp_path: Path) -> None:
+    media = made(root, tmp_path / "out", 60_000)
+    bare = [clip for clip in media.clips if not clip.sources]
+    assert bare
+    for clip in bare:
+        assert [thumb.label for thumb in clip.thumbs] == ["Input", "good"]
+        assert Image.open(tmp_path / "out" / clip.thumbs[0].file).size == (81, 49)
+    assert not any(clip.thumbs for clip in made(root, tmp_path / "none", 0).clips)
+
+
 def test_a_kept_budget_is_the_same_when_built_again(root: Path, tmp_path: Path) -> None:
     first, again = made(root, tmp_path / "one", 300_000), made(root, tmp_path / "two", 300_000)
     assert (first.clips, first.notes, again.made) == (again.clips, again.notes, 0)
