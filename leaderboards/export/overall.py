@@ -20,17 +20,18 @@ def overall_grid(board: OverallBoard, metrics: Sequence[str] | None = None, inte
         intervals: beside the gains.
     """
     shown = [m for m in board.metrics if metrics is None or m.name in metrics] or [board.primary]
-    columns = [GridColumn(f"mean rank in {shown[0].name} ↓"), *(GridColumn(_head(m)) for m in shown)]
-    columns.append(GridColumn("boards worse"))
+    columns = [GridColumn(f"mean rank in {shown[0].name} ↓"), GridColumn("boards worse")]
+    columns += [GridColumn(_head(m)) for m in shown]
     holes: dict[str, int] = {}
     rows = []
     for row in board.rows:
         first = row.entries[shown[0].name]
-        cells = [_rank(row.model.name, first, holes), *(_gain(row.entries[m.name], m, intervals) for m in shown)]
         worse = "–" if first.boards_worse is None else f"{first.boards_worse}/{first.boards}"
+        gains = (_gain(row.entries[m.name], m, intervals) for m in shown)
+        cells = (_rank(row.model.name, first, holes), Cell(worse), *gains)
         name = row.model.name
         place = "–" if row.place is None or shown[0] != board.primary else str(row.place)
-        rows.append(GridRow(place, name, (*cells, Cell(worse)), name == BASELINE))
+        rows.append(GridRow(place, name, cells, name == BASELINE))
     return Grid(
         title=f"Overall: {board.title}",
         columns=tuple(columns),

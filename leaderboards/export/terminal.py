@@ -95,7 +95,8 @@ def tables(one: Grid, width: int) -> list[RenderableType]:
     parts = _fitting([_width(head, texts) for head, texts in columns], room)
     out: list[RenderableType] = []
     out.append(Text(visible(one.title), style="bold"))
-    for part in parts:
+    for i, part in enumerate(parts):
+        out += [Text("")] if i else []
         left = (
             {len(lead) - 1}
             | ({0} if one.lead != "#" else set())
@@ -113,8 +114,11 @@ def _shared(row: GridRow, ranks: Sequence[str]) -> str:
 def _text(cell: Cell) -> Text:
     from rich.text import Text
 
-    text = Text(f"† {cell.hole}" if cell.hole else visible(cell.text), style=_STYLES[cell.mark] or _STYLES[cell.tone])
-    return text.append(f" {cell.interval}", style="not bold not underline dim") if cell.interval else text
+    # Of a part, not of the whole: the blanks that push it to the right are not to be underlined.
+    text = Text().append(
+        f"† {cell.hole}" if cell.hole else visible(cell.text), _STYLES[cell.mark] or _STYLES[cell.tone]
+    )
+    return text.append(f" {cell.interval}", "dim") if cell.interval else text
 
 
 def _width(head: str, texts: Sequence[Text]) -> int:

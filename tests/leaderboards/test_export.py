@@ -280,7 +280,8 @@ def test_overall_board(several: list[Board]) -> None:
     assert rows["good"].cells[0].text == "1.00"
     assert rows["holes"].cells[0].hole == 1
     assert rows["holes"].lead == "–"
-    assert rows["fair"].cells[1].text == "+4.10"
+    assert rows["fair"].cells[2].text == "+4.10"
+    assert rows["harms"].cells[1].text == "2/2"
 
 
 def test_clip_by_clip(several: list[Board]) -> None:
