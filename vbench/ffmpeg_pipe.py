@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from functools import cache
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -108,6 +109,7 @@ def pipe_filter(
     fps: float,
     pix_fmt: str | None = None,
     threads: int = 1,
+    folder: Path | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
     """8-bit frames through a chain of FFmpeg's filters, as raw RGB (or gray) by pipes; memory stays bounded.
 
@@ -120,6 +122,7 @@ def pipe_filter(
         pix_fmt: pixel format that the first filter gets, such as ``"gbrp"``; by default what FFmpeg chooses.
         threads: of filters that are made for several. Measured: bm3d with groups of more than one block gives
             other values with two; hqdn3d, nlmeans, unsharp and bm3d with ``group=1`` the same.
+        folder: in which FFmpeg runs, for filters that read or write a file of a plain name.
 
     Yields:
         ``(1, H, W, C)`` frames, read-only, as many in all as went in.
@@ -130,7 +133,8 @@ def pipe_filter(
     command = filter_command(
         filters, height=height, width=width, channels=channels, fps=fps, threads=threads, pix_fmt=pix_fmt
     )
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=folder)
     stdin, stdout, stderr = _pipes(process)
     messages: deque[bytes] = deque(maxlen=20)
     listener = threading.Thread(target=lambda: messages.extend(stderr), daemon=True)

@@ -13,7 +13,8 @@ from vbench.restore import from_array, run_array, to_uint8
 
 CPU = torch.device("cpu")
 FILTERS = [
-    *("hqdn3d", "nlmeans", "bm3d", "atadenoise", "vaguedenoiser", "fftdnoiz"),
+    *("hqdn3d", "nlmeans", "bm3d", "atadenoise", "vaguedenoiser", "fftdnoiz", "dctdnoiz", "owdenoise"),
+    *("nlmeans-skimage", "tv-chambolle", "wiener"),
     *("deblock", "deband", "deflicker", "removegrain", "unsharp", "temporal-median", "motion-median"),
 ]
 

@@ -10,17 +10,22 @@ from vbench.models.spec import ModelSpec
 CATALOG: dict[str, str] = {
     "identity": "vbench.models.identity:SPEC",
     "lanczos": "vbench.models.identity:LANCZOS",
+    "back-projection": "vbench.models.back_projection:SPEC",
     "temporal-median": "vbench.models.temporal_median:SPEC",
     "motion-median": "vbench.models.motion_median:SPEC",
     "hqdn3d": "vbench.models.ffmpeg_filters:HQDN3D",
     "nlmeans": "vbench.models.ffmpeg_filters:NLMEANS",
     "bm3d": "vbench.models.ffmpeg_filters:BM3D",
+    "nlmeans-skimage": "vbench.models.skimage_filters:NLMEANS",
+    "tv-chambolle": "vbench.models.skimage_filters:TV",
     **{
         name: f"vbench.models.ffmpeg_filters:{name.upper()}"
         for name in (
             "atadenoise",
             "vaguedenoiser",
             "fftdnoiz",
+            "dctdnoiz",
+            "owdenoise",
             "deblock",
             "deband",
             "deflicker",
@@ -29,6 +34,9 @@ CATALOG: dict[str, str] = {
     },
     "unsharp": "vbench.models.ffmpeg_filters:UNSHARP",
     "richardson-lucy": "vbench.models.richardson_lucy:SPEC",
+    "wiener": "vbench.models.wiener:SPEC",
+    "steady": "vbench.models.stabilisers:PHASE",
+    "vidstab": "vbench.models.stabilisers:VIDSTAB",
     "dncnn-s15": "vbench.models.dncnn:S15",
     "dncnn-s25": "vbench.models.dncnn:S25",
     "dncnn-s50": "vbench.models.dncnn:S50",

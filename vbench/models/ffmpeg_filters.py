@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vbench.errors import RunError
 from vbench.models.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -16,33 +17,50 @@ if TYPE_CHECKING:
 
 
 class FilterRestorer:
-    """A filter chain of FFmpeg; ``chain`` for colour, ``gray_chain`` for gray clips."""
+    """A filter chain of FFmpeg; ``chain`` for colour, ``gray_chain`` for gray clips.
 
-    def __init__(self, chain: str, gray_chain: str) -> None:
+    Without a ``gray_chain`` a gray clip is shown in three equal channels and one of them is given: for filters that do not
+    exist for gray, where FFmpeg would put a conversion in front that changes the levels.
+    """
+
+    def __init__(self, chain: str, gray_chain: str | None, smallest: int = 1) -> None:
         self._chain = chain
         self._gray_chain = gray_chain
+        self._smallest = smallest
 
     def restore(self, chunks: Iterator[Tensor], meta: ClipMeta) -> Iterator[Tensor]:
-        """Frames to 8 bits, through the filter, and back."""
+        """Frames to 8 bits, through the filter, and back.
+
+        Raises:
+            RunError: frames smaller than the filter takes, or FFmpeg failed.
+        """
         import torch
 
         from vbench.media import pipe_filter
         from vbench.restore import from_array, to_uint8
 
+        if min(meta.height, meta.width) < self._smallest:
+            raise RunError(
+                f"The filter {self._chain} takes frames of at least {self._smallest} x {self._smallest} pixels, and "
+                f"these are {meta.width} x {meta.height}."
+            )
+        shown = 3 if self._gray_chain is None else meta.channels
         out = pipe_filter(
-            (to_uint8(chunk) for chunk in chunks),
-            self._chain if meta.channels == 3 else self._gray_chain,
+            (to_uint8(chunk.expand(-1, shown, -1, -1)) for chunk in chunks),
+            self._chain if shown == 3 or self._gray_chain is None else self._gray_chain,
             height=meta.height,
             width=meta.width,
-            channels=meta.channels,
+            channels=shown,
             fps=meta.fps,
             threads=torch.get_num_threads(),
         )
         for frame in out:
-            yield from_array(frame)
+            yield from_array(frame)[:, : meta.channels]
 
 
-def _spec(name: str, title: str, task: str, options: str, space: str, source: str) -> ModelSpec:
+def _spec(
+    name: str, title: str, task: str, options: str, space: str, source: str, *, gray: bool = True, smallest: int = 1
+) -> ModelSpec:
     # The conversion is pinned: FFmpeg would choose a format by itself, another one in another version.
     colour = (
         f"format=gbrp,{name}={options}"
@@ -53,11 +71,13 @@ def _spec(name: str, title: str, task: str, options: str, space: str, source: st
             f"scale=in_range=full:in_color_matrix=bt601:flags=accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
         )
     )
-    gray = f"format=gray,{name}={options}"
 
     def load(device: torch.device, weights: Path | None) -> Restorer:
-        return FilterRestorer(colour, gray)
+        return FilterRestorer(colour, f"format=gray,{name}={options}" if gray else None, smallest)
 
+    settings = {"filter": f"{name}={options}", "colour": space}
+    if not gray:
+        settings["gray"] = "shown in three equal channels, one of them given: the filter knows no gray"
     return ModelSpec(
         name=name,
         version=1,
@@ -66,7 +86,7 @@ def _spec(name: str, title: str, task: str, options: str, space: str, source: st
         source=source,
         licence="FFmpeg, GPL build (run as a separate program)",
         load=load,
-        settings={"filter": f"{name}={options}", "colour": space},
+        settings=settings,
     )
 
 
@@ -126,6 +146,26 @@ FFTDNOIZ = _spec(
     "sigma=16:amount=1:block=32:overlap=0.5:method=wiener:prev=1:next=1",
     "gbrp",
     "FFmpeg's filter fftdnoiz: Wiener filtering of blocks of three frames in the frequency domain.",
+)
+DCTDNOIZ = _spec(
+    "dctdnoiz",
+    "DCT denoiser",
+    "denoising",
+    "s=15:n=3",
+    "gbrp",
+    'FFmpeg\'s filter dctdnoiz, after Yu and Sapiro, "DCT image denoising" (IPOL 2011): coefficients of sliding blocks of '
+    "8 x 8 below three times sigma are set to zero, in decorrelated colours.",
+    gray=False,
+    smallest=16,
+)
+OWDENOISE = _spec(
+    "owdenoise",
+    "Overcomplete wavelet denoiser",
+    "denoising",
+    "depth=8:ls=12:cs=12",
+    "yuv444p",
+    "FFmpeg's filter owdenoise: coefficients of an undecimated wavelet transform of a frame are shrunk.",
+    gray=False,
 )
 DEBLOCK = _spec(
     "deblock",
