@@ -7,7 +7,7 @@
 The limit is RLIMIT_DATA, set before anything is imported: all memory that a process may write to and shares with nobody,
 touched or not, so more than what it really uses. It is inherited by nothing: PyTorch on a CPU starts no process. A model
 is loaded from a file, as from its authors' one, and its clip restored as `vbench run` does it with ``--tile auto``.
-Prints a table in Markdown, one row as soon as it is known.
+Prints a table in Markdown, one row as soon as it is known, and on standard error what is being tried.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ def told(model: str, asked: argparse.Namespace) -> bool:
     """One model in a process of its own, and its row printed."""
     size = ["--limit", str(asked.limit), "--width", str(asked.width), "--height", str(asked.height)]
     command = [sys.executable, "-m", "tests.memory_1080p", "--one", *size, model]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
-        print(f"| {model} | failed ({done.returncode}): {done.stderr.strip()[-300:]} |", flush=True)
+        print(f"| {model} | failed with {done.returncode}, see above |", flush=True)
         return False
     found = json.loads(done.stdout.splitlines()[-1])
     print(
@@ -110,6 +110,7 @@ def row(model: str, limit: float, width: int, height: int) -> dict[str, Any]:
         def attempt(tile: Tile | None) -> tuple[int, float]:
             nonlocal began
             began = time.perf_counter()
+            print(f"{model}: {'whole frames' if tile is None else f'tiles of {tile}'}", file=sys.stderr, flush=True)
             frames = 0
             with torch.inference_mode():
                 for out in restored(restorer, opened, meta, "cpu", tile, spec.tiles, Path(folder) / "waiting"):
