@@ -164,7 +164,12 @@ def run(
     metrics: Annotated[
         list[str] | None, typer.Option("--metrics", help="Names, or all. Default: the protocol's.")
     ] = None,
-    protocol: Annotated[str, typer.Option("--protocol", help="The conventions of measurement.")] = "default",
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            "--protocol", help="The conventions of measurement. Without ground truth: no-reference, else: default."
+        ),
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     max_clips: Annotated[
         int | None, typer.Option("--max-clips", min=1, help="At most so many clips per data set.")
@@ -432,6 +437,13 @@ OfDatasets = Annotated[list[str] | None, typer.Option("--dataset", "-d", help="O
 OfProtocols = Annotated[list[str] | None, typer.Option("--protocol", help="Only results under these protocols.")]
 
 
+def _named(values: list[str] | None) -> tuple[str, ...]:
+    """``--x a,b --x c`` as (a, b, c); a name with a comma stands in backticks."""
+    from leaderboards.query import split_names
+
+    return tuple(name for text in values or [] for name in split_names(text))
+
+
 @leaderboard_app.command("show")
 def leaderboard_show(
     root: Root = DEFAULT_ROOT,
@@ -447,7 +459,7 @@ def leaderboard_show(
     from leaderboards.export.view import Asked
     from vbench.commands_leaderboard import show_command
 
-    asked = Asked(where, sort, columns, tuple(_split(dataset)), tuple(_split(protocol)))
+    asked = Asked(where, sort, columns, _named(dataset), _named(protocol))
     show_command(root, asked, intervals, clips)
 
 
@@ -474,7 +486,7 @@ def leaderboard_export(
     from leaderboards.export.view import Asked
     from vbench.commands_leaderboard import export_command
 
-    asked = Asked(where, sort, columns, tuple(_split(dataset)), tuple(_split(protocol)))
+    asked = Asked(where, sort, columns, _named(dataset), _named(protocol))
     export_command(root, form, out, asked, long, intervals, together, document)
 
 

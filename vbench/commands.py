@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from leaderboards.table import Board
     from vbench.datasets import Dataset
     from vbench.models.spec import ModelSpec
+    from vbench.plan import RunResult
     from vbench.protocols import Protocol
-    from vbench.run import RunResult
 
 DEFAULT_ROOT = Path("runs")
 
@@ -65,7 +65,7 @@ def run_command(
     models: Sequence[str],
     datasets: Sequence[str],
     metrics: Sequence[str],
-    protocol: str,
+    protocol: str | None,
     device: str,
     max_clips: int | None,
     root: Path,
@@ -89,7 +89,7 @@ def run_models(
     models: Sequence[str],
     datasets: Sequence[str] = (),
     metrics: Sequence[str] = (),
-    protocol: str = "default",
+    protocol: str | None = None,
     device: str = "auto",
     max_clips: int | None = None,
     workers: int | None = None,
@@ -102,25 +102,49 @@ def run_models(
         UsageError: a tile or precision that does not exist, or not on this device.
     """
     from vbench import metrics as metric_catalog
-    from vbench import protocols
     from vbench.datasets import find_datasets
     from vbench.devices import pick
-    from vbench.run import RunPlan, check_models, default_workers, run
+    from vbench.plan import RunPlan
+    from vbench.run import check_models, default_workers, run
 
-    chosen = protocols.load(protocol)
     check_models(models)
-    names = [m.name for m in metric_catalog.load_all(metrics or chosen.metrics)]
     found = find_datasets(workspace, list(datasets))
-    if not datasets:
-        found = fitting(chosen, found)
+    groups = _by_protocol(protocol, found, bool(datasets))
     where = pick(device)
     sizes = (_tile(tile), _precision(precision, where))
-    lenient = not metrics or "all" in metrics
-    plan = RunPlan(workspace, tuple(found), tuple(models), tuple(names), chosen, where, max_clips, lenient, *sizes)
-    tasks = sum(len(plan.pairs(d)) for d in found) * max(1, len(models))
-    count = workers or default_workers(where, tasks * 2)
+    # Asked for as a whole, a metric that cannot be measured is told; asked for by its name, it is an error.
+    lenient = not metrics or "all" in metrics or any(name.endswith("[*]") for name in metrics)
+    command = shlex.join(["vbench", *sys.argv[1:]])
+    result: RunResult | None = None
     with workspace.lock("run"), progress("run") as report, worded():
-        return run(plan, command=shlex.join(["vbench", *sys.argv[1:]]), workers=count, progress=report)
+        for chosen, own in groups:
+            names = [m.name for m in metric_catalog.load_all(metrics or chosen.metrics)]
+            plan = RunPlan(
+                workspace, tuple(own), tuple(models), tuple(names), chosen, where, max_clips, lenient, *sizes
+            )
+            tasks = sum(len(plan.pairs(d)) for d in own) * max(1, len(models))
+            count = workers or default_workers(where, tasks * 2)
+            one = run(plan, command=command, workers=count, progress=report, goes_on=result is not None)
+            result = one if result is None else result.joined(one)
+    assert result is not None  # noqa: S101 - there is a data set, so there is a group
+    return result
+
+
+def _by_protocol(name: str | None, found: list[Dataset], named: bool) -> list[tuple[Protocol, list[Dataset]]]:
+    """Which data sets are measured under which protocol: the one that was named; without a name, the default one where
+    there is a ground truth, and ``no-reference`` where there is none."""
+    from vbench import protocols
+
+    if name is not None:
+        chosen = protocols.load(name)
+        return [(chosen, found if named else fitting(chosen, found))]
+    paired = [dataset for dataset in found if all(clip.gt_sha256 is not None for clip in dataset.facts.clips)]
+    alone = [dataset for dataset in found if dataset not in paired]
+    if alone:
+        what = ", ".join(dataset.name for dataset in alone)
+        say(f"Without ground truth, so measured under the protocol no-reference: {what}.")
+    groups = [(protocols.load("default"), paired), (protocols.load("no-reference"), alone)]
+    return [(protocol, own) for protocol, own in groups if own]
 
 
 def _tile(text: str) -> str:
@@ -266,7 +290,9 @@ def byte_count(text: str, option: str) -> int:
     units = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
     if found is None or found[2].upper() not in units:
-        raise UsageError(f'{option} "{text}" is no size. Write a number and a unit: 500KB, 200MB, 1.5GB, or 0 for none.')
+        raise UsageError(
+            f'{option} "{text}" is no size. Write a number and a unit: 500KB, 200MB, 1.5GB, or 0 for none.'
+        )
     return int(float(found[1]) * units[found[2].upper()])
 
 

@@ -9,70 +9,24 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from leaderboards.schema import Cell, Cost, ModelFacts, PrecisionDifference
+from leaderboards.schema import Cell, Cost, ModelFacts
 from leaderboards.store import cell_path, read_cell, read_protocols, write_cell, write_protocol
 from vbench import metrics as metric_catalog
-from vbench.datasets import Dataset, DatasetFacts, Pair
+from vbench.datasets import DatasetFacts, Pair
 from vbench.errors import InputError, MissingWeights
 from vbench.execute import Outcome, Task, advance, cores, run_tasks
+from vbench.plan import RunPlan, RunResult
 from vbench.protocols import Protocol
 from vbench.provenance import fingerprint, now, versions
 from vbench.restoring import Ready, model_facts, read_restored, restore_pair, restored_folder
-from vbench.workspace import Workspace, disk_error, write_json
+from vbench.run_summary import write_summary
+from vbench.workspace import Workspace, disk_error
 
 if TYPE_CHECKING:
     from vbench.clip import ClipInfo
-
-
-@dataclass(frozen=True)
-class RunPlan:
-    """What ``vbench run`` is going to do."""
-
-    workspace: Workspace
-    datasets: tuple[Dataset, ...]
-    models: tuple[str, ...]
-    metrics: tuple[str, ...]
-    protocol: Protocol
-    device: str = "cpu"
-    max_clips: int | None = None
-    lenient: bool = False
-    """Whether a metric that cannot be measured on a clip, or on this machine, is told but is no failure: true unless
-    the user named the metrics one by one."""
-    tile: str = "auto"
-    """"auto", "off" or "WxH", see `vbench.tiling.parse`."""
-    precision: str = "fp32"
-    """Of the networks that exist in it; the others are run in fp32."""
-
-    def pairs(self, dataset: Dataset) -> list[Pair]:
-        """The pairs of a data set that take part."""
-        return dataset.pairs()[: self.max_clips]
-
-
-@dataclass
-class RunResult:
-    """What became of a run."""
-
-    restored: int = 0
-    cells: int = 0
-    kept: int = 0
-    skipped: dict[str, str] = field(default_factory=dict)
-    """Models that cannot run here, and why (the text names the command that helps)."""
-    left_out: tuple[str, ...] = ()
-    """Models that "all" leaves out on a CPU, where they take hours for a clip."""
-    unfit: dict[str, list[str]] = field(default_factory=dict)
-    """Data sets on which a model was not run, because it gives frames of another size than their ground truth."""
-    failures: list[str] = field(default_factory=list)
-    unmeasured: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Metrics that cannot be measured, why, and on how many clips."""
-    full: tuple[str, ...] = ()
-    """Models that are run in fp32 though another precision was asked for."""
-    differences: dict[str, dict[str, PrecisionDifference | str]] = field(default_factory=dict)
-    """How far models in fewer bits are from fp32, by model and data set, or why that is not known."""
-    tiles: dict[str, set[str]] = field(default_factory=dict)
-    """Models that restored frames in tiles, and of which sizes."""
 
 
 def ready_models(
@@ -271,6 +225,7 @@ def run(
     command: str,
     workers: int = 1,
     progress: Callable[[str, int, int | None], None] | None = None,
+    goes_on: bool = False,
 ) -> RunResult:
     """Restore and measure everything of the plan that is not there yet.
 
@@ -280,6 +235,7 @@ def run(
             cut into tiles that are faded into each other, which is recorded.
         progress: called with what is under way, frames done since the last call, and all frames to do
             (None after the first call).
+        goes_on: the same command has run under another protocol before; ``results/run.json`` is to tell of both.
     """
     from vbench.score import no_figure
 
@@ -369,14 +325,19 @@ def run(
             _record_failure(plan, pair, job.model, outcome.error, job.restored)
 
     run_tasks(score_tasks, workers=workers, progress=lambda n: say("measuring", n, None), done=scored)
-    expected = sum(model.takes(pair) for pair in pairs for model in ready) * len(plan.metrics)
     standing = _standing(plan, pairs)
     for (metric, reason), where in standing.items():
         result.unmeasured.setdefault(metric, {})[reason] = len(where)
-    told = sum(model.takes(pair) for where in standing.values() for pair in where for model in ready)
-    result.kept = max(0, expected - sum(len(m) for m in missing_cells.values()) - told)
+    told = {(metric, pair.dataset, pair.name) for (metric, _), where in standing.items() for pair in where} | blank
+    result.kept = sum(
+        (metric, pair.dataset, pair.name) not in told
+        for pair in pairs
+        for model in ready
+        if model.takes(pair)
+        for metric in set(plan.metrics) - set(missing_cells[model.name, pair.dataset, pair.name])
+    )
     _note_costs(plan, ready, pairs, result)
-    _write_summary(plan, command, started, ready, result, failed)
+    write_summary(plan, command, started, ready, result, failed, goes_on)
     return result
 
 
@@ -481,54 +442,6 @@ def _record_failure(
                 precision=model.precision,
             ),
         )
-
-
-def _write_summary(
-    plan: RunPlan,
-    command: str,
-    started: str,
-    ready: list[Ready],
-    result: RunResult,
-    failed: dict[tuple[str, str, str], str],
-) -> None:
-    from vbench import models
-    from vbench.devices import describe
-
-    entries = []
-    for model in ready:
-        errors = [error for key, error in failed.items() if key[0] == model.name]
-        status = {
-            "status": "failed" if errors else "ran",
-            "reason": errors[0] if errors else None,
-            "command": None,
-        }
-        entries.append({**model.facts.model_dump(), **status})
-    for name, text in result.skipped.items():
-        spec = models.spec(name)
-        status = {
-            "status": "needs weights",
-            "reason": text,
-            "command": f"vbench weights import FILE --model {name}",
-            "published": spec.weights.published if spec.weights else None,
-            "weights_licence": spec.weights.terms if spec.weights else None,
-        }
-        entries.append({**model_facts(spec, None).model_dump(), **status})
-    write_json(
-        plan.workspace.results / "run.json",
-        {
-            "command": command,
-            "started": started,
-            "finished": now(),
-            "protocol": plan.protocol.label,
-            "datasets": [dataset.name for dataset in plan.datasets],
-            "models": entries,
-            "unfit": result.unfit,
-            "left_out": list(result.left_out),
-            "metrics": [metric_catalog.load(name).facts().model_dump() for name in plan.metrics],
-            "device": describe(plan.device),
-            "versions": versions(),
-        },
-    )
 
 
 def default_workers(device: str, tasks: int) -> int:

@@ -16,7 +16,7 @@ from leaderboards.schema import Cell, ModelFacts
 from leaderboards.store import write_cell, write_protocol
 from vbench import metrics, protocols
 from vbench.cli import app
-from vbench.errors import InputError, MissingAsset, UsageError
+from vbench.errors import InputError, UsageError
 
 MakeClip = Callable[..., Path]
 
@@ -132,7 +132,7 @@ def test_diff_on_results_says_how_far_figures_and_ranks_move(tmp_path: Path) -> 
             tmp_path, protocol, {m: [v + step + 0.001 * i for i, v in enumerate(clips)] for m, step in models.items()}
         )
     said = flat(invoke("protocols", "diff", "default", "deblur-cdvd", "--root", str(tmp_path)))
-    assert "3 models, psnr under default@2 against psnr[crop=4] under deblur-cdvd@1." in said
+    assert "3 models, psnr under default@3 against psnr[crop=4] under deblur-cdvd@1." in said
     assert "figures move by −0.33 dB on average, from −2.00 dB (nlmeans) to +1.00 dB (hqdn3d)." in said
     assert re.search(r"\d of 3 ranks move: .*nlmeans 1 to 2", said)
     assert "hqdn3d 2 to 1" in said
@@ -142,11 +142,11 @@ def test_diff_on_results_says_how_far_figures_and_ranks_move(tmp_path: Path) -> 
 def test_diff_gives_the_command_for_what_is_missing(tmp_path: Path) -> None:
     cells(tmp_path, "default", {"identity": [20.0], "hqdn3d": [21.0]})
     said = invoke("protocols", "diff", "denoise-dncnn", "default", "--root", str(tmp_path))
-    assert "Measured under default@2 alone: d. The same under denoise-dncnn@1:" in flat(said)
+    assert "Measured under default@3 alone: d. The same under denoise-dncnn@1:" in flat(said)
     assert f"vbench run --protocol denoise-dncnn --dataset d --models hqdn3d,identity --root {tmp_path}" in said
     cells(tmp_path, "denoise-dncnn", {"identity": [20.5]})
     said = invoke("protocols", "diff", "denoise-dncnn", "default", "--root", str(tmp_path))
-    assert "Under default@2 identity moves by −0.50 dB." in flat(said)
+    assert "Under default@3 identity moves by −0.50 dB." in flat(said)
     assert "Not measured under denoise-dncnn@1: hqdn3d." in flat(said)
     assert f"vbench run --protocol denoise-dncnn --dataset d --models hqdn3d --root {tmp_path}" in said
 
@@ -195,16 +195,15 @@ def test_what_cannot_be_shown_is_an_error_in_words(arguments: list[str], kind: t
     assert words in str(caught.value)
 
 
-@pytest.mark.parametrize("name", [n for n in protocols.names() if n not in ("default", "oldfilm-rtn-real")])
+WITHOUT_TRUTH = ("no-reference", "oldfilm-rtn-real")
+
+
+@pytest.mark.parametrize("name", [n for n in protocols.names() if n not in ("default", *WITHOUT_TRUTH)])
 def test_every_protocol_measures_a_clip(
-    name: str, moving: NDArray[np.uint8], clip_folder: MakeClip, monkeypatch: pytest.MonkeyPatch
+    name: str, moving: NDArray[np.uint8], clip_folder: MakeClip, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """`vbench score --protocol`: the first metric is measured, on the frames that the protocol says."""
-
-    def not_here(name: str) -> None:
-        raise MissingAsset(f"piq:{name} fetches its weights itself; not in a test")
-
-    monkeypatch.setattr("vbench.metrics.external._piq_function", not_here)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "nothing"))
     truth = np.concatenate([moving, moving[:2]])
     result = np.clip(truth.astype(int) + np.random.default_rng(0).integers(-9, 10, truth.shape), 0, 255).astype(
         np.uint8

@@ -119,6 +119,24 @@ def test_what_a_chunk_keeps_is_made_once() -> None:
     assert chunk.tail(0) is chunk
 
 
+def test_weights_of_piq_are_never_fetched_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("piq")
+    from vbench.metrics import external
+
+    external._piq_function.cache_clear()
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    fetch = torch.hub.download_url_to_file
+    with pytest.raises(
+        MissingAsset, match=r"needs a file that is not on this machine.* Get it from https.*brisque_svm_weights"
+    ):
+        external._piq_function("brisque")
+    assert torch.hub.download_url_to_file is fetch
+    assert capfd.readouterr().out == ""  # or JSON on the same stream would be spoilt
+    external._piq_function.cache_clear()
+
+
 @pytest.mark.shared
 def test_brisque_of_piq_is_what_papers_on_old_film_report(
     shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

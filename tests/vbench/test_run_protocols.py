@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,8 +18,9 @@ from vbench.cli import app
 from vbench.commands import fitting
 from vbench.datasets import find_datasets
 from vbench.errors import InputError
+from vbench.plan import RunPlan, RunResult
 from vbench.protocols import Data, Protocol, Scored
-from vbench.run import RunPlan, RunResult, run
+from vbench.run import run
 from vbench.sources import open_clip
 from vbench.workspace import Workspace
 
@@ -130,3 +132,40 @@ def test_without_names_a_protocol_takes_the_data_that_it_is_about(
     about_film = INNER.model_copy(update={"data": Data(words="old films", profiles={"oldfilm": ()})})
     with pytest.raises(InputError, match="about old films, and no data set here is of that kind .* --dataset clean"):
         fitting(about_film, found)
+
+
+def test_data_without_truth_are_measured_without_reference(
+    workspace: Workspace, moving: NDArray[np.uint8], clip_folder: MakeClip
+) -> None:
+    """One command: `default` where there is a ground truth, `no-reference` where there is none."""
+    film = clip_folder(moving, "film")
+    words = ["datasets", "add", str(film), "--no-truth", "--name", "real", "--root", str(workspace.root)]
+    added = CliRunner().invoke(app, words)
+    assert added.exit_code == 0, added.output
+    words = [
+        "run",
+        "-m",
+        "identity,hqdn3d",
+        "--metrics",
+        "psnr,flicker",
+        "--workers",
+        "1",
+        "--root",
+        str(workspace.root),
+    ]
+    ran = CliRunner().invoke(app, words)
+    assert "Without ground truth, so measured under the protocol no-reference: real." in ran.output
+    found = {
+        (c.dataset, c.protocol.split("@")[0], c.metric.name) for c in iter_cells(workspace.root) if c.status == "ok"
+    }
+    assert found == {
+        ("noise-gaussian25", "default", "psnr"),
+        ("noise-gaussian25", "default", "flicker"),
+        ("real", "no-reference", "flicker"),
+    }
+    summary = json.loads((workspace.results / "run.json").read_text())
+    assert summary["datasets"] == ["noise-gaussian25", "real"]
+    assert [m["name"] for m in summary["models"]] == ["identity", "hqdn3d"]
+    assert {m["name"] for m in summary["metrics"]} == {"psnr", "flicker"}
+    again = CliRunner().invoke(app, ["run", *words[1:]])
+    assert "0 clips restored, 0 results measured, 6 were there already" in again.output

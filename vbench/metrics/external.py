@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -104,16 +107,40 @@ def _piq_function(name: str) -> Any:
 
         function, _, _, arguments = PIQ[name]
         try:
-            if function == "DISTS":
-                return piq.DISTS()
-            if name == "brisque":
-                piq.brisque(torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
-            return partial(getattr(piq, function), **arguments)
+            with _nothing_is_fetched(f"piq:{name}"):
+                if function == "DISTS":
+                    return piq.DISTS()
+                if name == "brisque":
+                    piq.brisque(torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
+                return partial(getattr(piq, function), **arguments)
+        except MissingAsset:
+            raise
         except Exception as error:  # whatever its loaders raise: no network, no file
             raise MissingAsset(
-                f"piq:{name} cannot be made here ({type(error).__name__}). It fetches its weights itself when there is "
-                "a network; run it once there, or set TORCH_HOME to a folder that holds them."
+                f"piq:{name} cannot be made here ({type(error).__name__}: {error}). Its weights are looked for where PyTorch keeps "
+                "files; TORCH_HOME names another place."
             ) from error
+
+
+@contextmanager
+def _nothing_is_fetched(metric: str) -> Iterator[None]:
+    """Let a library that fetches its weights by itself use those that are here, and no others: nothing is fetched unasked."""
+    import torch
+
+    real = torch.hub.download_url_to_file
+
+    def refuse(url: str, dst: str, *rest: object, **more: object) -> None:
+        raise MissingAsset(
+            f"{metric} needs a file that is not on this machine, and nothing is fetched unasked. Get it from {url} and put it at "
+            f'"{dst}" (TORCH_HOME names another folder).'
+        )
+
+    torch.hub.download_url_to_file = refuse
+    try:
+        with redirect_stdout(io.StringIO()):  # where PyTorch tells what it is about to fetch
+            yield
+    finally:
+        torch.hub.download_url_to_file = real
 
 
 def _measure_piq(name: str, view: View) -> list[float]:

@@ -214,6 +214,7 @@ class Protocol(BaseModel):
             source=self.source,
             metrics=self.metrics,
             average=self.average,
+            skip_first=self.scored.skip_first,
             lines={line.topic: line.how + (f" Here: {line.here}" if line.here else "") for line in self.lines},
             datasets=tuple(d.name for d in datasets),
             departures={d.name: found for d in datasets if (found := self.departures(d))},
@@ -291,7 +292,7 @@ def load(name: str = "default") -> Protocol:
 
     Example:
         >>> load().label
-        'default@2'
+        'default@3'
     """
     if name not in names():
         raise InputError(f'There is no protocol "{name}". {nearest(name, names())}')
