@@ -152,7 +152,7 @@ viewer.curves = (() => {
       const jump = make("button", { type: "button", class: "jump", "data-frame": w.frame }, String(w.frame + 1));
       jump.addEventListener("click", () => { if (viewer.time) viewer.time.stop(); viewer.goTo(w.frame); });
       const gain = w.gain === null ? "–" : `${w.gain > 0 ? "+" : w.gain < 0 ? "−" : ""}${viewer.figure(Math.abs(w.gain), spread)}`;
-      const kind = viewer.stills.has(w.frame) || !clip.stills.length ? "" : " video only";
+      const kind = viewer.stills.has(w.frame) || !clip.stills.length ? "" : viewer.sources.some((s) => viewer.inVideo(s, w.frame)) ? " video only" : " no picture";
       return make("tr", {}, make("th", { scope: "row" }, jump, make("small", {}, kind)), make("td", {}, viewer.timecode(w.frame)), make("td", { class: "num" }, viewer.figure(w.value)),
         make("td", { class: `num ${w.gain === null || !w.gain ? "" : sign * w.gain > 0 ? "good" : "bad"}` }, gain));
     }));

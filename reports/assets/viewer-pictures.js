@@ -4,7 +4,8 @@
 
 viewer.pictures = (() => {
   // --- loading -----------------------------------------------------------------------------------
-  const LIMIT = 160;
+  // Decoded pictures take four bytes a pixel; so many are kept at hand.
+  const LIMIT = viewer.clamp(Math.floor(3e8 / Math.max(1, viewer.clip.width * viewer.clip.height * 4)), 12, 160);
   const kept = new Map(); // address to decoded picture, the latest last
 
   /** A decoded picture of this address. */

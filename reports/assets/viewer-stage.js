@@ -59,8 +59,20 @@ viewer.stage = (() => {
     shade.hidden = state.show === "picture";
   };
 
+  let ahead = 0;
   const show = () => {
     shown().forEach(([, key], i) => panes[i].show(key, playing));
+    clearTimeout(ahead);
+    if (!playing) ahead = setTimeout(prepare, 250);
+  };
+
+  /** What is likely to be looked at next: A and B of this still and of those beside it. */
+  const prepare = () => {
+    const index = viewer.stills.get(state.f);
+    if (index === undefined) return;
+    for (const key of [state.a, state.b]) {
+      for (const at of [index, index + 1, index - 1]) { const url = viewer.byKey.get(key).stills[at]; if (url) viewer.pictures.load(url); }
+    }
   };
 
   // --- size and place ------------------------------------------------------------------------------
