@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from leaderboards.classes import RankClasses
 from leaderboards.paired import ALPHA, smallest_p
@@ -16,8 +17,38 @@ AVERAGE = {
 }
 
 
+@dataclass
+class Unmeasured:
+    """Metrics that say nothing of a clip, with the reason; those of one reason are told together."""
+
+    whole: dict[str, list[str]] = field(default_factory=dict)
+    """Measured on no clip: metrics by reason."""
+    some: dict[tuple[str, int], list[str]] = field(default_factory=dict)
+    """Measured on some clips only: metrics by reason (with a clip that it is of) and number of clips that are left."""
+
+    def sentences(self, clips: int) -> set[str]:
+        """One for each reason.
+
+        Example:
+            >>> Unmeasured({"there is no mask": ["psnr_damaged", "psnr_intact"]}).sentences(7)
+            {'psnr_damaged and psnr_intact were not measured: there is no mask'}
+        """
+        out = {
+            f"{_and(metrics)} {'was' if len(metrics) == 1 else 'were'} not measured: {reason}"
+            for reason, metrics in self.whole.items()
+        }
+        return out | {
+            f"{_and(metrics)} {'is' if len(metrics) == 1 else 'are'} over {left} of {clips} clips, for every model: {reason}"
+            for (reason, left), metrics in self.some.items()
+        }
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
 def measured_clips(
-    found: Mapping[str, Mapping[str, Cell]], models: int, clips: Sequence[str], metric: str, notes: set[str]
+    found: Mapping[str, Mapping[str, Cell]], models: int, clips: Sequence[str], metric: str, apart: Unmeasured
 ) -> list[str]:
     """Clips on which a metric can be measured: without those on which it failed for every model alike, so that it
     says something of the clip (no damage mask, frames too small, a parameter file that is missing) and of no model."""
@@ -30,11 +61,10 @@ def measured_clips(
     if left_out:
         clip, error = next(iter(left_out.items()))
         if len(left_out) == len(clips) and len(set(left_out.values())) == 1:
-            notes.add(f"{metric} was not measured: {error}")
+            apart.whole.setdefault(error, []).append(metric)
         else:
-            notes.add(
-                f'{metric} is over {len(clips) - len(left_out)} of {len(clips)} clips, for every model: on "{clip}" {error}'
-            )
+            left = len(clips) - len(left_out)
+            apart.some.setdefault((f'on "{clip}" {error}', left), []).append(metric)
     return [clip for clip in clips if clip not in left_out]
 
 

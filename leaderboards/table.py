@@ -22,7 +22,7 @@ from leaderboards.board import BASELINE, Board, ClipGain, Entry, Neighbour, Repo
 from leaderboards.classes import rank_classes
 from leaderboards.costs import cost_of
 from leaderboards.longform import frame
-from leaderboards.notes import AVERAGE, measured_clips, neighbour_notes, rank_notes
+from leaderboards.notes import AVERAGE, Unmeasured, measured_clips, neighbour_notes, rank_notes
 from leaderboards.paired import neighbours
 from leaderboards.schema import Cell, MetricFacts, ProtocolFacts
 from leaderboards.stats import Interval, mean_intervals
@@ -149,11 +149,12 @@ class _Making:
         self.over_frames = facts is not None and facts.average == "frames"
 
     def board(self, reason: str | None) -> Board:
-        measured = {m: measured_clips(self.found[m], len(self.models), self.clips, m, self.notes) for m in self.metrics}
+        apart = Unmeasured()
+        in_order = sorted(self.metrics, key=self._place)
+        measured = {m: measured_clips(self.found[m], len(self.models), self.clips, m, apart) for m in in_order}
+        self.notes |= apart.sentences(len(self.clips))
         # A metric that could be measured for no model at all is no column; where nothing at all was measured, all are.
-        order = sorted((m for m in self.metrics if measured[m]), key=self._place) or sorted(
-            self.metrics, key=self._place
-        )
+        order = [m for m in in_order if measured[m]] or in_order
         columns = {m: self._column(m, measured[m] or self.clips) for m in order}
         entries = {m: self._entries(columns[m]) for m in order}
         for metric in order:
