@@ -413,6 +413,21 @@ def test_the_terminal_is_never_too_narrow(several: list[Board], hostile: list[Gr
     assert re.search(r"† 1 ", text)
 
 
+@pytest.mark.parametrize(
+    "values", [{"a": [1.0, 2.0], "b": [2.0, 3.0]}, {"identity": [None], "a": [None]}, {"a": [math.inf]}]
+)
+def test_boards_without_identity_or_figures(make_table: MakeTable, values: dict[str, list[float | None]]) -> None:
+    found = boards(make_table(values))
+    (view,) = select(found)
+    for part in board_text(view, 80, intervals=True):
+        Console(file=io.StringIO(), width=80).print(part)
+    for text in (export.to_csv(found), export.to_latex(found), export.to_markdown(found), export.to_html(found)):
+        assert "psnr" in text
+    jsonschema.validate(json.loads(export.to_json(found)), schema(), jsonschema.Draft202012Validator)
+    assert len(clip_grids(found)[0].rows) == sum(map(len, values.values()))
+    assert frames.wide(select(found, Asked(columns="gain,harm,worst_clip,memory")))["gain"].isna().all()
+
+
 def test_the_same_results_give_the_same_bytes(make_table: MakeTable, several: list[Board]) -> None:
     def everything(cells: list[Cell]) -> tuple[Any, ...]:
         found = boards(cells)

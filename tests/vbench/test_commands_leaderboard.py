@@ -125,6 +125,16 @@ def test_mistakes_of_usage(kept: Path, arguments: tuple[str, ...], words: str) -
         vbench("show", "--root", kept, *arguments)
 
 
+def test_a_name_with_a_comma_stands_in_backticks(tmp_path: Path) -> None:
+    for dataset in ("a, b", "c"):
+        for cell in cells(dataset):
+            write_cell(tmp_path, cell)
+    text = vbench("show", "--root", tmp_path, "-d", "`a, b`", "-c", "psnr")
+    assert text.startswith("a, b\n")
+    assert "Overall" not in text
+    assert "Overall: All 2" in vbench("show", "--root", tmp_path, "-d", "`a, b`,c", "-c", "psnr")
+
+
 def test_broken_workspaces(kept: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no folder"):
         vbench("show", "--root", tmp_path / "nowhere")
