@@ -52,13 +52,13 @@ def test_a_sequence_gives_what_its_windows_give(network: CDVDTSP, count: int) ->
 
 def test_stage_one_runs_once_a_frame(network: CDVDTSP, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    merge = CDVDTSP.merge
+    combine = CDVDTSP.combine
 
     def counted(self: CDVDTSP, *frames: object) -> object:
         calls.append(None)
-        return merge(self, *frames)  # type: ignore[arg-type]
+        return combine(self, *frames)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(CDVDTSP, "merge", counted)
+    monkeypatch.setattr(CDVDTSP, "combine", counted)
     with torch.inference_mode():
         list(restore(network, random(9, 3, 16, 16).split(1), 9))
     # Stage 2 for each frame, stage 1 for each but the two ends as a centre, and four reversed triples at the ends.

@@ -93,7 +93,7 @@ class CDVDTSP(nn.Module):
         images = x.transpose(0, 1)
         pyramid = [level.unflatten(0, (FRAMES, batch)) for level in self.frame(images.flatten(0, 1)).pyramid]
         frames = [Frame(images[i], tuple(level[i] for level in pyramid)) for i in range(FRAMES)]
-        first = self.merge(_joined(frames[0:3]), _joined(frames[1:4]), _joined(frames[2:5]))
+        first = self.merge(joined(frames[0:3]), joined(frames[1:4]), joined(frames[2:5]))
         left, centre, right = (self.frame(image) for image in first.image.chunk(3))
         return first, self.merge(left, centre, right)
 
@@ -113,14 +113,21 @@ class CDVDTSP(nn.Module):
 
     def merge(self, left: Frame, centre: Frame, right: Frame) -> Merged:
         """One stage: the centre frame restored from its neighbours and itself."""
+        before, behind = self.align(centre, joined([left, right]), 2)
+        return self.combine(before, behind, centre.image)
+
+    def align(self, centre: Frame, others: Frame, count: int) -> list[Aligned]:
+        """``count`` frames, which ``others`` has behind each other as a batch, each on the grid of the centre frame."""
         height, width = centre.image.shape[2:]
-        beside = _joined([left, right])
-        flow = self.flow_net.flow(tuple(torch.cat([a, a]) for a in centre.pyramid), beside.pyramid, height, width)
-        found = align(beside.image, flow)
-        before, behind = (Aligned(*pair) for pair in zip(*(part.chunk(2) for part in found), strict=True))
-        prior = sharpness_prior(before, centre.image, behind, self.smoothed)
-        image = self.recons_net(torch.cat([before.image, centre.image, behind.image, prior], dim=1))
-        return Merged(image, prior, before, behind)
+        again = tuple(torch.cat([level] * count) for level in centre.pyramid)
+        found = align(others.image, self.flow_net.flow(again, others.pyramid, height, width))
+        return [Aligned(*parts) for parts in zip(*(part.chunk(count) for part in found), strict=True)]
+
+    def combine(self, left: Aligned, right: Aligned, centre: Tensor) -> Merged:
+        """The centre frame ``(B, 3, H, W)`` restored, its neighbours being aligned with it."""
+        prior = sharpness_prior(left, centre, right, self.smoothed)
+        image = self.recons_net(torch.cat([left.image, centre, right.image, prior], dim=1))
+        return Merged(image, prior, left, right)
 
 
 def restored(cascade: tuple[Merged, Merged]) -> Restored:
@@ -129,7 +136,7 @@ def restored(cascade: tuple[Merged, Merged]) -> Restored:
     return Restored(one, two, three, cascade[1].image)
 
 
-def _joined(frames: list[Frame]) -> Frame:
+def joined(frames: list[Frame]) -> Frame:
     """As one batch, behind each other."""
     pyramid = tuple(torch.cat(level) for level in zip(*(frame.pyramid for frame in frames), strict=True))
     return Frame(torch.cat([frame.image for frame in frames]), pyramid)

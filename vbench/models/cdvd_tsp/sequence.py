@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from torch import Tensor
 
 from vbench.errors import RunError
+from vbench.flow.pwcnet.align import Aligned
 from vbench.models.cascade import Cascade
-from vbench.models.cdvd_tsp.net import CDVDTSP, FRAMES, Frame, Merged
+from vbench.models.cdvd_tsp.net import CDVDTSP, FRAMES, Frame, Merged, joined
 
 SHORTEST = 2
 """Frames of the shortest sequence with borders."""
@@ -49,7 +52,8 @@ def restore(
     """The frames of one clip in the order of time, each restored as soon as its window is complete.
 
     Frames with their feature pyramids, and the frames of stage 1, serve all windows that show them: for each frame
-    two reconstructions and four flows in place of four and eight.
+    two reconstructions and four flows in place of four and eight. Where the clip goes back at its ends, several triples
+    of stage 1 ask for the same flow; it is computed once.
 
     Args:
         frames: each ``(1, 3, H, W)``, RGB in [0, 1], height and width multiples of four.
@@ -62,9 +66,12 @@ def restore(
     Raises:
         RunError: a clip of one frame.
     """
+    shown = windows(count)
+    neighbours = _Neighbours(network, shown)
 
-    def inner(left: Frame, centre: Frame, right: Frame) -> Frame:
-        return network.frame(network.merge(left, centre, right).image)
+    def inner(left: _Numbered, centre: _Numbered, right: _Numbered) -> Frame:
+        before, behind = neighbours.aligned(left, centre, right)
+        return network.frame(network.combine(before, behind, centre.frame.image).image)
 
     def outer(left: Frame, centre: Frame, right: Frame) -> Tensor:
         found = network.merge(left, centre, right)
@@ -72,6 +79,39 @@ def restore(
             watch(found)
         return found.image
 
-    cascade = Cascade(windows(count), inner, outer)
-    for frame in frames:
-        yield from cascade.feed(network.frame(frame))
+    cascade = Cascade(shown, inner, outer)
+    for i, frame in enumerate(frames):
+        yield from cascade.feed(_Numbered(i, network.frame(frame)))
+
+
+class _Numbered(NamedTuple):
+    """A frame and its place in the clip."""
+
+    place: int
+    frame: Frame
+
+
+class _Neighbours:
+    """Frames on the grid of others, for stage 1; what another triple asks for too is held until it has asked.
+
+    Args:
+        shown: all windows of the clip.
+    """
+
+    def __init__(self, network: CDVDTSP, shown: list[tuple[int, ...]]) -> None:
+        self._network = network
+        triples = {window[i : i + 3] for window in shown for i in range(3)}
+        self._asked = Counter((centre, side) for left, centre, right in triples for side in (left, right))
+        self._held: dict[tuple[int, int], Aligned] = {}
+
+    def aligned(self, left: _Numbered, centre: _Numbered, right: _Numbered) -> tuple[Aligned, Aligned]:
+        """The neighbours of a triple on the grid of its centre."""
+        sides = {side.place: side.frame for side in (left, right) if (centre.place, side.place) not in self._held}
+        if sides:
+            found = self._network.align(centre.frame, joined(list(sides.values())), len(sides))
+            self._held |= {(centre.place, place): one for place, one in zip(sides, found, strict=True)}
+        return self._taken((centre.place, left.place)), self._taken((centre.place, right.place))
+
+    def _taken(self, pair: tuple[int, int]) -> Aligned:
+        self._asked[pair] -= 1
+        return self._held[pair] if self._asked[pair] else self._held.pop(pair)

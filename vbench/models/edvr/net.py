@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -190,14 +192,19 @@ class EDVR(Backbone):
             return self.levels(act(self.conv_first(frames)))
         return self.levels(self.conv_1x1(self.predeblur(frames)))
 
-    def merge(self, features: Features, centre: Tensor) -> Tensor:
+    def merge(self, features: Features, centre: Tensor, places: Sequence[int] | None = None) -> Tensor:
         """The restored frame from the features of its window.
 
         Args:
             features: each ``(B, T, C, h, w)``.
             centre: the frame itself, ``(B, 3, H, W)``.
+            places: for each frame of the window where it stands in ``features``; None: all in order. A frame that the
+                window shows several times is aligned once.
         """
-        aligned = self.aligned(features, self.centre)
+        if places is None:
+            aligned = self.aligned(features, self.centre)
+        else:
+            aligned = self.aligned(features, places[self.centre])[:, list(places)]
         fused = self.fusion(aligned if isinstance(self.fusion, TSAFusion) else aligned.flatten(1, 2))
         return self.enlarged(fused, centre if self.hr_in else enlarge(centre, self.scale))
 

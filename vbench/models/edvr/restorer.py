@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vbench.models.edvr.align import Features
 from vbench.models.edvr.net import EDVR
-from vbench.models.edvr.sequence import Ends, restore, windows
+from vbench.models.edvr.sequence import Ends, Window, restore, windows
 from vbench.models.loading import loaded
 from vbench.models.spec import ModelSpec
 from vbench.restore import ClipMeta, Restorer
@@ -42,8 +41,8 @@ class EDVRRestorer:
         network = self._network
         frames = (padded(frame, network.multiple) for chunk in chunks for frame in chunk)
 
-        def merge(features: Features, window: Tensor) -> Tensor:
-            return network.merge(features, window[:, network.centre])
+        def merge(window: Window) -> Tensor:
+            return network.merge(window.features, window.centre, window.places)
 
         shown = windows(meta.frames, network.frames, self._ends)
         for whole in restore(frames, shown, network.features, merge):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -49,32 +49,60 @@ def windows(count: int, frames: int, ends: Ends) -> list[tuple[int, ...]]:
     return [tuple(place(t, i) for i in range(t - around, t + around + 1)) for t in range(count)]
 
 
+class Window(NamedTuple):
+    """The frames that are shown for one; a frame that is shown several times stands in it once."""
+
+    shown: tuple[int, ...]
+    """By their place in the clip."""
+    places: tuple[int, ...]
+    """For each of them where it stands below, along ``T``."""
+    features: Features
+    """Each ``(1, T, C, h, w)``."""
+    frames: Tensor
+    """``(1, T, 3, H, W)``."""
+
+    @property
+    def centre(self) -> Tensor:
+        """The frame that is restored, ``(1, 3, H, W)``."""
+        return self.frames[:, self.places[len(self.shown) // 2]]
+
+
 def restore(
     frames: Iterable[Tensor],
     shown: list[tuple[int, ...]],
     features: Callable[[Tensor], Features],
-    merge: Callable[[Features, Tensor], Tensor],
+    merge: Callable[[Window], Tensor],
 ) -> Iterator[Tensor]:
     """The frames of one clip in the order of time, each restored as soon as its window is complete.
 
-    The features of a frame serve all windows that show it and are computed once.
+    The features of a frame serve all windows that show it and are computed once. What is aligned with the frame in
+    the centre is not shared: the next window has another one there.
 
     Args:
         frames: each ``(1, 3, H, W)``.
         shown: the frames of each window, in order.
         features: what a window needs of a frame.
-        merge: the features of a window, each ``(1, T, C, h, w)``, and its frames ``(1, T, 3, H, W)``, to the result.
+        merge: a window to the result.
     """
     held: dict[int, tuple[Tensor, Features]] = {}
     done = 0
     for i, frame in enumerate(frames):
         held[i] = frame, features(frame)
         while done < len(shown) and max(shown[done]) <= i:
-            window = [held[t] for t in shown[done]]
-            stacked = Features(*(torch.stack(level, dim=1) for level in zip(*(f for _, f in window), strict=True)))
-            yield merge(stacked, torch.stack([frame for frame, _ in window], dim=1))
+            yield merge(_window(shown[done], held))
             done += 1
             # Windows do not reach further back than the next one's length, reflected or not.
-            wanted = {t for window_ in shown[done : done + len(shown[0])] for t in window_}
+            wanted = {t for window in shown[done : done + len(shown[0])] for t in window}
             for t in [t for t in held if t not in wanted and t != i]:
                 del held[t]
+
+
+def _window(shown: tuple[int, ...], held: dict[int, tuple[Tensor, Features]]) -> Window:
+    distinct = list(dict.fromkeys(shown))
+    levels = zip(*(held[t][1] for t in distinct), strict=True)
+    return Window(
+        shown,
+        tuple(distinct.index(t) for t in shown),
+        Features(*(torch.stack(level, dim=1) for level in levels)),
+        torch.stack([held[t][0] for t in distinct], dim=1),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 import torch
@@ -131,17 +131,19 @@ class RTN(nn.Module):
         back, ahead = self.spynet.enlarge(last).chunk(2)
         return Flows(back, ahead)
 
-    def restore(self, frames: Sequence[Tensor], flows: Sequence[Flows]) -> list[Tensor]:
+    def restore(self, frames: Sequence[Tensor], flows: Sequence[Flows], first: int = 0) -> list[Tensor]:
         """The restored frames of a clip, given the flows between neighbours.
 
         Args:
             frames: each ``(N, 3, H, W)``, RGB in [-1, 1].
             flows: one entry less.
+            first: the frames before this one only serve as the past: they are not given, and the pass backward in time,
+                which goes on to them, ends here.
         """
         # Of one pass the states of all frames are held, of the other the latest.
-        behind = [step.feature for step in self.backward_pass(frames, flows)]
-        ahead = self.forward_pass(frames, flows)
-        return [self.fuse(frame, behind.pop(), step.feature) for frame, step in zip(frames, ahead, strict=True)]
+        behind = [step.feature for step in self.backward_pass(frames[first:], flows[first:])]
+        ahead = islice(self.forward_pass(frames, flows), first, None)
+        return [self.fuse(f, behind.pop(), step.feature) for f, step in zip(frames[first:], ahead, strict=True)]
 
     def backward_pass(self, frames: Sequence[Tensor], flows: Sequence[Flows]) -> Iterator[Step]:
         """From the last frame to the first, in this order."""

@@ -48,7 +48,9 @@ class RTNRestorer:
     nearly gray. The official script stretches frames to a short side of 368 pixels; here they keep their size, and
     their last row and column are repeated up to multiples of 16 and at least 128.
 
-    A flow is computed once, though two parts may need it. Memory does not grow with the length of the clip.
+    A flow is computed once, though two parts may need it. The pass forward in time starts anew with each part, and the one
+    backward at its last frame, so states are not shared; the latter ends at the first frame that is kept. Memory does not
+    grow with the length of the clip.
 
     Args:
         network: in eval mode, where it is to run.
@@ -80,8 +82,7 @@ class RTNRestorer:
                     flows[newest] = self._network.flows(last, sight)
                 last = sight
             frames = [held[i] for i in range(start, end)]
-            restored = self._network.restore(frames, [flows[i] for i in range(start, end - 1)])
-            for frame in restored[kept - start :]:
+            for frame in self._network.restore(frames, [flows[i] for i in range(start, end - 1)], kept - start):
                 out = (frame[..., : meta.height, : meta.width] + 1) / 2
                 yield out if meta.channels == 3 else out.mean(dim=1, keepdim=True)
 

@@ -61,9 +61,19 @@ class BIN(nn.Module):
             raise InputError(
                 f"BIN was given {tuple(x.shape)}; it takes (batch, 5, 3, height, width), height and width even."
             )
-        both = self.model["model1_1"](torch.cat([x[:, 0], x[:, 2]]), torch.cat([x[:, 2], x[:, 4]]))
+        both = self.between(torch.cat([x[:, 0], x[:, 2]]), torch.cat([x[:, 2], x[:, 4]]))
         before, behind = both.chunk(2)
-        return Predicted(before, behind, self.model["model2_1"](before, behind))
+        return Predicted(before, behind, self.centre(before, behind))
+
+    def between(self, first: Tensor, second: Tensor) -> Tensor:
+        """Stage 1: what lies between two frames ``(B, 3, H, W)``; it serves the windows of both."""
+        out: Tensor = self.model["model1_1"](first, second)
+        return out
+
+    def centre(self, before: Tensor, behind: Tensor) -> Tensor:
+        """Stage 2: the centre frame from what stage 1 gave on either side of it."""
+        out: Tensor = self.model["model2_1"](before, behind)
+        return out
 
 
 class Predicted(NamedTuple):

@@ -80,7 +80,8 @@ class VOTES(Backbone):
         if x.dim() != 5 or x.shape[1:3] != (FRAMES, 3):
             raise InputError(f"VOTES was given {tuple(x.shape)}; it takes (batch, 5, 3, height, width).")
         features = self.features(x.flatten(0, 1))
-        return self.merge(Features(*(level.unflatten(0, x.shape[:2]) for level in features)), x)
+        window = Features(*(level.unflatten(0, x.shape[:2]) for level in features))
+        return self.merge(window, x[:, FRAMES // 2], self.bin(x).centre)
 
     def features(self, frames: Tensor) -> Features:
         """What a window needs of frames ``(N, 3, H, W)``; a frame of a clip serves several windows.
@@ -91,16 +92,16 @@ class VOTES(Backbone):
         check_size("VOTES", frames, MULTIPLE)
         return self.levels(act(self.conv_first(frames)))
 
-    def merge(self, features: Features, frames: Tensor) -> Tensor:
+    def merge(self, features: Features, centre: Tensor, predicted: Tensor) -> Tensor:
         """The restored frame of a window.
 
         Args:
             features: each ``(B, 5, C, h, w)``.
-            frames: themselves, ``(B, 5, 3, H, W)``.
+            centre: the frame itself, ``(B, 3, H, W)``.
+            predicted: the same as BIN predicts it.
         """
-        centre = frames[:, FRAMES // 2]
         aligned = self.aligned(features, FRAMES // 2)
-        hard = degradation_map(centre, self.bin(frames).centre).map.to(aligned.dtype)
+        hard = degradation_map(centre, predicted).map.to(aligned.dtype)
         return self.enlarged(self.fusion(aligned, hard), enlarge(centre, self.scale))
 
 

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from vbench.models.edvr.net import MULTIPLE
 from vbench.models.edvr.restorer import cropped, padded
-from vbench.models.edvr.sequence import restore, windows
+from vbench.models.edvr.sequence import Window, restore, windows
 from vbench.models.loading import loaded
 from vbench.models.spec import ModelSpec
 from vbench.models.votes.bin import FRAMES
 from vbench.models.votes.net import VOTES, build
+from vbench.models.votes.sequence import Predictions
 from vbench.restore import ClipMeta, Restorer
 
 
@@ -41,7 +42,12 @@ class VOTESRestorer:
         network = self._network
         frames = (padded(frame, MULTIPLE) for chunk in chunks for frame in chunk)
         shown = windows(meta.frames, FRAMES, "reflection_circle")
-        for whole in restore(frames, shown, network.features, network.merge):
+        predictions = Predictions(network.bin, shown)
+
+        def merge(window: Window) -> Tensor:
+            return network.merge(window.features, window.centre, predictions.centre(window))
+
+        for whole in restore(frames, shown, network.features, merge):
             yield cropped(whole, meta)
 
 
