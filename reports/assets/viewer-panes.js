@@ -51,6 +51,9 @@ viewer.Pane = (() => {
         const { width, height, stored } = clip.video;
         this.video.style.width = `${(clip.width * stored[0]) / width}px`;
         this.video.style.height = `${(clip.height * stored[1]) / height}px`;
+        this.video.addEventListener("error", () => {
+          if (this.video.getAttribute("src") && !this.video.hidden) this.gap("This browser does not play this video (H.264). The stills are there.");
+        });
         this.world.prepend(this.video);
       }
       if (this.video.getAttribute("src") !== source.video) {

@@ -85,18 +85,24 @@
       r: () => show("picture"), e: () => show(state.show === "error" ? "picture" : "error"), d: () => show(state.show === "difference" ? "picture" : "difference"),
       m: mask, "+": () => stage.zoomBy(1.25), "=": () => stage.zoomBy(1.25), "-": () => stage.zoomBy(0.8), 0: () => set({ zoom: null }), z: () => stage.oneToOne(),
       v: () => set({ turn: !state.turn }), l: () => viewer.slices.next(), n: () => viewer.curves.worst(1), N: () => viewer.curves.worst(-1), t: full,
-      ",": () => time.step(-1), ".": () => time.step(1), "?": () => help.showModal(),
+      ",": () => time.step(-1), ".": () => time.step(1), "<": () => time.step(-10), ">": () => time.step(10), "?": () => help.showModal(),
     };
     const moves = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
+    const held = "input, select, textarea, [contenteditable], [role=radio], [role=region]"; // what has a use of its own for arrows
     addEventListener("keydown", (event) => {
       const target = event.target;
       if (event.ctrlKey || event.metaKey || help.open || event.defaultPrevented) return;
-      if (event.altKey && event.key in moves && byId("viewer").contains(target)) { stage.pan(...moves[event.key]); event.preventDefault(); return; }
-      if (event.altKey || target.closest?.("input:not([type=checkbox]):not([type=range]), select, textarea, [contenteditable]")) return;
+      if (event.altKey) return;
+      if (event.shiftKey && event.key in moves && state.zoom !== null && !target.closest?.(held)) {
+        stage.pan(...moves[event.key]);
+        event.preventDefault();
+        return;
+      }
+      if (target.closest?.("input:not([type=checkbox]):not([type=range]), select, textarea, [contenteditable]")) return;
       const presses = target.closest?.("button, summary, a, [role=radio], input[type=checkbox]");
       if (event.key === " " && presses) return;
-      if ((event.key === "ArrowLeft" || event.key === "ArrowRight") && !target.closest?.("input, [role=radio], [role=region]")) {
-        time.step((event.key === "ArrowLeft" ? -1 : 1) * (event.shiftKey ? 10 : 1));
+      if ((event.key === "ArrowLeft" || event.key === "ArrowRight") && !event.shiftKey && !target.closest?.(held)) {
+        time.step(event.key === "ArrowLeft" ? -1 : 1);
         event.preventDefault();
         return;
       }

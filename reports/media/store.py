@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import threading
+import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,8 @@ from pathlib import Path
 VERSION = 1
 """Of the files: what is made in another way gets another number, and is made again."""
 PARTIAL = ".partial-"
+HOUR = 3600.0
+"""Seconds for which nothing is removed that this build does not know: another one may be making it."""
 NOTHING = ".none"
 """Ending of a note that there is nothing to show (a mask without a mark)."""
 
@@ -33,7 +36,7 @@ class Store:
     """A folder of finished files. A file is there whole or not at all; several threads may put.
 
     Args:
-        folder: made if it is not there; what a killed build left unfinished in it is removed.
+        folder: made if it is not there; what a killed build left unfinished in it is removed after an hour.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,7 +49,8 @@ class Store:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name.startswith(PARTIAL):
-                    Path(entry.path).unlink(missing_ok=True)
+                    if _old(Path(entry.path)):
+                        Path(entry.path).unlink(missing_ok=True)
                 elif entry.stat().st_size:  # an empty file is what a machine that lost its power leaves
                     self._names[entry.name.partition(".")[0]] = entry.name
 
@@ -99,10 +103,17 @@ class Store:
             shutil.copyfile(self.folder / name, target)
 
     def sweep(self) -> None:
-        """Remove what neither this build used nor any report holds."""
+        """Remove what neither this build used nor any report holds, and what is not new."""
         for name in list(self._names.values()):
             path = self.folder / name
             if name not in self._used:
                 with suppress(OSError):
-                    if path.stat().st_nlink == 1:
+                    if path.stat().st_nlink == 1 and _old(path):
                         path.unlink()
+
+
+def _old(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > HOUR
+    except OSError:
+        return False  # another build has just removed it

@@ -221,6 +221,12 @@ def test_zoom_is_linked(pages: Path, look: Open, view: str) -> None:
     page.mouse.up()
     third = transforms(page)
     assert len(set(third)) == 1
+    page.evaluate("document.activeElement.blur()")  # on the divider arrows move it
+    page.evaluate("viewer.stage.zoomTo(30)")
+    x, y = state(page, "x"), state(page, "y")
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Shift+ArrowDown")
+    assert (state(page, "x"), state(page, "y")) == pytest.approx((x + 60 / 30, y + 60 / 30))
     page.keyboard.press("0")
     assert state(page, "zoom") is None
     assert transforms(page) == first
