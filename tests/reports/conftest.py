@@ -23,9 +23,10 @@ CLIPS = (HOSTILE[0], HOSTILE[1], "c1", "c2", "c3")
 
 @pytest.fixture(scope="session")
 def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Results of seven models, five with hostile names, on five data sets of five clips, two with hostile names."""
+    """Results of seven models, five with hostile names, on six data sets, one with one, of five clips, two with one."""
     root = tmp_path_factory.mktemp("made-up")
-    return workspace(root, models=[*HOSTILE, "plain", "other"], datasets=5, clips=CLIPS, frames=4, metrics=3)
+    models = [*HOSTILE, "plain", "other"]
+    return workspace(root, models=models, datasets=5, further=[HOSTILE[0]], clips=CLIPS, frames=4, metrics=3)
 
 
 @pytest.fixture(scope="session")

@@ -62,6 +62,7 @@ def workspace(
     *,
     models: Sequence[str] | int = 20,
     datasets: int = 10,
+    further: Sequence[str] = (),
     clips: Sequence[str] | int = 20,
     frames: int = 12,
     metrics: int = len(METRICS),
@@ -73,6 +74,7 @@ def workspace(
         root: the workspace.
         models: names, or how many; doing nothing comes on top.
         datasets: up to three severities of each of four profiles.
+        further: names of data sets besides, whose profiles have their names.
         clips: names, or how many, of each data set.
         frames: of each clip.
         metrics: how many of :data:`METRICS`.
@@ -80,9 +82,15 @@ def workspace(
     """
     model_names = list(models) if not isinstance(models, int) else [f"model-{i:02d}" for i in range(models)]
     clip_names = list(clips) if not isinstance(clips, int) else [f"clip{i:02d}" for i in range(clips)]
-    for number in range(datasets):
-        profile, level = PROFILES[number % len(PROFILES)], number // len(PROFILES)
-        dataset = f"{profile}-{SEVERITIES[level]}"
+    named = [
+        (
+            PROFILES[i % len(PROFILES)],
+            f"{PROFILES[i % len(PROFILES)]}-{SEVERITIES[i // len(PROFILES)]}",
+            i // len(PROFILES),
+        )
+        for i in range(datasets)
+    ]
+    for number, (profile, dataset, level) in enumerate([*named, *((name, name, 0) for name in further)]):
         commit_json(root / "datasets" / dataset / "dataset.json", _dataset(dataset, profile, level, clip_names, frames))
         for m, model in enumerate(["identity", *model_names]):
             for c, clip in enumerate(clip_names):
