@@ -292,6 +292,12 @@ def test_what_is_no_tile_is_refused(text: str) -> None:
         parse(text)
 
 
+@pytest.mark.parametrize("wrong", [{"blend": 9}, {"halo": 40, "blend": 17}, {"multiple": 0}, {"blend": -1}])
+def test_tiles_that_cannot_be_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="blend is to be at least 0, and at most the halo and 16; multiple at least 1"):
+        Tiles(**{"halo": 8, **wrong})
+
+
 def test_every_network_says_how_it_may_be_cut() -> None:
     """Exactly those that see a bounded neighbourhood, and nothing else, are said to be equal in tiles."""
     for name in models.names():

@@ -76,6 +76,10 @@ class WeightsSpec:
         return f"Get {self.published}"
 
 
+WIDEST_BLEND = 16
+"""Pixels on either side of the line between two tiles."""
+
+
 @dataclass(frozen=True)
 class Tiles:
     """How frames may be cut for a network where memory is short; sizes in pixels of the frames that it takes.
@@ -91,13 +95,17 @@ class Tiles:
     """What the network is given begins at multiples of this, and ends at them unless the frame ends there."""
     blend: int = 0
     """Tiles are faded into each other this far on either side of the line between them. 0: the halo is at least what the
-    network sees around a pixel, and tiled frames equal untiled ones to the rounding of floating point."""
+    network sees around a pixel, and tiled frames equal untiled ones to the rounding of floating point. At most 16."""
     alone: bool = False
     """Whether a frame is restored without knowing any other."""
 
     def __post_init__(self) -> None:
-        assert 0 <= self.blend <= self.halo  # noqa: S101 - our own tables; faded pixels lie within what a tile sees
-        assert self.multiple >= 1  # noqa: S101 - as above
+        # The smallest tiles are half of 64 pixels long, and no pixel may lie in more than two along an axis.
+        if not (0 <= self.blend <= min(self.halo, WIDEST_BLEND) and self.multiple >= 1):
+            raise ValueError(
+                f"Tiles(halo={self.halo}, multiple={self.multiple}, blend={self.blend}): blend is to be at least 0, and at "
+                f"most the halo and {WIDEST_BLEND}; multiple at least 1."
+            )
 
     @property
     def exact(self) -> bool:
