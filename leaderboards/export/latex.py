@@ -10,6 +10,9 @@ from leaderboards.export.latex_text import GLYPH, escape
 WIDEST = 84
 """About as many characters fit beside each other in a column of text at ``\\small``; wider tables are stacked."""
 
+LONGEST = 46
+"""Lines of tables that a float holds, so that what is beneath has room on the page."""
+
 
 def latex(grids: Sequence[Grid]) -> str:
     """A ``table`` for each. The preamble needs ``\\usepackage{booktabs}``. Ranks are a column only where they were asked for."""
@@ -27,12 +30,19 @@ def document(tables: str) -> str:
 
 
 def _table(one: Grid) -> str:
-    lines = [r"\begin{table}[htbp]", r"\centering", r"\small", r"\setlength{\tabcolsep}{4pt}"]
-    lines.append(rf"\caption{{{escape(one.title)}: {escape(one.summary)}}}")
-    for i, part in enumerate(_fitting(one)):
-        lines += ([r"", r"\medskip"] if i else []) + _tabular(one, part)
-    lines += _foot(one)
-    return "\n".join([*lines, r"\end{table}"])
+    """One float, or several where one would be longer than a page; what is beneath stands in the last."""
+    parts = _fitting(one)
+    most = max(1, LONGEST // (len(one.rows) + 4))
+    floats = []
+    for start in range(0, len(parts), most):
+        title = escape(one.title) + (", continued" if start else "")
+        lines = [r"\begin{table}[htbp]", r"\centering", r"\small", r"\setlength{\tabcolsep}{4pt}"]
+        lines.append(rf"\caption{{{title}: {escape(one.summary)}}}")
+        for i, part in enumerate(parts[start : start + most]):
+            lines += ([r"", r"\medskip"] if i else []) + _tabular(one, part)
+        lines += _foot(one) if start + most >= len(parts) else []
+        floats.append("\n".join([*lines, r"\end{table}"]))
+    return "\n\n".join(floats)
 
 
 def _tabular(one: Grid, part: Sequence[int]) -> list[str]:

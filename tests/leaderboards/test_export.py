@@ -368,7 +368,8 @@ def compiled(text: str, folder: Path) -> str:
         command, cwd=folder, capture_output=True, text=True, errors="replace", check=False, timeout=120
     )
     assert done.returncode == 0, done.stdout[-2000:]
-    assert "Overfull" not in done.stdout, done.stdout[-2000:]
+    for word in ("Overfull", "Float too large"):
+        assert word not in done.stdout, done.stdout[-2000:]
     if shutil.which("pdftotext") is None:
         return ""
     return subprocess.run(
@@ -384,6 +385,17 @@ def test_latex_compiles(several: list[Board], tmp_path: Path) -> None:
     assert r"\underline{25.99}" in text or r"\underline{26.10}" in text
     words = compiled(whole(text), tmp_path)
     assert not words or ("default@1" in words and "psnr@1" in words)
+
+
+def test_tables_longer_than_a_page_go_on(make_table: MakeTable, tmp_path: Path) -> None:
+    names = [f"metric_{i}" for i in range(12)]
+    values: dict[str, list[float | None]] = {f"model-{i}": [float(i + k) for k in range(5)] for i in range(16)}
+    found = boards([cell for name in names for cell in make_table(values, name)])
+    text = latex(grids(select(found), "range"))
+    assert text.count(r"\caption{d, continued: ") == text.count(r"\begin{table}") - 1 > 0
+    assert text.count("Metrics: ") == 1
+    words = compiled(whole(text), tmp_path)
+    assert not words or words.count("model-15") == text.count("model-15") > 3
 
 
 def test_latex_with_any_names_compiles(hostile: list[Grid], tmp_path: Path) -> None:
