@@ -426,22 +426,36 @@ def _note(unmeasured: dict[str, dict[str, int]], metric: str, reason: str) -> No
 def _record_failure(
     plan: RunPlan, pair: Pair, model: Ready, error: str, restored: dict[str, Any] | None = None
 ) -> None:
+    """Commit a failure for every metric of the plan; a figure that was measured on the same frames by the same model, and is
+    as true as before, stays."""
     for metric in plan.metrics:
-        _commit(
-            plan.workspace,
-            _cell(
-                pair,
-                model.facts,
-                metric,
-                plan.protocol,
-                restored,
-                status="failed",
-                value=None,
-                error=error,
-                device=plan.device,
-                precision=model.precision,
-            ),
+        cell = _cell(
+            pair,
+            model.facts,
+            metric,
+            plan.protocol,
+            restored,
+            status="failed",
+            value=None,
+            error=error,
+            device=plan.device,
+            precision=model.precision,
         )
+        if not _still_true(plan, cell):
+            _commit(plan.workspace, cell)
+
+
+def _still_true(plan: RunPlan, failed: Cell) -> bool:
+    """Whether a figure stands in the place of a failure that is of the same data, model and convention: restored frames and
+    degraded ones may be gone, or elsewhere, as in merged results."""
+    path = cell_path(
+        plan.workspace.root, failed.dataset, failed.model, failed.clip, failed.metric.name, failed.protocol
+    )
+    if not path.exists():
+        return False
+    before = read_cell(path)
+    same = ("model_facts", "data_sha256", "convention", "device", "precision")
+    return before.status == "ok" and all(getattr(before, name) == getattr(failed, name) for name in same)
 
 
 def default_workers(device: str, tasks: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -169,3 +170,21 @@ def test_data_without_truth_are_measured_without_reference(
     assert {m["name"] for m in summary["metrics"]} == {"psnr", "flicker"}
     again = CliRunner().invoke(app, ["run", *words[1:]])
     assert "0 clips restored, 0 results measured, 6 were there already" in again.output
+
+
+def test_figures_stay_where_frames_are_gone(workspace: Workspace) -> None:
+    """As in results that were merged without their frames: the run fails, and what was measured is as true as before."""
+    import shutil
+
+    measured(workspace, PLAIN)
+    before = {key: cell.value for key, cell in cells(workspace, PLAIN).items()}
+    shutil.rmtree(workspace.root / "restored")
+    shutil.rmtree(workspace.dataset("noise-gaussian25") / "lq")
+    plan = RunPlan(workspace, tuple(find_datasets(workspace)), ("identity", "hqdn3d"), PLAIN.metrics, PLAIN)
+    assert len(run(plan, command="test").failures) == 2
+    assert {key: cell.value for key, cell in cells(workspace, PLAIN).items()} == before
+    # What was not measured yet has failed, and says so.
+    more = PLAIN.model_copy(update={"metrics": ("psnr", "ssim")})
+    run(dataclasses.replace(plan, protocol=more, metrics=more.metrics), command="test")
+    assert cells(workspace, PLAIN)["hqdn3d", "ssim"].status == "failed"
+    assert cells(workspace, PLAIN)["hqdn3d", "psnr"].value == before["hqdn3d", "psnr"]
