@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 WIDTH = 80
 """Columns of the list where output is piped."""
-WITHOUT_TRUTH = ("niqe", "brisque", "warp_error[input]", "flicker")
-"""What is proposed for clips without ground truth."""
 GAP = 2
 """Columns between two of its columns."""
 
@@ -167,14 +165,12 @@ def _say_adopted(done: Adopted, choice: Choice, workspace: Workspace, seconds: f
     if found.passed_over:
         some = ", ".join(f'"{path}"' for path in found.passed_over[:3])
         say(f"Passed over, as no part of the layout: {some}{', ...' if len(found.passed_over) > 3 else ''}.")
-    metrics = ""
     if not any(clip.gt_sha256 for clip in facts.clips):
         say(
             "There is no ground truth: what compares with one is left out, and what needs none says how natural and how "
             "steady a result looks, not whether it is true."
         )
-        metrics = f" --metrics {shlex.quote(','.join(WITHOUT_TRUTH))}"
-    say(f"Next: vbench run --models all --dataset {shlex.quote(facts.name)}{metrics}{at_root(workspace.root)}")
+    say(f"Next: vbench run --models all --dataset {shlex.quote(facts.name)}{at_root(workspace.root)}")
 
 
 def _count(count: int, what: str) -> str:
