@@ -119,7 +119,7 @@ def viewer_data(
     def at(name: str | None) -> str | None:
         return None if name is None else media + name
 
-    facts, curves = _curves(cells, clip.frames, metrics)
+    facts, curves, figures = _curves(cells, clip.frames, metrics)
     width, height = clip.video_size
     return {
         "dataset": clip.dataset,
@@ -154,28 +154,35 @@ def viewer_data(
         },
         "metrics": facts,
         "curves": curves,
+        "figures": figures,
     }  # fmt: skip
 
 
 def _curves(
     cells: Sequence[Cell], frames: int, order: Sequence[str]
-) -> tuple[list[dict[str, Any]], dict[str, dict[str, list[float | None]]]]:
-    """Facts of every metric that has a figure for each frame or pair of neighbours, and the figures, by model.
+) -> tuple[list[dict[str, Any]], dict[str, dict[str, list[float | None]]], dict[str, dict[str, float | None]]]:
+    """Facts of every metric that has a figure for each frame, or pair or three of neighbours; these, and the clip's, by model.
 
     What is infinite or no number is None: there is nothing to draw.
     """
     several = len({cell.protocol for cell in cells}) > 1
     facts: dict[str, MetricFacts] = {}
     curves: dict[str, dict[str, list[float | None]]] = {}
+    figures: dict[str, dict[str, float | None]] = {}
     for cell in cells:
-        if len(cell.frames) in (frames, frames - 1) and cell.frames:
+        if len(cell.frames) in (frames, frames - 1, frames - 2) and cell.frames:
             name = f"{cell.metric.name} ({cell.protocol})" if several else cell.metric.name
-            values = [float(f"{v:.6g}") if math.isfinite(v) else None for v in cell.frames]
+            values = [_finite(v) for v in cell.frames]
             facts.setdefault(name, cell.metric)
             curves.setdefault(name, {})[cell.model] = values
+            figures.setdefault(name, {})[cell.model] = _finite(cell.value)
     place = {name: i for i, name in enumerate(order)}
     names = sorted(facts, key=lambda n: (place.get(facts[n].name, len(place)), n))
     described = [
         {"name": n, "unit": facts[n].unit, "direction": facts[n].direction, "about": facts[n].convention} for n in names
     ]
-    return described, {name: dict(sorted(curves[name].items())) for name in names}
+    return described, {name: dict(sorted(curves[name].items())) for name in names}, figures
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")

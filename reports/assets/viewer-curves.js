@@ -41,7 +41,7 @@ viewer.curves = (() => {
     const py = (v) => top + (height - top - bottom) * (1 - (v - low) / (high - low));
     geometry = { px, left, right, width, top, bottom, height };
     const svg = makeSvg("svg", { class: "curve", viewBox: `0 0 ${width} ${height}`, width, height, role: "img", tabindex: "-1" });
-    svg.setAttribute("aria-label", `${name} of every frame, ${m.direction} is better. ${shown.map((model) => `${named(model)}: mean ${viewer.figure(viewer.mean(figures(name, model)))}`).join("; ")}.`);
+    svg.setAttribute("aria-label", `${name} of every frame, ${m.direction} is better. Of the clip: ${shown.map((model) => `${named(model)}: ${viewer.figure(viewer.whole(name, model), name)}`).join("; ")}.`);
     for (const v of ticks(low, high)) {
       svg.append(makeSvg("path", { class: "line0", d: `M${left} ${py(v)}H${width - right}` }), makeSvg("text", { x: left - 6, y: py(v) + 4, "text-anchor": "end", class: "soft" }, tick(v)));
     }
@@ -50,7 +50,7 @@ viewer.curves = (() => {
     svg.append(makeSvg("text", { x: width - right, y: height - 3, "text-anchor": "end", class: "soft" }, "frame"));
     svg.append(makeSvg("text", { x: left, y: height - 3, class: "soft" }, `${name}${m.unit ? ` in ${m.unit}` : ""}, ${m.direction} is better`));
     for (const model of shown) {
-      const series = figures(name, model), shift = series.length < clip.frames ? 0.5 : 0;
+      const series = figures(name, model), shift = (clip.frames - series.length) / 2;
       let pen = "M", d = "";
       series.forEach((v, i) => { if (v === null) { pen = "M"; return; } d += `${pen}${px(i + shift).toFixed(1)} ${py(v).toFixed(1)}`; pen = "L"; });
       if (!d) continue;
@@ -90,7 +90,7 @@ viewer.curves = (() => {
     holder.querySelector(".over").setAttribute("d", upright(frame));
     const mine = new Set([modelOf(state.a), modelOf(state.b)]);
     tip.replaceChildren(make("b", {}, `frame ${frame + 1}, ${viewer.timecode(frame)}`), ...rows.slice(0, 14).map(([model, v]) =>
-      make("span", { class: mine.has(model) ? "mine" : "" }, swatch(model), make("bdi", {}, named(model)), make("i", {}, viewer.figure(v)))));
+      make("span", { class: mine.has(model) ? "mine" : "" }, swatch(model), make("bdi", {}, named(model)), make("i", {}, viewer.figure(v, state.metric)))));
     tip.hidden = false;
     const { width, height } = tip.getBoundingClientRect();
     tip.style.left = `${event.clientX + 16 + width > innerWidth ? Math.max(4, event.clientX - width - 16) : event.clientX + 16}px`;
@@ -105,7 +105,7 @@ viewer.curves = (() => {
   // --- legend ------------------------------------------------------------------------------------
   const list = () => {
     legend.replaceChildren(...models.filter((model) => figures(state.metric, model)).map((model) => {
-      const button = make("button", { type: "button", "data-model": model }, swatch(model), make("bdi", {}, named(model)), make("i", {}, viewer.figure(viewer.mean(figures(state.metric, model)))));
+      const button = make("button", { type: "button", "data-model": model }, swatch(model), make("bdi", {}, named(model)), make("i", {}, viewer.figure(viewer.whole(state.metric, model), state.metric)));
       if (viewer.byKey.has(keyOf(model))) button.addEventListener("click", (event) => set(event.shiftKey ? { a: keyOf(model) } : { b: keyOf(model) }));
       else button.disabled = true;
       for (const [kind, value] of [["pointerenter", model], ["pointerleave", null], ["focus", model], ["blur", null]]) button.addEventListener(kind, () => { pointed = value; emphasise(); });
@@ -132,29 +132,30 @@ viewer.curves = (() => {
   for (const model of models) of.append(new Option(named(model), model));
   let worst = [];
   const rank = () => {
-    const m = viewer.metric(state.metric), model = of.value || modelOf(state.b), other = modelOf(state.a);
+    const model = of.value || modelOf(state.b), other = modelOf(state.a);
     const series = model ? figures(state.metric, model) : null;
-    const sign = m && m.direction === "higher" ? 1 : -1;
+    const bad = viewer.badness(state.metric);
     const found = [];
     if (series) {
-      const shift = series.length < clip.frames ? 1 : 0; // a figure of two frames stands with the later one
+      const shift = viewer.late(series);
       series.forEach((value, i) => {
         const against = viewer.figureAt(state.metric, other, i + shift);
         const gain = value === null || against === null || other === model ? null : value - against;
-        const order = by.value === "loss" ? gain : value;
-        if (value !== null && order !== null) found.push({ frame: i + shift, value, gain, order: sign * order });
+        if (value === null || (by.value === "loss" && gain === null)) return;
+        const loss = gain === null ? 0 : bad(value) - bad(against);
+        found.push({ frame: i + shift, value, gain, loss, order: by.value === "loss" ? loss : bad(value) });
       });
     }
-    found.sort((x, y) => x.order - y.order || x.frame - y.frame);
+    found.sort((x, y) => y.order - x.order || x.frame - y.frame);
     worst = found.slice(0, 10);
     const gains = worst.map((w) => Math.abs(w.gain ?? 0)), spread = Math.max(...gains, 0);
     rows.replaceChildren(...worst.map((w) => {
       const jump = make("button", { type: "button", class: "jump", "data-frame": w.frame }, String(w.frame + 1));
       jump.addEventListener("click", () => { if (viewer.time) viewer.time.stop(); viewer.goTo(w.frame); });
-      const gain = w.gain === null ? "–" : `${w.gain > 0 ? "+" : w.gain < 0 ? "−" : ""}${viewer.figure(Math.abs(w.gain), spread)}`;
+      const gain = w.gain === null ? "–" : `${w.gain > 0 ? "+" : w.gain < 0 ? "−" : ""}${viewer.figure(Math.abs(w.gain), state.metric, spread)}`;
       const kind = viewer.stills.has(w.frame) || !clip.stills.length ? "" : viewer.sources.some((s) => viewer.inVideo(s, w.frame)) ? " video only" : " no picture";
-      return make("tr", {}, make("th", { scope: "row" }, jump, make("small", {}, kind)), make("td", {}, viewer.timecode(w.frame)), make("td", { class: "num" }, viewer.figure(w.value)),
-        make("td", { class: `num ${w.gain === null || !w.gain ? "" : sign * w.gain > 0 ? "good" : "bad"}` }, gain));
+      return make("tr", {}, make("th", { scope: "row" }, jump, make("small", {}, kind)), make("td", {}, viewer.timecode(w.frame)), make("td", { class: "num" }, viewer.figure(w.value, state.metric)),
+        make("td", { class: `num ${!w.loss ? "" : w.loss < 0 ? "good" : "bad"}` }, gain));
     }));
     if (!worst.length) rows.replaceChildren(make("tr", {}, make("td", { colspan: "4", class: "note" }, by.value === "loss" && model === other ? "A is the same model: choose another A." : "There are no figures of this model.")));
     here();

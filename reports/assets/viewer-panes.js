@@ -112,7 +112,7 @@ viewer.Pane = (() => {
       const source = byKey.get(this.key);
       const value = viewer.figureAt(state.metric, source.model, state.f);
       const unit = (viewer.metric(state.metric) || { unit: "" }).unit;
-      const figure = value === null ? "" : ` ${viewer.figure(value)}${unit ? ` ${unit}` : ""}`;
+      const figure = value === null ? "" : ` ${viewer.figure(value, state.metric)}${unit ? ` ${unit}` : ""}`;
       const what = mode === "error" ? "error of " : mode === "difference" ? "A − B" : "";
       const name = make("bdi", {}, mode === "difference" ? `${viewer.label(state.a)} − ${viewer.label(state.b)}` : source.label);
       const letter = this.letter && mode !== "difference" ? [make("b", {}, this.letter), " "] : [];

@@ -223,7 +223,7 @@ viewer.stage = (() => {
   const announce = () => {
     const words = shown().slice(0, 2).map(([letter, key]) => {
       const value = viewer.figureAt(state.metric, viewer.byKey.get(key).model, state.f), m = viewer.metric(state.metric);
-      return `${letter} ${viewer.label(key)}${value === null ? "" : `, ${state.metric} ${viewer.figure(value)} ${m.unit}`}`.trim();
+      return `${letter} ${viewer.label(key)}${value === null ? "" : `, ${state.metric} ${viewer.figure(value, state.metric)} ${m.unit}`}`.trim();
     });
     const what = { picture: "", error: "Error maps of ", difference: "Difference: " }[state.show];
     byId("v-status").textContent = `${clip.frames > 1 ? `Frame ${state.f + 1} of ${clip.frames}. ` : ""}${what}${state.show === "difference" ? `${viewer.label(state.a)} and ${viewer.label(state.b)}` : state.view === "grid" ? `all ${sources.length} pictures` : words.join("; ")}.`;

@@ -12,21 +12,31 @@ const viewer = (() => {
   /** Whether a video shows this frame of a source. */
   const inVideo = (source, frame) => Boolean(source.video) && frame < clip.length;
 
+  const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+
   // --- figures -----------------------------------------------------------------------------------
   const metric = (name) => clip.metrics.find((m) => m.name === name) || null;
 
-  /** Figures of a source, a figure per frame or one less (then the i-th is of frames i and i + 1); null where there are none. */
+  /** Figures of a source: one per frame, or one less (the i-th is of frames i and i + 1), or two less (of i to i + 2); else null. */
   const figures = (name, model) => (model && clip.curves[name] && clip.curves[name][model]) || null;
 
   const figureAt = (name, model, frame) => {
     const series = figures(name, model);
     if (!series) return null;
-    return series[series.length < clip.frames ? Math.max(0, frame - 1) : frame] ?? null;
+    return series[clamp(frame - late(series), 0, series.length - 1)] ?? null;
   };
 
-  const mean = (series) => {
-    const known = (series || []).filter((v) => v !== null);
-    return known.length ? known.reduce((a, b) => a + b, 0) / known.length : null;
+  /** The frame at which the first figure is told: the later of two, the middle one of three. */
+  const late = (series) => (series.length < clip.frames ? 1 : 0);
+
+  /** The clip's figure, which is the mean of its frames unless the metric's convention says else; null where there is none. */
+  const whole = (name, model) => (clip.figures[name] && clip.figures[name][model]) ?? null;
+
+  /** How bad a figure is. Where small is good and figures have either sign (steps of flicker), what is far from 0 is bad. */
+  const badness = (name) => {
+    const signed = Object.values(clip.curves[name] || {}).some((series) => series.some((v) => v !== null && v < 0));
+    if (metric(name).direction === "higher") return (v) => -v;
+    return signed ? Math.abs : (v) => v;
   };
 
   /** The model of the best mean under the first metric that has pictures. */
@@ -35,7 +45,7 @@ const viewer = (() => {
     const models = sources.filter((s) => s.key.startsWith("model:"));
     if (!first || !models.length) return models.length ? models[0].key : null;
     const sign = first.direction === "higher" ? 1 : -1;
-    const rated = models.map((s) => [s.key, mean(figures(first.name, s.model))]).filter(([, v]) => v !== null);
+    const rated = models.map((s) => [s.key, whole(first.name, s.model)]).filter(([, v]) => v !== null);
     rated.sort((x, y) => sign * (y[1] - x[1]));
     return rated.length ? rated[0][0] : models[0].key;
   };
@@ -53,7 +63,6 @@ const viewer = (() => {
 
   const VIEWS = ["wipe", "side", "single", "grid"], SHOWS = ["picture", "error", "difference"];
   const SCALES = [8, 16, 32, 64, 128, 255];
-  const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
   const number = (text, low, high, other) => {
     const value = text === null || text === "" ? NaN : Number(text);
     return Number.isFinite(value) ? clamp(value, low, high) : other;
@@ -139,11 +148,12 @@ const viewer = (() => {
     return `${two(Math.floor(seconds / 60))}:${two(seconds % 60)}:${two(frame % rate)}`;
   };
 
-  /** A figure as it is read: more digits for small ones. */
-  const figure = (value, spread = null) => {
+  /** A figure as it is read, with as many digits as the metric's figures on this clip need (or those of a size). */
+  const sizes = new Map(clip.metrics.map((m) => [m.name, Math.max(0, ...Object.values(clip.curves[m.name]).flat().map((v) => Math.abs(v ?? 0)))]));
+  const figure = (value, name, size = sizes.get(name)) => {
     if (value === null || value === undefined) return "–";
-    const size = spread ?? Math.abs(value);
-    return value.toFixed(size >= 100 ? 1 : size >= 3 ? 2 : size >= 0.05 ? 3 : 5);
+    const text = value.toFixed(size >= 100 ? 1 : size >= 3 ? 2 : size >= 0.3 ? 4 : 5);
+    return text.startsWith("-") ? `−${text.slice(1)}` : text;
   };
   const label = (key) => (byKey.get(key) || { label: "–" }).label;
 
@@ -169,7 +179,7 @@ const viewer = (() => {
   };
 
   return {
-    clip, sources, roving, byKey, stills, state, set, follow, refresh, goTo, nearest, canShow, inVideo, metric, figures, figureAt, mean,
+    clip, sources, roving, byKey, stills, state, set, follow, refresh, goTo, nearest, canShow, inVideo, metric, figures, figureAt, late, whole, badness,
     timecode, figure, label, clamp, lines, SCALES, VIEWS,
     masks: () => new Set(state.masks === "all" ? clip.masks.map((m) => m.kind) : state.masks ? state.masks.split(",") : []),
   };

@@ -109,9 +109,10 @@ def worst_frames(cells: Sequence[Cell], most: int = 2) -> list[int]:
     votes: Counter[int] = Counter()
     for cell in cells:
         finite = {i: v for i, v in enumerate(cell.frames) if math.isfinite(v)}
-        if finite:
-            pick = min if cell.metric.direction == "higher" else max
-            votes[pick(finite, key=lambda i: finite[i])] += 1
+        if finite and cell.metric.direction == "higher":
+            votes[min(finite, key=lambda i: finite[i])] += 1
+        elif finite:  # of figures of either sign, as steps of flicker are, what is far from 0 is bad
+            votes[max(finite, key=lambda i: abs(finite[i]))] += 1
     return [frame for frame, _ in sorted(votes.items(), key=lambda item: (-item[1], item[0]))[:most]]
 
 

@@ -18,6 +18,13 @@ Frames = NDArray[np.uint8]
 
 PSNR = MetricFacts(name="psnr", version=1, unit="dB", direction="higher", convention="All samples of a frame.")
 WARP = MetricFacts(name="warp_error", version=1, unit="", direction="lower", convention="Of neighbours.")
+FLICKER = MetricFacts(
+    name="flicker",
+    version=1,
+    unit="levels",
+    direction="lower",
+    convention="Steps of either sign; of a clip their size.",
+)
 NIQE = MetricFacts(name="niqe", version=1, unit="", direction="lower", convention="Without reference.")
 
 
@@ -63,14 +70,23 @@ def restored(root: Path, dataset: str, model: str, clip: str, frames: Frames) ->
     commit_json(room / f"{clip}.json", {"frames": len(frames), "sha256": digest})
 
 
-def measured(root: Path, dataset: str, model: str, clip: str, metric: MetricFacts, values: Sequence[float]) -> None:
-    """Write a result."""
+def measured(
+    root: Path,
+    dataset: str,
+    model: str,
+    clip: str,
+    metric: MetricFacts,
+    values: Sequence[float],
+    value: float | None = None,
+) -> None:
+    """Write a result; the clip's figure is the mean unless it is given."""
     facts = ModelFacts(name=model, version=1, title=model, task="denoising", source="nowhere", licence="MIT")
     write_cell(
         root,
         Cell(
             status="ok", dataset=dataset, clip=clip, model=model, metric=metric, protocol="default@1",
-            value=float(np.mean(values)), frames=[float(v) for v in values], model_facts=facts, data_sha256=clip,
+            value=float(np.mean(values)) if value is None else value, frames=[float(v) for v in values], model_facts=facts,
+            data_sha256=clip,
             fingerprint="0", device="cpu", precision="fp32",
         ),
     )  # fmt: skip
@@ -119,7 +135,8 @@ def dataset(
         facts.append(
             {
                 "name": clip, "frames": len(clean), "height": clean.shape[1], "width": clean.shape[2], "channels": 3,
-                "fps": 24.0, "colour": "RGB", "bit_depth": 8, "source": "made up", "gt_sha256": gt, "lq_sha256": lq, "mask": masks, "mask_kinds": list(kinds),
+                "fps": 24.0, "colour": "RGB", "bit_depth": 8, "source": "made up",
+                "gt_sha256": gt, "lq_sha256": lq, "mask": masks, "mask_kinds": list(kinds),
             }
         )  # fmt: skip
     commit_json(

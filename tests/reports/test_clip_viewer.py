@@ -16,7 +16,7 @@ from PIL import Image
 
 from reports.clips import clip_path
 from reports.html import build
-from tests.reports.pictured import dataset, scene
+from tests.reports.pictured import FLICKER, dataset, measured, scene
 from tests.reports.synthetic import HOSTILE
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("viewer")
     clips = {"plain": scene(), HOSTILE[0]: scene(seed=3)}
     dataset(root, "film", clips, {**MODELS, HOSTILE[4]: 12.0}, masks=True)
+    for model in ("identity", *MODELS, HOSTILE[4]):
+        for clip in clips:
+            measured(root, "film", model, clip, FLICKER, [2.0, -6.0, 3.0, 4.0, 1.0, 0.0], 0.5)
     dataset(root, "real", {"reel": scene()}, MODELS, truth=False)
     dataset(root, "still", {"one": scene(1)}, MODELS)
     return build(root).parent
@@ -384,6 +387,14 @@ def test_worst_frames_first(pages: Path, look: Open) -> None:
     given = page.evaluate("viewer.clip.curves.psnr.identity")
     losses = sorted(range(8), key=lambda t: values[t] - given[t])
     assert [int(text) - 1 for text in page.locator("#v-worst .jump").all_inner_texts()] == losses
+
+
+def test_of_signed_figures_the_far_ones_are_worst(pages: Path, look: Open) -> None:
+    """Flicker has a step of either sign for every three frames: two figures less than frames, told at the middle one."""
+    page = look(pages, f"{PLAIN}#metric=flicker&b=model%3Agood")
+    assert [int(text) - 1 for text in page.locator("#v-worst .jump").all_inner_texts()] == [2, 4, 3, 1, 5, 6]
+    assert page.locator("#v-worst td.num").first.inner_text() == "−6.00"
+    assert "good0.50" in "".join(page.locator("#v-legend button").all_inner_texts()).replace("\n", "")
 
 
 def test_slices_have_one_axis_of_time(pages: Path, look: Open) -> None:
