@@ -82,13 +82,15 @@ class Site:
             **values: what the template sets.
         """
         up = "../" * path.count("/")
-        text = self._environment.get_template(template).render(
-            site=self, page=Page(path, here, title, up, tuple(scripts), tuple(styles)), **values
-        )
+        text = self.render(template, page=Page(path, here, title, up, tuple(scripts), tuple(styles)), **values)
         target = self.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, "utf-8", newline="\n")
         return target
+
+    def render(self, template: str, **values: Any) -> str:
+        """A template as text."""
+        return self._environment.get_template(template).render(site=self, **values)
 
     def write_assets(self) -> None:
         """Copy the style sheets and scripts."""

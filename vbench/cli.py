@@ -362,11 +362,15 @@ def report_html(
     media_budget: Annotated[
         str, typer.Option("--media-budget", help="Pictures and videos at most: 200MB, 1.5GB, 0 for none.")
     ] = "200MB",
+    single_file: Annotated[
+        bool,
+        typer.Option("--single-file", help="One HTML file, without the pages of clips. Default: ROOT/report.html."),
+    ] = False,
 ) -> None:
     """One folder that opens from a file, offline."""
     from vbench.commands import report_command
 
-    report_command(root, out, title, media_budget)
+    report_command(root, out, title, media_budget, single_file)
 
 
 @report_app.command("pdf")

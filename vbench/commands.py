@@ -201,8 +201,15 @@ def grouped(missing: Sequence[ModelSpec]) -> list[str]:
         names = ", ".join(spec.name for spec in specs)
         what = first.published.rsplit(" from ", 1)[-1]
         parts = dict.fromkeys(s.weights.published.rsplit(" from ", 1)[0] for s in specs if s.weights)
+        if first.address is not None:
+            fetched = dict.fromkeys(s.weights.name for s in specs if s.weights)
+            out.append(
+                f"{names} need weights ({first.terms}): vbench weights fetch {' '.join(fetched)}, or with files from "
+                f"elsewhere: vbench weights import FILE --model {specs[0].name}, and so on"
+            )
+            continue
         out.append(
-            f"{names} need weights ({first.licence}). Get {', '.join(parts)} from {what}, then: "
+            f"{names} need weights ({first.terms}). Get {', '.join(parts)} from {what}, then: "
             f"vbench weights import FILE --model {specs[0].name}, and so on"
         )
     return out
@@ -264,10 +271,20 @@ def said_of_precision(result: RunResult) -> list[str]:
 # --- report --------------------------------------------------------------------------------------
 
 
-def report_command(root: Path, out: Path | None, title: str | None, media_budget: str = "200MB") -> None:
+def report_command(
+    root: Path, out: Path | None, title: str | None, media_budget: str = "200MB", single_file: bool = False
+) -> None:
     """``vbench report html``."""
     from reports.html import build
+    from reports.single import build_single
 
+    if single_file:
+        began = time.monotonic()
+        with worded():
+            page = build_single(root, out, title=title)
+        say(f"The report is {page} ({page.stat().st_size / 2**20:.1f} MiB, {took(time.monotonic() - began)}).")
+        say(f"Open it: {page.resolve().as_uri()}")
+        return
     budget = byte_count(media_budget, "--media-budget")
     began = time.monotonic()
     with worded(), progress("report", "pictures") as report:

@@ -18,8 +18,11 @@
   const carry = () => {
     const name = chosen === null ? null : names[Number(chosen)];
     for (const link of document.querySelectorAll(".bar nav a, .chips a")) {
-      const plain = link.getAttribute("href").split("#")[0];
-      link.setAttribute("href", name ? `${plain}#${new URLSearchParams({ model: name })}` : plain);
+      const [file, old = ""] = link.getAttribute("href").split("#");
+      const state = new URLSearchParams(old.includes("=") ? old : "");
+      if (name) state.set("model", name);
+      else state.delete("model");
+      link.setAttribute("href", `${state}` ? `${file}#${state}` : file);
     }
     address.write({ model: name });
   };

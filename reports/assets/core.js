@@ -106,19 +106,21 @@ const vbench = (() => {
     });
   };
 
-  // An address may point into something that is folded up.
-  const unfold = () => {
-    const target = location.hash.includes("=") ? null : byId(decodeURIComponent(location.hash.slice(1)));
+  /** Open what is folded up, where an address points into it. */
+  const unfold = (id) => {
+    const target = id ? byId(id) : null;
     const fold = target && (target.closest("details") || target.querySelector("details"));
     if (fold && target.matches("details, .alarms")) fold.open = true;
+    return target;
   };
+  const follow = () => { if (!location.hash.includes("=")) unfold(decodeURIComponent(location.hash.slice(1))); };
 
   themeButton();
-  unfold();
-  addEventListener("hashchange", unfold);
+  follow();
+  addEventListener("hashchange", follow);
   for (const button of document.querySelectorAll("button[data-copies]")) {
     button.hidden = false;
     copyButton(button, () => byId(button.dataset.copies).textContent);
   }
-  return { byId, data, make, makeSvg, address, copy, copyButton, say };
+  return { byId, data, make, makeSvg, address, copy, copyButton, say, unfold };
 })();

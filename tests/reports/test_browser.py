@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reports.single import build_single
 from tests.reports.synthetic import HOSTILE
 
 if TYPE_CHECKING:
@@ -242,6 +243,29 @@ def test_cards_are_searched(page: Page, report: Path) -> None:
     page.goto((report / "models.html").as_uri() + "#q=plain")
     assert page.locator(".card:visible").count() == 1
     assert page.locator('[data-tool="shown"]').inner_text() == "1 of 8 models"
+
+
+def test_one_file_is_many_pages(page: Page, made_up: Path, tmp_path: Path) -> None:
+    one = build_single(made_up, tmp_path / "one.html")
+    page.goto(one.as_uri())
+    page.get_by_role("link", name="Boards", exact=True).click()
+    page.get_by_role("heading", name="Boards", level=1).wait_for()
+    page.get_by_role("link", name="Oldfilm: light").click()
+    page.get_by_role("heading", name="Oldfilm: light", level=1).wait_for()
+    page.get_by_role("button", name="lpips").click()
+    address = page.url
+    before = column(page, "model")
+    page.get_by_role("link", name="other", exact=True).first.click()
+    page.get_by_role("heading", name="Models", level=1).wait_for()
+    assert "at=model-other" in page.url
+    page.go_back()
+    page.get_by_role("heading", name="Oldfilm: light", level=1).wait_for()
+    assert page.url == address
+    assert column(page, "model") == before
+    assert page.get_by_role("columnheader", name="lpips").get_attribute("aria-sort") == "ascending"
+    page.goto("about:blank")
+    page.goto(one.as_uri() + "#page=nothing.html")
+    assert page.get_by_role("heading", level=1).inner_text() == "Video restoration benchmark"
 
 
 def test_without_scripts_everything_is_there(browser: Browser, report: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 import shutil
@@ -12,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from reports.html import build
+from reports.single import build_single
 from reports.site import slug
 from tests.reports.synthetic import HOSTILE, workspace
 from vbench.cli import app
@@ -196,3 +199,24 @@ def test_names_of_files(name: str) -> None:
     assert found not in ("con", "index")
     assert slug(name) != slug(name + "x")
     assert slug("a") != slug("A"), "some file systems do not tell them apart"
+
+
+def test_one_file_has_everything_within(made_up: Path, tmp_path: Path) -> None:
+    one = tmp_path / "one.html"
+    result = CliRunner().invoke(app, ["report", "html", "--root", str(made_up), "--single-file", "--out", str(one)])
+    assert result.exit_code == 0, result.output
+    text = one.read_text("utf-8")
+    page = _Page(one)
+    assert not [link for link in page.links if not re.fullmatch(r"data:.*|#[\w-]+|[\w/-]+\.html(#.*)?", link)]
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)
+    assert policy is not None
+    assert "unsafe" not in policy[1]
+    for script in re.findall(r"<script(?: type=\"text/plain\" data-name=\"[^\"]+\")?>(.*?)</script>", text, re.S):
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"sha256-{digest}" in policy[1]
+    for style in re.findall(r"<style[^>]*>(.*?)</style>", text, re.S):
+        assert base64.b64encode(hashlib.sha256(style.encode()).digest()).decode() in policy[1]
+    assert "<img src=x" not in text
+    assert one.read_bytes() == build_single(made_up, tmp_path / "two.html").read_bytes()
+    with pytest.raises(ValueError, match="is a folder"):
+        build_single(made_up, tmp_path)
