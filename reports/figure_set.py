@@ -187,10 +187,12 @@ def _frames(results: Results, board: Board, slug: str, title: str, wanted: Wante
     return figures.per_frame(lines, name, what, metric.unit, wanted.form, f"{title}: {clip}", wanted.width)
 
 
-def _severity(curve: SeverityCurve, wanted: Wanted, several: bool) -> Drawn | None:
+def lines_of(curve: SeverityCurve, models: Sequence[str] = ()) -> tuple[list[figures.Curve], int]:
+    """What is drawn of a severity curve: the models that are named, or the best, at most :data:`CURVES` of them; and how many
+    there are."""
     lines = [line for line in curve.lines if line.model.name != BASELINE]
-    if wanted.models:
-        lines = [line for line in lines if line.model.name in wanted.models]
+    if models:
+        lines = [line for line in lines if line.model.name in models]
     drawn = []
     for line in lines[:CURVES]:
         at = [i for i, gain in enumerate(line.gains) if gain is not None and abs(gain) != float("inf")]
@@ -204,18 +206,20 @@ def _severity(curve: SeverityCurve, wanted: Wanted, several: bool) -> Drawn | No
                 [end.high if end else None for end in ends],
             )
         )
+    return drawn, len(lines)
+
+
+def _severity(curve: SeverityCurve, wanted: Wanted, several: bool) -> Drawn | None:
+    drawn, count = lines_of(curve, wanted.models)
     name = f"severity-{file_name(curve.profile + (f'-{curve.protocol}' if several else ''))}"
-    more = len(lines) - CURVES
+    metric = curve.metric
     found = _maybe(
-        lambda: figures.severity_curves(
-            drawn, name, curve.metric.name, curve.metric.unit, wanted.form, curve.profile, wanted.width
-        )
+        lambda: figures.severity_curves(drawn, name, metric.name, metric.unit, wanted.form, curve.profile, wanted.width)
     )
-    if found is None or more <= 0:
+    if found is None or count <= CURVES:
         return found
-    return Drawn(
-        found.name, f"{found.caption} The {CURVES} models with the largest area of {len(lines)} are drawn.", found.data
-    )
+    more = f"The {CURVES} models with the largest area of {count} are drawn."
+    return Drawn(found.name, f"{found.caption} {more}", found.data)
 
 
 def _slices(source: ClipSources, board: Board, wanted: Wanted) -> Drawn | None:

@@ -19,6 +19,7 @@ from leaderboards.results import Results
 from leaderboards.summary import OverallBoard, overall_boards, severity_curves
 from leaderboards.table import BASELINE, Board, Row
 from reports import figures
+from reports.figure_set import lines_of
 from reports.views.answers import board_answer
 from reports.views.facts import Facts, gather
 from reports.views.method import method
@@ -249,20 +250,7 @@ def _severities(pdf: FPDF, facts: Facts) -> None:
     for curve in severity_curves(facts.main, facts.results.datasets):
         if curve.metric.name != primary.get(curve.datasets[0]):
             continue
-        lines = [line for line in curve.lines if line.model.name != BASELINE][:7]
-        curves = []
-        for line in lines:
-            at = [i for i, gain in enumerate(line.gains) if gain is not None and abs(gain) != float("inf")]
-            ends = [line.gain_intervals[i] for i in at]
-            curves.append(
-                figures.Curve(
-                    line.model.name,
-                    [curve.severities[i] for i in at],
-                    [gain for i in at if (gain := line.gains[i]) is not None],
-                    [end.low if end else None for end in ends],
-                    [end.high if end else None for end in ends],
-                )
-            )
+        curves, _ = lines_of(curve)
         try:
             title = f"{curve.profile}, {curve.protocol}"
             drawn.append(figures.severity_curves(curves, "s", curve.metric.name, curve.metric.unit, "svg", title))
