@@ -1,4 +1,4 @@
-"""Writes docs/metrics.md, networks.md, profiles.md and protocols.md from what the code says of itself and from fixtures.
+"""Writes docs/metrics.md, models.md, networks.md, profiles.md and protocols.md from what the code says of itself and from fixtures.
 
 Run by ``nox -s docs``; the tables of differences need the fixtures beside the project.
 """
@@ -140,6 +140,79 @@ def networks_page(shared: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
+def models_page() -> str:
+    """Every model of the suite, and every checkpoint with where it comes from."""
+    from vbench import models
+    from vbench.models.published import checkpoints
+
+    specs = [models.spec(name) for name in models.CATALOG]
+    lines = [
+        "# Models",
+        "",
+        "Written by `nox -s docs`. `vbench models` lists them with what can run on this machine; `vbench models show NAME` tells",
+        "settings, parameters and multiply-adds of one. Models of your own: [bring-your-model.md](bring-your-model.md).",
+        "",
+        "## Without weights",
+        "",
+        "| name | for | what | settings | source | licence |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for spec in [spec for spec in specs if spec.weights is None]:
+        settings = "; ".join(f"{k.replace('_', ' ')}: {v}" for k, v in spec.settings.items()) or "none"
+        lines.append(f"| `{spec.name}` | {spec.task} | {spec.title} | {settings} | {spec.source} | {spec.licence} |")
+    lines += [
+        "",
+        "FFmpeg's `deshake` is not among them: on a slow pan shaken by two pixels it lost 1 to 2 dB of PSNR.",
+        "",
+        "## Networks",
+        "",
+        "All are our own code (Apache-2.0), equal to the official ones ([networks.md](networks.md)); the weights have the licences",
+        "of their authors.",
+        "",
+        "| models | for | source | parameters | checkpoints | licence of the weights |",
+        "| --- | --- | --- | ---: | --- | --- |",
+    ]
+    groups: dict[tuple[object, ...], list[str]] = {}
+    files: dict[tuple[object, ...], dict[str, None]] = {}
+    for spec in specs:
+        if spec.weights is not None:
+            key = (spec.task, spec.source, f"{spec.parameters:,}", spec.weights.terms)
+            groups.setdefault(key, []).append(f"`{spec.name}`")
+            files.setdefault(key, {})[f"`{spec.weights.name}`"] = None
+    for key, names in groups.items():
+        task, source, parameters, terms = key
+        taken = "of the same names" if list(files[key]) == names else ", ".join(files[key])
+        lines.append(f"| {', '.join(names)} | {task} | {source} | {parameters} | {taken} | {terms} |")
+    lines += [
+        "",
+        "## Checkpoints",
+        "",
+        "The project carries none. `vbench weights fetch NAME` downloads those with an address of their own, goes on where a",
+        "download stopped, and checks names and shapes against the network, and the hash where it is known. The others lie behind",
+        "a page that wants a browser: take the file from there, then `vbench weights import FILE` (or the archive that holds it).",
+        "A dash stands for what the authors' pages do not state.",
+        "",
+        "| checkpoint | file | from | for | trained on | state dict | bytes | sha256 | note |",
+        "| --- | --- | --- | --- | --- | --- | ---: | --- | --- |",
+    ]
+    for name, entry in checkpoints().items():
+        where = f"[{entry.repository}](https://github.com/{entry.repository})"
+        if entry.address is not None:
+            where += f", [address]({entry.address})"
+        if entry.page is not None:
+            where += f", [page]({entry.page})"
+        if entry.archive:
+            where += f" of {entry.archive}"
+        digest = f"`{entry.sha256}`" if entry.sha256 else f"`{entry.sha256_begins}…`" if entry.sha256_begins else "–"
+        note = "; ".join(filter(None, [f"taken by no model: {entry.unused}" if entry.unused else "", entry.note]))
+        size = f"{entry.bytes:,}" if entry.bytes else "–"
+        lines.append(
+            f"| `{name}` | `{entry.path}` | {where} | {entry.purpose} | {entry.trained_on or '–'} | {entry.wrapping} | "
+            f"{size} | {digest} | {note} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 def profiles_page() -> str:
     """Every profile with its variants and their steps."""
     from degradations.profile import Variant, list_profiles, load_profile
@@ -254,6 +327,7 @@ def main() -> None:
     SCHEMA_FILE.write_text(schema_text(), "utf-8")
     (HERE / "protocols.md").write_text(protocols_page(), "utf-8")
     (HERE / "profiles.md").write_text(profiles_page(), "utf-8")
+    (HERE / "models.md").write_text(models_page(), "utf-8")
     shared = HERE.parent.parent / "shared"
     if not (shared / "parity").is_dir():
         raise SystemExit("The fixtures beside the project (../shared) are not there; the pages are left as they are.")

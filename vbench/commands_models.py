@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vbench.commands import grouped, say
+from vbench.commands import say
 from vbench.console import console, progress
 from vbench.errors import InputError, MissingWeights, RunError, UsageError
 
 if TYPE_CHECKING:
+    from vbench.models.spec import ModelSpec
     from vbench.models.verify import Difference
     from vbench.weights import Imported, WeightsStatus
 
+SHOWN = (1280, 720, 60)
+"""Width, height and frames of the clip for which ``vbench models show`` counts."""
 TITLED = 100
 """Columns of a terminal that shows what each model is; in a narrower one its name says enough."""
 
@@ -36,21 +40,25 @@ def models_command() -> None:
     table.add_column("for", no_wrap=True)
     if told:
         table.add_column("what")
-    table.add_column("runs here?")
-    missing = []
+    table.add_column("runs here?", no_wrap=True)
+    limited: dict[str, list[str]] = {}
+    waiting = 0
     for name in models.names():
         spec = models.spec(name)
-        ready = spec.weights is None or weights.find(spec) is not None
-        if not ready:
-            missing.append(spec)
-        what = [spec.title] if told else []
-        table.add_row(name, spec.task, *what, Text("yes", "green") if ready else Text("needs weights", "yellow"))
+        if spec.weights is not None and spec.weights.restriction:
+            limited.setdefault(spec.weights.restriction, []).append(name)
+        ready = Text("yes, slowly" if spec.slow else "yes", "green")
+        if spec.weights is not None and weights.find(spec) is None:
+            waiting += 1
+            way = "to fetch" if spec.weights.address else "in a browser"
+            ready = Text(f"needs weights, {way}", "yellow")
+        table.add_row(name, spec.task, *([spec.title] if told else []), ready)
     out.print(table)
-    say("One model and its settings: vbench models show NAME")
-    if missing:
-        say("What needs weights:")
-        for text in grouped(missing):
-            say(f"  {text}")
+    for restriction, names in limited.items():
+        out.print(f"Weights that are not free, {restriction}: {', '.join(names)}.", highlight=False)
+    say("One model, its settings and what it costs: vbench models show NAME")
+    if waiting:
+        say("What needs weights, and how to bring them: vbench weights list")
 
 
 # --- weights -------------------------------------------------------------------------------------
@@ -195,19 +203,59 @@ def models_show_command(name: str) -> None:
     from vbench import models, weights
 
     spec = models.spec(name)
-    say(f"{spec.name}: {spec.title}, for {spec.task}")
-    say(f"  source      {spec.source}")
-    say(f"  licence     {spec.licence}")
-    for key, value in spec.settings.items():
-        say(f"  {key:<11} {value}")
+    lines: dict[str, str] = {"source": spec.source, "licence": spec.licence}
+    lines |= {key.replace("_", " "): str(value) for key, value in spec.settings.items()}
     if spec.parameters:
-        say(f"  parameters  {spec.parameters:,}")
+        lines["parameters"] = f"{spec.parameters:,}"
+    lines |= _work(spec)
+    if spec.scales != (1,):
+        lines["enlarges"] = "by any number" if spec.scales is None else f"by {_numbers(spec.scales)}"
     if spec.tiles is not None:
-        say(f"  tiles       {spec.tiles.words}")
-        say(f"  precision   {', '.join(spec.precisions)}")
+        lines |= {"tiles": spec.tiles.words, "precision": ", ".join(spec.precisions)}
     if spec.weights is not None:
-        path = weights.find(spec)
-        say(f"  weights     {path or spec.missing_text()}")
+        lines["weights"] = str(weights.find(spec) or spec.missing_text())
+        more = {"for": spec.weights.purpose, "trained on": spec.weights.trained_on, "note": spec.weights.note}
+        lines |= {f"  {key}": value for key, value in more.items() if value}
+        if spec.weights.restriction:
+            lines["  not free"] = spec.weights.restriction
+    say(f"{spec.name}: {spec.title}, for {spec.task}")
+    width = max(map(len, lines)) + 2
+    columns = console().width
+    for key, value in lines.items():
+        # Words are broken at the column where the values begin; addresses and commands are not broken within.
+        broken = textwrap.wrap(value, max(columns - width - 2, 30), break_long_words=False, break_on_hyphens=False)
+        for i, line in enumerate(broken or [""]):
+            print(f"  {key if i == 0 else '':<{width}}{line}")
+
+
+def _numbers(values: Sequence[int]) -> str:
+    """Numbers in words; from the first to the last where they are many.
+
+    Example:
+        >>> _numbers((2, 4)), _numbers(range(2, 65))
+        ('2 or 4', '2 to 64')
+    """
+    if len(values) > 3:
+        return f"{values[0]} to {values[-1]}"
+    return " or ".join(map(str, values))
+
+
+def _work(spec: ModelSpec) -> dict[str, str]:
+    """Multiply-adds and steps of training of a model, on shapes; empty where it is no network of the suite."""
+    if spec.network is None:
+        return {}
+    from vbench.multiply_adds import of_model
+    from vbench.restore import ClipMeta
+
+    meta = ClipMeta(SHOWN[2], SHOWN[1], SHOWN[0], 3, 24.0, (spec.scales or (1,))[0])
+    found = of_model(spec, meta)
+    if found is None:
+        return {}
+    frame = f"{SHOWN[0]} x {SHOWN[1]} in colour"
+    out = {"multiply-adds": f"{found / SHOWN[0] / SHOWN[1]:,.0f} a pixel, {found / 1e9:,.0f} G a frame ({frame})"}
+    if spec.iterations is not None:
+        out["iterations"] = f"{spec.iterations(meta) / SHOWN[2]:g} steps of training a frame, counted above"
+    return out
 
 
 # --- verify --------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from vbench.workspace import read_json, write_json
@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from vbench.restore import ClipMeta, Restorer
     from vbench.workspace import Workspace
 
-FRAMES = 8
-"""Of a longer clip so many are counted: as many as the network that asks for most takes at least."""
-FRAMES_OF = {"rtn": 30}
-"""But of RTN: it restores parts of 20 frames, each begun ten after the one before, and so most frames twice."""
+STEADY = (8, 9)
+"""Lengths of clips that stand for longer ones: as many frames as the network that asks for most takes at least, and more
+than any window has, so that what a frame more costs is what every further frame costs."""
+STEADY_OF = {"rtn": (20, 30)}
+"""But of RTN, which restores parts of 20 frames, each begun ten after the one before, and so most frames twice."""
 
 
 @dataclass(frozen=True)
@@ -170,21 +171,35 @@ def _formulas() -> dict[Any, Any]:
 
 
 def of_model(spec: ModelSpec, meta: ClipMeta) -> int | None:
-    """Multiply-adds per frame of a model; None where it is no network of the suite. Its weights are not needed."""
+    """Multiply-adds per frame of a model, the mean over the clip; None where it is no network of the suite.
+
+    Its weights are not needed. Of a long clip two shorter ones are counted, and what one costs more is what further frames
+    cost.
+    """
+    return None if spec.network is None else _per_frame(_counts(spec, meta), meta.frames)
+
+
+def _counts(spec: ModelSpec, meta: ClipMeta) -> list[Count]:
     import torch
 
     from vbench.models.loading import unloaded
 
-    if spec.network is None:
-        return None
+    lengths = _lengths(spec, meta)
     with unloaded():
-        return count(lambda: spec.load(torch.device("meta"), None), _shortened(spec, meta)).per_frame
+        return [count(lambda: spec.load(torch.device("meta"), None), replace(meta, frames=n)) for n in lengths]
 
 
-def _shortened(spec: ModelSpec, meta: ClipMeta) -> ClipMeta:
-    from dataclasses import replace
+def _lengths(spec: ModelSpec, meta: ClipMeta) -> tuple[int, ...]:
+    steady = STEADY_OF.get(spec.name, STEADY)
+    return (meta.frames,) if meta.frames < steady[1] else steady
 
-    return replace(meta, frames=min(meta.frames, FRAMES_OF.get(spec.name, FRAMES)))
+
+def _per_frame(counts: list[Count], frames: int) -> int:
+    first, last = counts[0], counts[-1]
+    if first.frames == frames:
+        return first.per_frame
+    more = (last.total - first.total) / (last.frames - first.frames)
+    return round((last.total + (frames - last.frames) * more) / frames)
 
 
 def costs(spec: ModelSpec, meta: ClipMeta, workspace: Workspace) -> dict[str, int | None]:
@@ -196,15 +211,15 @@ def costs(spec: ModelSpec, meta: ClipMeta, workspace: Workspace) -> dict[str, in
     iterations = spec.iterations(meta) if spec.iterations else None
     if spec.network is None:
         return {"multiply_adds": None, "iterations": iterations}
-    short = _shortened(spec, meta)
-    kind = f"{short.width}x{short.height}x{short.channels}-{short.frames}"
+    kind = f"{meta.width}x{meta.height}x{meta.channels}-{_lengths(spec, meta)[-1]}"
     path = workspace.root / "multiply_adds" / f"{spec.name}-{spec.version}" / f"{kind}.json"
     if path.exists():
-        return {"multiply_adds": read_json(path)["per_frame"], "iterations": iterations}
+        counts = [Count(entry["total"], entry["frames"]) for entry in read_json(path)]
+        return {"multiply_adds": _per_frame(counts, meta.frames), "iterations": iterations}
     try:
-        found = of_model(spec, meta)
+        counts = _counts(spec, meta)
     except Exception as error:  # of PyTorch's inner workings; the clip is restored all the same
         print(f"{spec.name}: multiply-adds are not counted: {type(error).__name__}: {error}", file=sys.stderr)
         return {"multiply_adds": None, "iterations": iterations}
-    write_json(path, {"per_frame": found})
-    return {"multiply_adds": found, "iterations": iterations}
+    write_json(path, [asdict(one) for one in counts])
+    return {"multiply_adds": _per_frame(counts, meta.frames), "iterations": iterations}

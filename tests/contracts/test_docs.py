@@ -27,6 +27,10 @@ def test_the_page_of_protocols_is_up_to_date() -> None:
     assert (ROOT / "docs" / "protocols.md").read_text("utf-8") == pages().protocols_page(), "run `nox -s docs`"
 
 
+def test_the_page_of_models_is_up_to_date() -> None:
+    assert (ROOT / "docs" / "models.md").read_text("utf-8") == pages().models_page(), "run `nox -s docs`"
+
+
 def test_the_page_of_metrics_is_up_to_date() -> None:
     stored = (ROOT / "docs" / "metrics.md").read_text("utf-8")
     assert stored.startswith(pages().metrics_page(None)), "run `nox -s docs`"

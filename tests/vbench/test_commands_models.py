@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from vbench import models
 from vbench.cli import app
 from vbench.errors import InputError
 
@@ -68,5 +70,32 @@ def test_what_cannot_be_is_said(arguments: list[str], text: str) -> None:
 def test_a_model_is_shown() -> None:
     said = invoke("show", "vnlnet-gray-s25")[1]
     assert "503,584" in said
+    assert "vbench weights fetch vnlnet-gray-s25" in said
     assert "vbench weights import FILE --model vnlnet-gray-s25" in said
+    # Three channels, each 9 x (15 x 32 + 3 x 32 x 32 ...) and so on: see test_multiply_adds.
+    assert re.search(r"multiply-adds +1,505,376 a pixel, 1,387 G a frame \(1280 x 720 in colour\)", said)
     assert invoke()[1] == invoke("list")[1]
+
+
+def test_what_a_model_costs_and_may_not_be_used_for_is_shown() -> None:
+    said = invoke("show", "rfr-dncnn-online-s25")[1]
+    assert "3 steps of training a frame" in said
+    said = invoke("show", "votes-x2-qp28")[1]
+    assert re.search(r"enlarges +by 2\n", said)
+    assert re.search(r"not free +non-commercial\n", said)
+    assert (
+        "https://drive.google.com/file/d/1tjD7xzzvPtjjVbmOHp9CRsSF4RY3EV8F/view and take net_VOTES_REDS28.pth" in said
+    )
+    said = invoke("show", "vidstab")[1]
+    assert "multiply-adds" not in said
+
+
+def test_the_list_fits_a_terminal_of_80_columns() -> None:
+    said = invoke("list")[1]
+    table = said[: said.index("Weights that are not free")]
+    assert max(map(len, table.splitlines())) <= 80
+    for name in models.names():
+        assert len(re.findall(rf"^ {name} ", said, re.MULTILINE)) == 1
+    assert re.search(r" rtn +old film +needs weights, in a browser", said)
+    assert re.search(r" dncnn-b +denoising +needs weights, to fetch", said)
+    assert "Weights that are not free, academic research only: rtn." in said

@@ -202,5 +202,5 @@ VIDSTAB = ModelSpec(
     source="FFmpeg's filters vidstabdetect and vidstabtransform (library vid.stab of Georg Martius).",
     licence="FFmpeg, GPL build (run as a separate program)",
     load=_load_vidstab,
-    settings={"passes": [DETECT, TRANSFORM], "colour": "motion of the luma; each channel moved by itself"},
+    settings={"passes": f"{DETECT}, then {TRANSFORM}", "colour": "motion of the luma; each channel moved by itself"},
 )
