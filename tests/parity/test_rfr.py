@@ -19,6 +19,7 @@ from vbench.models.rfr.adapt import LEARNING_RATE, Adaptation, Tuner, recorrupte
 from vbench.models.rfr.denoisers import FiveFrames, Neighbours, SingleFrame
 from vbench.models.rfr.restorer import RFRRestorer
 from vbench.models.verify import build, verify
+from vbench.models.vnlnet.neighbours import Neighbourhood
 from vbench.models.vnlnet.net import VNLnet
 from vbench.models.vnlnet.search import PatchSearch
 from vbench.restore import Restorer, run_array
@@ -193,14 +194,16 @@ def test_it_trains_inside_inference_mode() -> None:
     assert len(adaptation.losses) == 4
 
 
-def test_a_frame_alone_is_searched_as_in_its_clip() -> None:
+def test_a_clip_that_is_held_is_searched_as_one_that_passes() -> None:
     network = VNLnet(45, 3, 4, 1, 4, 3).eval()
     denoiser = Neighbours(network, PatchSearch())
     frames = [random(1, 3, 12, 14, seed=seed).float() for seed in range(9)]
-    stacks = list(denoiser.stacks(frames))
+    shown = denoiser.shown(frames)
+    neighbourhood = Neighbourhood(9, PatchSearch(), "repaired")
+    stacks = dict(each for frame in frames for each in neighbourhood.feed(frame))
     assert len(stacks) == 9
-    for t in (0, 4, 8):
-        assert torch.equal(denoiser.stack(frames, t), stacks[t])
+    for t in (4, 0, 8, 4):
+        assert torch.equal(shown.stack(t), stacks[t])
 
 
 def test_five_frames_are_reflected_at_the_ends() -> None:
@@ -208,9 +211,9 @@ def test_five_frames_are_reflected_at_the_ends() -> None:
 
     denoiser = FiveFrames(FastDVDnet(), 25)
     frames = [torch.full((1, 3, 4, 4), float(i)) for i in range(4)]
-    stacks = list(denoiser.stacks(frames))
-    assert stacks[0][0, ::3, 0, 0].tolist() == [2, 1, 0, 1, 2]
-    assert all(torch.equal(denoiser.stack(frames, t), stack) for t, stack in enumerate(stacks))
+    shown = denoiser.shown(frames)
+    assert shown.stack(0)[0, ::3, 0, 0].tolist() == [2, 1, 0, 1, 2]
+    assert [stack[0, 6, 0, 0].item() for stack in shown.stacks()] == [0, 1, 2, 3]
 
 
 def test_every_mode_is_an_entry() -> None:

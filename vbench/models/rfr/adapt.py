@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vbench.models.rfr.denoisers import Denoiser
+from vbench.models.rfr.denoisers import Denoiser, Shown
 
 LEARNING_RATE = 1e-5
 """Of Adam with its usual moments; no decay, no schedule."""
@@ -86,10 +86,18 @@ class Adaptation:
         with trainable(False):
             return self._denoiser.denoise(stack.clone()).clamp(0, 1)
 
-    def all_restored(self, frames: Sequence[Tensor]) -> list[Tensor]:
-        """Every frame of a clip with the weights as they are; frames ``(1, C, H, W)``."""
+    def shown(self, frames: Sequence[Tensor] | Shown) -> Shown:
+        """A clip of frames ``(1, C, H, W)`` as the denoiser is shown it: where it is denoised more than once, make it once."""
+        if isinstance(frames, Shown):
+            return frames
         with trainable(False):
-            return [self._denoiser.denoise(stack).clamp(0, 1) for stack in self._denoiser.stacks(_own(frames))]
+            return self._denoiser.shown(_own(frames))
+
+    def all_restored(self, frames: Sequence[Tensor] | Shown) -> list[Tensor]:
+        """Every frame of a clip with the weights as they are; frames ``(1, C, H, W)``."""
+        shown = self.shown(frames)
+        with trainable(False):
+            return [frame.clamp(0, 1) for frame in self._denoiser.denoise_all(shown)]
 
     def online_frame(self, noisy: Tensor) -> Tensor:
         """The next frame ``(1, C, H, W)`` of a clip, for a denoiser of single frames: restored, then learnt from."""
@@ -97,37 +105,36 @@ class Adaptation:
         self._learn(restored, restored)
         return restored
 
-    def online_clip(self, frames: Sequence[Tensor]) -> Iterator[Tensor]:
+    def online_clip(self, frames: Sequence[Tensor] | Shown) -> Iterator[Tensor]:
         """The frames of a clip, for a denoiser of several: each restored, then learnt from.
 
         What is taken for clean is made of the whole clip by the weights as they were at first, and never again.
         """
-        frames = _own(frames)
-        clean = self.all_restored(frames)
-        with trainable(False):
-            given, again = iter(self._denoiser.stacks(frames)), iter(self._denoiser.stacks(clean))
-        for target in clean:
-            # The searches behind these run here, and not in the caller's mode.
+        shown = self.shown(frames)
+        clean = self.all_restored(shown)
+        again = self.shown(clean)
+        for t, target in enumerate(clean):
             with trainable(False):
-                stack, other = next(given), next(again)
-            restored = self.restored(stack)
+                stack, other = shown.stack(t), again.stack(t)
+            # Nothing is learnt yet at the first frame.
+            restored = self.restored(stack) if t else target
             self._learn(other, target)
             yield restored
 
-    def offline(self, frames: Sequence[Tensor], orders: Iterable[Sequence[int]]) -> Iterator[None]:
+    def offline(self, frames: Sequence[Tensor] | Shown, orders: Iterable[Sequence[int]]) -> Iterator[None]:
         """One pass over the clip for each order, each in batches of two: what the first weights made of a frame, and what
         those at the beginning of the pass did."""
-        frames = _own(frames)
-        first = self.all_restored(frames)
-        latest = first
+        shown = self.shown(frames)
+        first = latest = self.shown(self.all_restored(shown))
         for i, order in enumerate(orders):
             if i:
-                latest = self.all_restored(frames)
+                latest = self.shown(self.all_restored(shown))
             for t in order:
                 with trainable(False):
-                    stacks = [self._denoiser.stack(clip, t) for clip in (first, latest)]
-                    noisy = torch.cat([recorrupted(stack, self._noise) for stack in stacks])
-                    clean = torch.cat([first[t], latest[t]])
+                    stack = first.stack(t)
+                    other = stack if latest is first else latest.stack(t)
+                    noisy = torch.cat([recorrupted(each, self._noise) for each in (stack, other)])
+                    clean = torch.cat([first.frames[t], latest.frames[t]])
                 self.losses.append(self._tuner.step(self._denoiser.denoise, noisy, clean))
             yield
 

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from vbench.models.dncnn.net import DnCNN
-from vbench.models.fastdvdnet.net import FastDVDnet
+from vbench.models.fastdvdnet.net import FastDVDnet, check
+from vbench.models.fastdvdnet.sequence import Sequence as Shared
 from vbench.models.fastdvdnet.sequence import windows
-from vbench.models.vnlnet.neighbours import Neighbourhood, stack_of
+from vbench.models.vnlnet.neighbours import Searched
 from vbench.models.vnlnet.net import VNLnet
 from vbench.models.vnlnet.search import PatchSearch
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A clip as a denoiser is shown it."""
+
+    frames: Sequence[Tensor]
+    """Each ``(1, C, H, W)``."""
+    stack: Callable[[int], Tensor]
+    """What the network takes for a frame, by its place: ``(1, K, H, W)``."""
+
+    def stacks(self) -> Iterator[Tensor]:
+        """That for all frames, in order."""
+        return map(self.stack, range(len(self.frames)))
 
 
 class Denoiser(Protocol):
@@ -29,16 +45,16 @@ class Denoiser(Protocol):
         """Whether a frame is denoised without its neighbours."""
         ...
 
-    def stack(self, frames: Sequence[Tensor], t: int) -> Tensor:
-        """What the network takes for frame ``t`` of a clip of frames ``(1, C, H, W)``: ``(1, K, H, W)``."""
-        ...
-
-    def stacks(self, frames: Sequence[Tensor]) -> Iterator[Tensor]:
-        """That for all frames, in order."""
+    def shown(self, frames: Sequence[Tensor]) -> Shown:
+        """A clip of frames ``(1, C, H, W)``; what takes long is done here, and once."""
         ...
 
     def denoise(self, stack: Tensor) -> Tensor:
         """``(B, K, H, W)`` to the denoised frames ``(B, C, H, W)``, not clamped."""
+        ...
+
+    def denoise_all(self, shown: Shown) -> Iterator[Tensor]:
+        """All frames of a clip in order, with the weights as they are: what windows share is computed once."""
         ...
 
 
@@ -50,18 +66,18 @@ class SingleFrame:
     def __init__(self, network: DnCNN) -> None:
         self.network = network
 
-    def stack(self, frames: Sequence[Tensor], t: int) -> Tensor:
-        """The frame itself."""
-        return frames[t]
-
-    def stacks(self, frames: Sequence[Tensor]) -> Iterator[Tensor]:
+    def shown(self, frames: Sequence[Tensor]) -> Shown:
         """The frames themselves."""
-        return iter(frames)
+        return Shown(frames, frames.__getitem__)
 
     def denoise(self, stack: Tensor) -> Tensor:
         """See :class:`Denoiser`."""
         noise: Tensor = self.network.dncnn(stack)
         return stack - noise
+
+    def denoise_all(self, shown: Shown) -> Iterator[Tensor]:
+        """See :class:`Denoiser`."""
+        return map(self.denoise, shown.stacks())
 
 
 class FiveFrames:
@@ -79,19 +95,26 @@ class FiveFrames:
         self.network = network
         self._noise = sigma / 255
 
-    def stack(self, frames: Sequence[Tensor], t: int) -> Tensor:
-        """Reflected at the ends of the clip, the end frame not repeated."""
-        return torch.cat([frames[i] for i in windows(len(frames))[t]], dim=1)
-
-    def stacks(self, frames: Sequence[Tensor]) -> Iterator[Tensor]:
-        """See :class:`Denoiser`."""
-        for window in windows(len(frames)):
-            yield torch.cat([frames[i] for i in window], dim=1)
+    def shown(self, frames: Sequence[Tensor]) -> Shown:
+        """Windows reflected at the ends of the clip, the end frame not repeated."""
+        places = windows(len(frames))
+        return Shown(frames, lambda t: torch.cat([frames[i] for i in places[t]], dim=1))
 
     def denoise(self, stack: Tensor) -> Tensor:
         """See :class:`Denoiser`."""
-        found: Tensor = self.network(stack, torch.full_like(stack[:, :1], self._noise))
+        found: Tensor = self.network(stack, self._map(stack))
         return found
+
+    def denoise_all(self, shown: Shown) -> Iterator[Tensor]:
+        """See :class:`Denoiser`: two blocks for a frame in place of four."""
+        noise_map = self._map(shown.frames[0])
+        check(shown.stack(0), noise_map)
+        sequence = Shared(self.network, noise_map, len(shown.frames))
+        for frame in shown.frames:
+            yield from sequence.feed(frame)
+
+    def _map(self, like: Tensor) -> Tensor:
+        return torch.full_like(like[:, :1], self._noise)
 
 
 class Neighbours:
@@ -111,23 +134,16 @@ class Neighbours:
         self.network = network
         self._search = search
 
-    def stack(self, frames: Sequence[Tensor], t: int) -> Tensor:
-        """Searched for this frame alone."""
-        single = [frame.float() for frame in frames]
-        return stack_of(single, t, self._search, "repaired").to(frames[t])
-
-    def stacks(self, frames: Sequence[Tensor]) -> Iterator[Tensor]:
-        """Each search serves both of two frames that look at each other."""
-        neighbourhood = Neighbourhood(len(frames), self._search, "repaired")
-        waiting: dict[int, Tensor] = {}
-        due = 0
-        for frame in frames:
-            waiting.update(neighbourhood.feed(frame.float()))
-            while due in waiting:
-                yield waiting.pop(due).to(frames[due])
-                due += 1
+    def shown(self, frames: Sequence[Tensor]) -> Shown:
+        """Searched here; each search serves both of two frames that look at each other."""
+        searched = Searched([frame.float() for frame in frames], self._search, "repaired")
+        return Shown(frames, lambda t: searched.stack(t).to(frames[t]))
 
     def denoise(self, stack: Tensor) -> Tensor:
         """See :class:`Denoiser`."""
         noise: Tensor = self.network(stack)
         return self.network.centre(stack) - noise
+
+    def denoise_all(self, shown: Shown) -> Iterator[Tensor]:
+        """See :class:`Denoiser`."""
+        return map(self.denoise, shown.stacks())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Literal
 
@@ -46,9 +47,10 @@ class RFRRestorer:
     """A denoiser with weights that are fine-tuned to each clip.
 
     A denoiser of gray frames takes each channel of a colour clip as a clip of its own, with weights of its own and the
-    same random numbers; one of colour frames is shown a gray clip in three equal channels, and their mean is given.
-    Online, a denoiser of single frames needs one frame at a time; in all other modes the whole clip is held, as the
-    procedure asks for it twice and more.
+    same random numbers; as long as the channels are equal, one is computed. A denoiser of colour frames is shown a gray
+    clip in three equal channels, and their mean is given. Online, a denoiser of single frames needs one frame at a time;
+    in all other modes the whole clip is held, as the procedure asks for it twice and more, and of VNLnet where its
+    neighbours are.
 
     Args:
         make: gives the denoiser with its published weights, anew for each clip.
@@ -67,22 +69,28 @@ class RFRRestorer:
 
     def restore(self, chunks: Iterator[Tensor], meta: ClipMeta) -> Iterator[Tensor]:
         """One frame at a time."""
-        planes = [self._adaptation() for _ in range(meta.channels if self._colours == 1 else 1)]
+        first = self._adaptation()
         frames = (frame[None] for chunk in chunks for frame in chunk)
-        if self._mode == "online" and planes[0].alone:
+        if self._mode == "online" and first.alone:
+            planes = [first]
             for frame in frames:
-                yield torch.cat(
-                    [p.online_frame(part) for p, part in zip(planes, self._split(frame), strict=True)], dim=1
-                )
+                parts = self._split(frame)
+                if len(planes) == 1 and _differ(parts):
+                    # Up to here all channels were the same, and so is what was learnt from them.
+                    with trainable(False):
+                        planes += [deepcopy(first) for _ in parts[1:]]
+                out = torch.cat([p.online_frame(part) for p, part in zip(planes, parts, strict=False)], dim=1)
+                yield out.expand(-1, meta.channels, -1, -1)
             return
-        clips: list[list[Tensor]] = [[] for _ in planes]
-        for frame in frames:
-            for clip, part in zip(clips, self._split(frame), strict=True):
-                clip.append(part)
-        whole = [self._whole(plane, clip) for plane, clip in zip(planes, clips, strict=True)]
+        clips = list(zip(*(self._split(frame) for frame in frames), strict=True))
+        if not any(_differ(parts) for parts in zip(*clips, strict=True)):
+            clips = clips[:1]
+        whole = [self._whole(self._adaptation() if i else first, list(clip)) for i, clip in enumerate(clips)]
         for parts in zip(*whole, strict=True):
             out = torch.cat(parts, dim=1)[..., : meta.height, : meta.width]
-            yield out if out.shape[1] == meta.channels else out.mean(dim=1, keepdim=True)
+            if meta.channels < out.shape[1]:
+                out = out.mean(dim=1, keepdim=True)
+            yield out.expand(-1, meta.channels, -1, -1)
 
     def _adaptation(self) -> Adaptation:
         with trainable(False):
@@ -100,9 +108,15 @@ class RFRRestorer:
             yield from adaptation.online_clip(clip)
             return
         orders = np.random.default_rng(SEED)
-        for _ in adaptation.offline(clip, (orders.permutation(len(clip)).tolist() for _ in range(PASSES))):
+        shown = adaptation.shown(clip)
+        for _ in adaptation.offline(shown, (orders.permutation(len(clip)).tolist() for _ in range(PASSES))):
             pass
-        yield from adaptation.all_restored(clip)
+        yield from adaptation.all_restored(shown)
+
+
+def _differ(parts: Sequence[Tensor]) -> bool:
+    """Whether any differs from the first."""
+    return any(bool((part != parts[0]).any()) for part in parts[1:])
 
 
 def load_restorer(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from typing import Literal
 
@@ -96,15 +96,23 @@ class Neighbourhood:
         count: frames of the clip.
         search: the search, with its window and reach (as many past as future frames).
         ends: see `sources`.
+        watch: is given what was found for each frame: whose, and the displacements ``(14, H, W)`` down and to the right.
     """
 
-    def __init__(self, count: int, search: PatchSearch, ends: Ends = "published") -> None:
+    def __init__(
+        self,
+        count: int,
+        search: PatchSearch,
+        ends: Ends = "published",
+        watch: Callable[[int, Tensor, Tensor], None] | None = None,
+    ) -> None:
         if search.past != search.future or not search.past:
             raise InputError(
                 f"The search reaches {search.past} frames back and {search.future} ahead; stacks of a clip are "
                 "made with as many of both, and at least one."
             )
         self._search = search
+        self._watch = watch
         padded = sources(count, ends, search.past)
         self._windows = [padded[t : t + 2 * search.past + 1] for t in range(count)]
         self._due: dict[int, list[int]] = {}
@@ -152,6 +160,8 @@ class Neighbourhood:
         dy, dx = (torch.cat(parts) for parts in zip(*(self._found[t, s] for s in shown), strict=True))
         for s in set(shown):
             del self._found[t, s]
+        if self._watch is not None:
+            self._watch(t, dy, dx)
         return _assembled(window, own, frames, dy, dx, self._search)
 
     def _match(self, t: int, shown: list[int]) -> None:
@@ -191,21 +201,38 @@ def _assembled(
     return stack.flatten(0, 1)[None]
 
 
-def stack_of(frames: Sequence[Tensor], t: int, search: PatchSearch, ends: Ends = "published") -> Tensor:
-    """The stack of one frame of a clip that is in memory; for all of them in order, `Neighbourhood` is faster.
+class Searched:
+    """A clip that is in memory, and where its neighbours are: searched once, asked for in any order and often.
+
+    Of each pixel 14 displacements are held, in two bytes each.
 
     Args:
         frames: each ``(1, C, H, W)``.
-        t: whose.
         search, ends: as for `Neighbourhood`.
 
-    Returns:
-        ``(1, N * C, H, W)``.
+    Raises:
+        RunError: fewer than eight frames.
     """
-    window = sources(len(frames), ends, search.past)[t : t + 2 * search.past + 1]
-    shown = [s for i, s in enumerate(window) if s is not None and i != search.past]
-    padded = {s: pad(frames[s], search.window) for s in {t, *shown}}
-    searched = {s: gray(frame).to(search.precision.dtype) for s, frame in padded.items()}
-    found = match(searched[t], torch.cat([searched[s] for s in shown]), search.window)
-    others = torch.cat([padded[s] for s in shown])
-    return _assembled(window, padded[t], others, found.dy, found.dx, search)
+
+    def __init__(self, frames: Sequence[Tensor], search: PatchSearch, ends: Ends = "published") -> None:
+        self._frames = frames
+        self._search = search
+        padded = sources(len(frames), ends, search.past)
+        self._windows = [padded[t : t + 2 * search.past + 1] for t in range(len(frames))]
+        self._found: dict[int, tuple[Tensor, Tensor]] = {}
+        neighbourhood = Neighbourhood(len(frames), search, ends, self._keep)
+        for frame in frames:
+            for _ in neighbourhood.feed(frame):
+                pass
+
+    def stack(self, t: int) -> Tensor:
+        """The stack of frame ``t``, ``(1, N * C, H, W)``."""
+        window = self._windows[t]
+        own = pad(self._frames[t], self._search.window)
+        shown = [s for i, s in enumerate(window) if s is not None and i != self._search.past]
+        others = torch.cat([pad(self._frames[s], self._search.window) for s in shown])
+        return _assembled(window, own, others, *self._found[t], self._search)
+
+    def _keep(self, t: int, dy: Tensor, dx: Tensor) -> None:
+        small = torch.int8 if self._search.window.search <= 2 * torch.iinfo(torch.int8).max else torch.int16
+        self._found[t] = dy.to(small), dx.to(small)
