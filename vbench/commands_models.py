@@ -155,8 +155,15 @@ def _fetched(key: str) -> str | None:
         limited = f" (not a free licence: {entry.weights.restriction})" if entry.weights.restriction else ""
         say(f"{key}: {entry.weights.licence}{limited}, from {entry.weights.address}")
     try:
-        with progress(key, "bytes") as report:
-            taken = weights.fetch(key, lambda count, whole: report(key, count, whole))
+        with progress(key, "kB") as report:
+            got = 0
+
+            def received(count: int, whole: int | None) -> None:
+                nonlocal got
+                got += count
+                report(key, got // 1000 - (got - count) // 1000, None if whole is None else whole // 1000)
+
+            taken = weights.fetch(key, received)
     except (RunError, InputError) as error:
         return str(error)
     for one in taken:
