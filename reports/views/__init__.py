@@ -1,9 +1,10 @@
 """What each page says, computed from the boards: plain values, ready to be set by the template of the page."""
 
-from reports.views.boards import dataset_groups, dataset_pages, dataset_path
+from reports.views.boards import dataset_groups, dataset_pages
 from reports.views.citations import citations
 from reports.views.damage import anchor as damage_anchor
 from reports.views.damage import profiles as damage_profiles
+from reports.views.links import dataset_path
 from reports.views.method import method
 from reports.views.models import cards
 from reports.views.overview import overview

@@ -1,11 +1,15 @@
-"""The answers in words: who is first on a board, how surely, who cannot be told apart, who harms."""
+"""The question and its answers in words: who is first, by how much, how surely, who cannot be told apart, who harms."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from leaderboards.export import number, signed
 from leaderboards.table import BASELINE, Board, Entry, Row
+from reports.views.facts import Facts
+from reports.views.links import dataset_path
 from reports.views.words import count, join, name, names
 
 if TYPE_CHECKING:
@@ -54,3 +58,140 @@ def sure(entry: Entry) -> str:
     if interval.low <= 0 <= interval.high:
         return " on average, but not surely: the 95 % interval of the gain holds zero"
     return ""
+
+
+# --- over all boards ------------------------------------------------------------------------------
+
+
+def asked(facts: Facts) -> Markup:
+    """What was compared with what, on what, by what."""
+    from markupsafe import Markup
+
+    models = [m for m in facts.models if m != BASELINE]
+    clips = {(b.dataset, clip) for b in facts.main for clip in b.clips}
+    frames = sum({b.dataset: b.frames for b in facts.main}.values())
+    primary = dict.fromkeys(b.primary.name for b in facts.main)
+    protocols = dict.fromkeys(b.protocol for b in facts.main)
+    others = len(facts.metrics) - len(primary)
+    whole = Markup("How well {} {} ({}, {})? Ranked by {}{}, under {} {}.")
+    return whole.format(
+        Markup("does {} restore").format(name(models[0]))
+        if len(models) == 1
+        else f"do {count(len(models), 'model')} restore",
+        count(len(facts.datasets), "data set"),
+        count(len(clips), "clip"),
+        count(frames, "frame"),
+        Markup(" or ").join(primary),
+        f", with {count(others, 'other metric')} beside" if others else "",
+        "protocol" if len(protocols) == 1 else "protocols",
+        Markup(", ").join(protocols),
+    )
+
+
+def answer(facts: Facts) -> Markup:
+    """The answer in one paragraph: who is first where and by how much, how surely, who harms."""
+    from markupsafe import Markup
+
+    boards = facts.main
+    if len(boards) == 1:
+        return board_answer(boards[0])
+    first: dict[str, list[Board]] = defaultdict(list)
+    nobody: list[Board] = []
+    unranked: list[Board] = []
+    for board in boards:
+        ranked = ranked_rows(board)
+        if not ranked:
+            unranked.append(board)
+        elif (entry := ranked[0].entries[board.primary.name]).better or entry.gain is None:
+            first[ranked[0].model.name].append(board)
+        else:
+            nobody.append(board)
+    parts: list[str] = []
+    winners = sorted(first, key=lambda model: (-len(first[model]), facts.numbers[model]))
+    for model in winners[:4]:
+        parts.append(_first(facts, model, first[model]))
+    if len(winners) > 4:
+        rest = sum(len(first[model]) for model in winners[4:])
+        others = "1 other is" if len(winners) == 5 else f"{len(winners) - 4} others are"
+        parts.append(f"{others} first on {count(rest, _noun(facts))}.")
+    if nobody:
+        parts.append(Markup("No model improves on doing nothing on {}.").format(_datasets(facts, nobody)))
+    if unranked:
+        parts.append(
+            Markup("No model has every figure on {}, so none is ranked there.").format(_datasets(facts, unranked))
+        )
+    parts.append(_harm(facts))
+    return join(parts)
+
+
+def _first(facts: Facts, model: str, boards: Sequence[Board]) -> Markup:
+    from markupsafe import Markup
+
+    board = boards[0]
+    row = board.row(model)
+    entry = row.entries[board.primary.name] if row is not None else None
+    gains = [
+        e.gain for b in boards if (r := b.row(model)) is not None and (e := r.entries[b.primary.name]).gain is not None
+    ]
+    one = len({b.primary.name for b in boards}) == 1
+    unit = f" {board.primary.unit or board.primary.name}"
+    ends = sorted(gains)
+    if not gains or not one:
+        by = ""
+    elif len(gains) == 1 or signed(ends[0], board.primary.name) == signed(ends[-1], board.primary.name):
+        by = f" ({signed(ends[0], board.primary.name)}{unit}{sure(entry) if entry and len(boards) == 1 else ''})"
+    else:
+        by = f" ({signed(ends[0], board.primary.name)} to {signed(ends[-1], board.primary.name)}{unit})"
+    text = Markup("<strong>{}</strong> is first on {}{}").format(name(model), _datasets(facts, boards), by)
+    if len(boards) == 1 and row is not None:
+        equals = [r.model.name for r in ranked_rows(board)[1:] if r.rank == row.rank]
+        if equals:
+            text += Markup("; these clips cannot tell {} from it").format(names(equals, 2))
+    return text + Markup(".")
+
+
+def _noun(facts: Facts) -> str:
+    """What is counted: data sets, or boards where one has several."""
+    return "data set" if len(facts.main) == len(facts.datasets) else "board"
+
+
+def _datasets(facts: Facts, boards: Sequence[Board]) -> Markup:
+    from markupsafe import Markup
+
+    every = "all " if len(boards) == len(facts.main) > 1 else ""
+    if len(boards) > 3:
+        return Markup("{}{}").format(every, count(len(boards), _noun(facts)))
+    several = len({b.protocol for b in facts.main}) > 1
+    parts = [
+        Markup('<a href="{}">{}</a>{}').format(
+            dataset_path(b.dataset), name(facts.name(b.dataset)), f" ({b.protocol})" if several else ""
+        )
+        for b in boards
+    ]
+    return parts[0] if len(parts) == 1 else Markup("{} and {}").format(Markup(", ").join(parts[:-1]), parts[-1])
+
+
+def _harm(facts: Facts) -> str | Markup:
+    """Who made things worse than doing nothing, and on how many data sets."""
+    from markupsafe import Markup
+
+    harm: dict[str, int] = defaultdict(int)
+    measured: dict[str, int] = defaultdict(int)
+    for board in facts.main:
+        for row in board.rows:
+            entry = row.entries[board.primary.name]
+            measured[row.model.name] += entry.mean is not None
+            harm[row.model.name] += entry.harm
+    always = [m for m in facts.numbers if harm[m] and harm[m] == measured[m]]
+    often = [m for m in facts.numbers if harm[m] and harm[m] < measured[m]]
+    parts = []
+    if always:
+        verb = "makes" if len(always) == 1 else "make"
+        parts.append(Markup("{} {} every data set worse than doing nothing.").format(names(always, 4), verb))
+    if often:
+        verb = "does" if len(often) == 1 else "do"
+        more = "more " if always and len(often) > 4 else ""
+        who = names(often, 4) if len(often) <= 4 else f"{len(often)} {more}models"
+        what = "so on some" if always else "harm on some data sets"
+        parts.append(Markup("{} {} {}.").format(who, verb, what))
+    return join(parts)

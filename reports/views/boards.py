@@ -13,12 +13,12 @@ from leaderboards.export.latex_text import GLYPH
 from leaderboards.export.latex_text import escape as escape_latex
 from leaderboards.export.markdown import escape as escape_markdown
 from leaderboards.table import BASELINE, Board, Row
-from reports.site import slug
 from reports.views.answers import board_answer
 from reports.views.beside import MomentView, ReportedView, moments, reported
 from reports.views.cells import Figure, figure, flags, interval_methods, seconds_text, share, span
 from reports.views.facts import Facts
 from reports.views.heat import Heat, HeatRow, heat
+from reports.views.links import dataset_path, model_anchor
 from reports.views.words import count
 
 if TYPE_CHECKING:
@@ -126,26 +126,6 @@ def dataset_groups(pages: Sequence[DatasetPage]) -> tuple[DatasetGroup, ...]:
     """Data sets by profile, in their order."""
     profiles = dict.fromkeys(page.profile for page in pages)
     return tuple(DatasetGroup(p, tuple(page for page in pages if page.profile == p)) for p in profiles)
-
-
-def dataset_path(dataset: str) -> str:
-    """The page of a data set, from the report's folder.
-
-    Example:
-        >>> dataset_path("noise-gaussian15")
-        'boards/noise-gaussian15.html'
-    """
-    return f"boards/{slug(dataset)}.html"
-
-
-def model_anchor(model: str) -> str:
-    """The card of a model, from the report's folder.
-
-    Example:
-        >>> model_anchor("dncnn")
-        'models.html#model-dncnn'
-    """
-    return f"models.html#model-{slug(model)}"
 
 
 def dataset_pages(facts: Facts, clip_pages: Mapping[tuple[str, str], str]) -> tuple[DatasetPage, ...]:

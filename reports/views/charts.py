@@ -85,6 +85,16 @@ def log_ticks(low: float, high: float) -> list[float]:
     return inside
 
 
+def plain(value: float) -> str:
+    """A power of ten, or a few times one, as people write it.
+
+    Example:
+        >>> plain(0.00002), plain(0.5), plain(2e6)
+        ('0.00002', '0.5', '2,000,000')
+    """
+    return f"{value:,.0f}" if value >= 1 else f"{value:.12f}".rstrip("0")
+
+
 def tick_text(value: float, values: Sequence[float]) -> str:
     """A tick's label, with as many digits as its neighbours need and a true minus.
 
@@ -184,7 +194,7 @@ def cost_chart(points: Sequence[CostPoint], width: float, height: float) -> Cost
     heights, costs = ticks(bottom - room, top + room), log_ticks(low, high)
     return CostChart(
         box,
-        tuple(Tick(x(v), f"{v:g}") for v in costs),
+        tuple(Tick(x(v), plain(v)) for v in costs),
         tuple(Tick(y(v), tick_text(v, heights)) for v in heights),
         y(0.0),
         tuple(drawn),

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from reports.site import slug
-from reports.views.boards import dataset_path
 from reports.views.facts import Facts
+from reports.views.links import dataset_path
 from reports.views.models import setting
 
 

@@ -12,9 +12,10 @@ from leaderboards.export import signed
 from leaderboards.schema import Cell, ModelFacts
 from leaderboards.table import BASELINE, Board, Entry, Row
 from reports.site import slug
-from reports.views.boards import MEBIBYTE, class_letters, dataset_path
+from reports.views.boards import MEBIBYTE, class_letters
 from reports.views.cells import seconds_text
 from reports.views.facts import Facts
+from reports.views.links import dataset_path
 from reports.views.words import count, isolated, name, short
 
 if TYPE_CHECKING:

@@ -13,16 +13,18 @@ from leaderboards.export import signed
 from leaderboards.overall import pareto
 from leaderboards.summary import OverallBoard, OverallEntry, overall_boards
 from leaderboards.table import BASELINE, Board
-from reports.views.answers import board_answer, ranked_rows, sure
-from reports.views.boards import dataset_path, model_anchor
+from reports.views.answers import answer, asked
 from reports.views.cells import seconds_text
 from reports.views.charts import CostChart, CostPoint, cost_chart
 from reports.views.facts import Facts
 from reports.views.heat import Heat, HeatRow, heat
-from reports.views.words import count, isolated, join, name, names, short
+from reports.views.links import dataset_path, model_anchor
+from reports.views.words import isolated, name, short
 
 if TYPE_CHECKING:
     from markupsafe import Markup
+
+__all__ = ["Overview", "answer", "asked", "overview"]
 
 WIDE, NARROW = (760.0, 420.0), (350.0, 340.0)
 
@@ -148,125 +150,6 @@ def _alarms(facts: Facts) -> tuple[AlarmView, ...]:
             )
         )
     return tuple(out)
-
-
-# --- words ---------------------------------------------------------------------------------------
-
-
-def asked(facts: Facts) -> Markup:
-    """What was compared with what, on what, by what."""
-    from markupsafe import Markup
-
-    models = [m for m in facts.models if m != BASELINE]
-    clips = {(b.dataset, clip) for b in facts.main for clip in b.clips}
-    frames = sum({b.dataset: b.frames for b in facts.main}.values())
-    primary = dict.fromkeys(b.primary.name for b in facts.main)
-    protocols = dict.fromkeys(b.protocol for b in facts.main)
-    others = len(facts.metrics) - len(primary)
-    whole = Markup("How well {} {} ({}, {})? Ranked by {}{}, under {} {}.")
-    return whole.format(
-        Markup("does {} restore").format(name(models[0]))
-        if len(models) == 1
-        else f"do {count(len(models), 'model')} restore",
-        count(len(facts.datasets), "data set"),
-        count(len(clips), "clip"),
-        count(frames, "frame"),
-        Markup(" or ").join(primary),
-        f", with {count(others, 'other metric')} beside" if others else "",
-        "protocol" if len(protocols) == 1 else "protocols",
-        Markup(", ").join(protocols),
-    )
-
-
-def answer(facts: Facts) -> Markup:
-    """The answer in one paragraph: who is first where and by how much, how surely, who harms."""
-    from markupsafe import Markup
-
-    boards = facts.main
-    if len(boards) == 1:
-        return board_answer(boards[0])
-    first: dict[str, list[Board]] = defaultdict(list)
-    nobody: list[Board] = []
-    for board in boards:
-        ranked = ranked_rows(board)
-        if ranked and ranked[0].entries[board.primary.name].better:
-            first[ranked[0].model.name].append(board)
-        else:
-            nobody.append(board)
-    parts: list[str] = []
-    winners = sorted(first, key=lambda model: (-len(first[model]), facts.numbers[model]))
-    if len(winners) == 1 and not nobody:
-        parts.append(Markup("<strong>{}</strong> is first on all {} data sets.").format(name(winners[0]), len(boards)))
-    for model in winners[:4]:
-        parts.append(_first(facts, model, first[model]))
-    if len(winners) > 4:
-        rest = sum(len(first[model]) for model in winners[4:])
-        parts.append(f"{len(winners) - 4} others are first on {count(rest, 'data set')}.")
-    if nobody:
-        parts.append(Markup("No model improves on doing nothing on {}.").format(_datasets(facts, nobody)))
-    parts.append(_harm(facts))
-    return join(parts)
-
-
-def _first(facts: Facts, model: str, boards: Sequence[Board]) -> Markup:
-    from markupsafe import Markup
-
-    board = boards[0]
-    row = board.row(model)
-    entry = row.entries[board.primary.name] if row is not None else None
-    gains = [
-        e.gain for b in boards if (r := b.row(model)) is not None and (e := r.entries[b.primary.name]).gain is not None
-    ]
-    one = len({b.primary.name for b in boards}) == 1
-    unit = f" {board.primary.unit}" if board.primary.unit else ""
-    ends = sorted(gains)
-    if not gains or not one:
-        by = ""
-    elif len(gains) == 1 or signed(ends[0], board.primary.name) == signed(ends[-1], board.primary.name):
-        by = f" ({signed(ends[0], board.primary.name)}{unit}{sure(entry) if entry and len(boards) == 1 else ''})"
-    else:
-        by = f" ({signed(ends[0], board.primary.name)} to {signed(ends[-1], board.primary.name)}{unit})"
-    text = Markup("<strong>{}</strong> is first on {}{}").format(name(model), _datasets(facts, boards), by)
-    if len(boards) == 1 and row is not None:
-        equals = [r.model.name for r in ranked_rows(board)[1:] if r.rank == row.rank]
-        if equals:
-            text += Markup("; these clips cannot tell {} from it").format(names(equals, 2))
-    return text + Markup(".")
-
-
-def _datasets(facts: Facts, boards: Sequence[Board]) -> Markup:
-    from markupsafe import Markup
-
-    parts = [Markup('<a href="{}">{}</a>').format(dataset_path(b.dataset), name(facts.name(b.dataset))) for b in boards]
-    if len(parts) > 3:
-        return Markup("{} data sets").format(len(parts))
-    return parts[0] if len(parts) == 1 else Markup("{} and {}").format(Markup(", ").join(parts[:-1]), parts[-1])
-
-
-def _harm(facts: Facts) -> str | Markup:
-    """Who made things worse than doing nothing, and on how many data sets."""
-    from markupsafe import Markup
-
-    harm: dict[str, int] = defaultdict(int)
-    measured: dict[str, int] = defaultdict(int)
-    for board in facts.main:
-        for row in board.rows:
-            entry = row.entries[board.primary.name]
-            measured[row.model.name] += entry.mean is not None
-            harm[row.model.name] += entry.harm
-    always = [m for m in facts.numbers if harm[m] and harm[m] == measured[m]]
-    often = [m for m in facts.numbers if harm[m] and harm[m] < measured[m]]
-    parts = []
-    if always:
-        verb = "makes" if len(always) == 1 else "make"
-        parts.append(Markup("{} {} every data set worse than doing nothing.").format(names(always, 4), verb))
-    if often:
-        verb = "does" if len(often) == 1 else "do"
-        more = "more " if always and len(often) > 4 else ""
-        who = names(often, 4) if len(often) <= 4 else f"{len(often)} {more}models"
-        what = "so on some" if always else "harm on some data sets"
-        parts.append(Markup("{} {} {}.").format(who, verb, what))
-    return join(parts)
 
 
 # --- all data sets in one table -------------------------------------------------------------------

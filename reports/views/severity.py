@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from leaderboards.export import signed
 from leaderboards.summary import SeverityCurve, SeverityLine, severity_curves
 from leaderboards.table import BASELINE
-from reports.views.boards import dataset_path
 from reports.views.charts import CurveChart, Series, curve_chart
 from reports.views.facts import Facts
+from reports.views.links import dataset_path
 from reports.views.words import isolated, short
 
 SMALL = (250.0, 150.0)
