@@ -29,8 +29,12 @@ viewer.stage = (() => {
     return [["A", state.a], ["B", state.b]];
   };
 
-  /** Columns of so many panes in a width: the fewest rows that leave each pane at least 230 pixels. */
-  const columnsOf = (count, width) => {
+  /** Columns of so many panes in a width; on the full screen those that make pictures largest, else wide enough to be seen. */
+  const columnsOf = (count, width, full) => {
+    if (full && state.view !== "single") {
+      const scale = (columns) => Math.min(width / columns / clip.width, innerHeight / Math.ceil(count / columns) / clip.height);
+      return Array.from({ length: count }, (_, i) => i + 1).reduce((x, y) => (scale(y) > scale(x) ? y : x));
+    }
     if (state.view === "grid") return clamp(Math.floor(width / 230), 1, count);
     if (state.view === "side" && count === 2) return width >= 560 && clip.height < 2.2 * clip.width ? 2 : 1;
     return 1;
@@ -42,7 +46,7 @@ viewer.stage = (() => {
     while (panes.length < wanted.length) { const pane = new Pane(""); panes.push(pane); frame.append(pane.element); }
     wanted.forEach(([letter], i) => { panes[i].letter = letter; });
     const full = document.fullscreenElement !== null, width = stage.clientWidth;
-    const columns = overlaid ? 1 : columnsOf(wanted.length, width), rows = overlaid ? 1 : Math.ceil(wanted.length / columns);
+    const columns = overlaid ? 1 : columnsOf(wanted.length, width, full), rows = overlaid ? 1 : Math.ceil(wanted.length / columns);
     const gap = 2, each = (width - gap * (columns - 1)) / columns, ratio = clip.height / clip.width;
     const most = full ? innerHeight - 8 : state.view === "grid" ? Infinity : Math.max(240, innerHeight * 0.74);
     // A small clip is enlarged to four times at most, so that its page begins with a picture and not with squares.

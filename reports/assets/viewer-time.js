@@ -19,15 +19,15 @@ viewer.time = (() => {
   const tile = () => {
     const held = clip.strip.frames;
     if (!clip.strip.file || !held.length) return;
-    const wanted = viewer.clamp(Math.round(strip.clientWidth / ((strip.clientHeight * clip.width) / clip.height)), 1, 200);
+    const wanted = viewer.clamp(Math.round(strip.clientWidth / ((strip.clientHeight * clip.width) / clip.height)), 1, clip.frames);
     if (wanted === tiled) return;
     tiled = wanted;
     tiles.replaceChildren(...Array.from({ length: wanted }, (_, i) => {
       const at = ((i + 0.5) * clip.frames) / wanted - 0.5;
       const k = held.reduce((x, y, j) => (Math.abs(y - at) < Math.abs(held[x] - at) ? j : x), 0);
-      const box = make("i");
-      Object.assign(box.style, { backgroundImage: `url("${clip.strip.file}")`, backgroundSize: `${100 * held.length}% 100%`, backgroundPosition: `${held.length > 1 ? (100 * k) / (held.length - 1) : 0}% 0` });
-      return box;
+      const box = make("b");
+      Object.assign(box.style, { aspectRatio: `${clip.width} / ${clip.height}`, backgroundImage: `url("${clip.strip.file}")`, backgroundSize: `${100 * held.length}% 100%`, backgroundPosition: `${held.length > 1 ? (100 * k) / (held.length - 1) : 0}% 0` });
+      return make("i", {}, box);
     }));
   };
   new ResizeObserver(tile).observe(strip);
