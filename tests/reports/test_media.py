@@ -6,6 +6,9 @@ import hashlib
 import io
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -142,6 +145,31 @@ def test_a_changed_model_makes_its_own_pictures_only(root: Path, tmp_path: Path)
     assert again.made == len(changed)
     for a, b in zip(before.sources, after.sources, strict=True):
         assert (a == b) == (a.key != "model:bad")
+
+
+def test_a_killed_build_leaves_the_old_report_and_is_taken_up(root: Path) -> None:
+    """Killed in the middle of its pictures, from outside: the report that was there is whole, and the next build is right."""
+    from reports.html import build
+
+    before = folder_hash(build(root).parent / "media")
+    restored(root, "film", "bad", "plain", noisy(scene(), 25, 7))
+    code = (
+        "import os, signal, sys; from pathlib import Path; from reports.media.store import Store; from reports.html import build\n"
+        "put = Store.take\n"
+        "def take(self, key, written):\n"
+        "    if self.made == 3: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    put(self, key, written)\n"
+        "Store.take = take\n"
+        "build(Path(sys.argv[1]))\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(root)], check=False, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert folder_hash(root / "report" / "media") == before
+    assert list(root.glob(".partial-report-*"))
+    again = folder_hash(build(root).parent / "media")
+    shutil.rmtree(root / "cache")
+    assert again == folder_hash(build(root).parent / "media")
+    assert not list(root.glob(".partial-report-*"))
 
 
 def test_what_no_report_holds_is_swept(root: Path, tmp_path: Path) -> None:
