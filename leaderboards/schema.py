@@ -84,7 +84,7 @@ class Cost(BaseModel):
     )
     multiply_adds: int | None = Field(
         default=None,
-        description="per frame, of whole frames: convolutions, matrix products, attention, correlation; None for what is no network",
+        description="per frame, of whole frames: convolutions, matrix products, attention, correlation; None if no network",
     )
     iterations: int | None = Field(
         default=None, description="training steps on the whole clip, for what is trained while it is tested"

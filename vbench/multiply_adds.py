@@ -212,7 +212,7 @@ def costs(spec: ModelSpec, meta: ClipMeta, workspace: Workspace) -> dict[str, in
     if spec.network is None:
         return {"multiply_adds": None, "iterations": iterations}
     kind = f"{meta.width}x{meta.height}x{meta.channels}-{_lengths(spec, meta)[-1]}"
-    path = workspace.root / "multiply_adds" / f"{spec.name}-{spec.version}" / f"{kind}.json"
+    path = workspace.root / "cache" / "multiply_adds" / f"{spec.name}-{spec.version}" / f"{kind}.json"
     if path.exists():
         counts = [Count(entry["total"], entry["frames"]) for entry in read_json(path)]
         return {"multiply_adds": _per_frame(counts, meta.frames), "iterations": iterations}
