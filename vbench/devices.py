@@ -101,6 +101,10 @@ _FULL = (
     "could not create a memory object",  # oneDNN
     "failed to allocate",  # ONNX Runtime
 )
+_PERHAPS_FULL = ("could not create a primitive", "could not execute a primitive")
+"""oneDNN says so where it does not get memory, and where it cannot compute what it is asked for."""
+NEARLY_FULL = 0.7
+"""Of what a process may ask for. Most of what was held has been let go when an error is looked at."""
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -117,7 +121,15 @@ def out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     said = str(error).lower()
-    return isinstance(error, RuntimeError) and any(words in said for words in _FULL)
+    if not isinstance(error, RuntimeError):
+        return False
+    return any(words in said for words in _FULL) or (any(words in said for words in _PERHAPS_FULL) and _nearly_full())
+
+
+def _nearly_full() -> bool:
+    """Whether this process has asked for most of what it may ask for."""
+    held, limits = _status("VmData"), [value for value in _limits() if value is not None]
+    return held is not None and bool(limits) and held > NEARLY_FULL * min(limits)
 
 
 def free_memory(device: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -226,3 +227,16 @@ def test_more_memory_than_there_is_is_an_error_that_can_be_caught(monkeypatch: p
 )
 def test_what_says_that_memory_is_full(error: Exception, full: bool) -> None:
     assert out_of_memory(error) == full
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds memory")
+def test_what_says_so_only_where_memory_is_nearly_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What oneDNN said of a network that was allowed too little, and says too of what it cannot compute."""
+    error = RuntimeError("could not create a primitive")
+    assert not out_of_memory(error)
+    monkeypatch.setattr("vbench.devices.free_memory_now", lambda: 50 * 2**20)
+    with bounded_memory("cpu"):
+        assert out_of_memory(error)
+    monkeypatch.setattr("vbench.devices.free_memory_now", lambda: 2**40)
+    with bounded_memory("cpu"):
+        assert not out_of_memory(error)
