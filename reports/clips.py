@@ -12,6 +12,7 @@ from leaderboards.table import BASELINE
 from reports.media import ClipMedia, Media, Thumb
 from reports.site import Site, slug
 from reports.views.marks import dashes
+from reports.views.words import visible
 
 INDEX = "clips.html"
 SCRIPTS = (
@@ -137,18 +138,21 @@ def viewer_data(
         "strip": {"frames": clip.strip, "file": at(next((s.strip for s in clip.sources if s.strip), None))},
         "sources": [
             {
-                "key": s.key, "label": s.label, "model": s.model, "stills": [at(name) for name in s.stills],
+                "key": s.key, "label": visible(s.label), "model": s.model, "stills": [at(name) for name in s.stills],
                 "rows": at(s.rows), "columns": at(s.columns), "video": at(s.video),
             }
             for s in clip.sources
         ],
         "masks": [
-            {"kind": m.kind, "colour": "#{:02x}{:02x}{:02x}".format(*m.colour), "stills": [at(name) for name in m.stills]}
+            {
+                "kind": m.kind, "label": visible(m.kind), "colour": "#{:02x}{:02x}{:02x}".format(*m.colour),
+                "stills": [at(name) for name in m.stills],
+            }
             for m in clip.masks
         ],
         "baseline": BASELINE,
         "looks": {
-            name: {"number": number, "dashes": dashes(number)}
+            name: {"label": visible(name), "number": number, "dashes": dashes(number)}
             for name, number in numbers.items()
             if any(name in series for series in curves.values()) or any(s.model == name for s in clip.sources)
         },

@@ -14,7 +14,7 @@ viewer.curves = (() => {
   const models = Object.keys(clip.looks).sort((x, y) => clip.looks[x].number - clip.looks[y].number);
   const modelOf = (key) => (viewer.byKey.get(key) || {}).model;
   const keyOf = (model) => (model === clip.baseline ? "input" : `model:${model}`);
-  const named = (model) => (model === clip.baseline ? `${model} (input)` : model);
+  const named = (model) => (model === clip.baseline ? `${model} (input)` : clip.looks[model].label);
   let pointed = null, geometry = null;
 
   // --- chart -------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@
         dot.style.background = mask.colour;
         box.addEventListener("change", () => set({ masks: boxes.every((x) => x.checked) ? "all" : boxes.filter((x) => x.checked).map((x) => x.value).join(",") }));
         boxes.push(box);
-        list.querySelector("ul").append(make("li", {}, make("label", {}, box, dot, make("bdi", {}, mask.kind))));
+        list.querySelector("ul").append(make("li", {}, make("label", {}, box, dot, make("bdi", {}, mask.label))));
       }
     }
     const mask = () => {

@@ -13,7 +13,7 @@ import pytest
 
 from reports.clips import clip_path, viewer_data
 from reports.html import build
-from reports.media import ClipMedia
+from reports.media import ClipMedia, SourceMedia
 from tests.reports.pictured import PSNR, dataset, measured, scene
 from tests.reports.synthetic import HOSTILE
 
@@ -139,5 +139,14 @@ def test_figures_of_two_protocols_are_told_apart() -> None:
     ]  # fmt: skip
     data = viewer_data(clip, cells, {"m": 1}, ["psnr"], "media/")
     assert list(data["curves"]) == ["psnr (default@3)", "psnr (paper@1)"]
-    assert data["looks"] == {"m": {"number": 1, "dashes": ""}}
+    assert data["looks"] == {"m": {"label": "m", "number": 1, "dashes": ""}}
     assert data["sources"] == []
+
+
+def test_marks_of_direction_are_shown_by_their_numbers(pages: Path) -> None:
+    for page in (pages / "clips.html", *pages.glob("clips/*/*.html")):
+        shown = re.sub(r"<script type=.application/json.*?</script>", "", page.read_text("utf-8"), flags=re.S)
+        assert not re.search("[\u202a-\u202e]", shown), page
+    hostile = ClipMedia("d", "c", 1, 24.0, sources=(SourceMedia("model:\u202ex", "\u202ex", "\u202ex"),))
+    data = viewer_data(hostile, [], {"\u202ex": 1}, [], "")
+    assert data["sources"][0]["label"] == data["looks"]["\u202ex"]["label"] == "‹U+202E›x"
