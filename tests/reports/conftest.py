@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +27,9 @@ def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of seven models, five with hostile names, on six data sets, one with one, of five clips, two with one."""
     root = tmp_path_factory.mktemp("made-up")
     models = [*HOSTILE, "plain", "other"]
-    return workspace(root, models=models, datasets=5, further=[HOSTILE[0]], clips=CLIPS, frames=4, metrics=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)  # no power is lost here
+        return workspace(root, models=models, datasets=5, further=[HOSTILE[0]], clips=CLIPS, frames=4, metrics=3)
 
 
 @pytest.fixture(scope="session")
