@@ -30,7 +30,8 @@ viewer.curves = (() => {
     const name = state.metric, m = viewer.metric(name);
     const shown = models.filter((model) => figures(name, model));
     const width = Math.max(280, holder.clientWidth), height = Math.round(viewer.clamp(width * 0.42, 200, 360));
-    const left = 50, right = 10, top = 10, bottom = 34;
+    const em = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16; // text grows with wide windows
+    const left = 50 * em, right = 10, top = 10, bottom = 34 * em;
     const all = shown.flatMap((model) => figures(name, model)).filter((v) => v !== null);
     let low = Math.min(...all), high = Math.max(...all);
     if (!all.length) { low = 0; high = 1; }
@@ -43,10 +44,10 @@ viewer.curves = (() => {
     const svg = makeSvg("svg", { class: "curve", viewBox: `0 0 ${width} ${height}`, width, height, role: "img", tabindex: "-1" });
     svg.setAttribute("aria-label", `${name} of every frame, ${m.direction} is better. Of the clip: ${shown.map((model) => `${named(model)}: ${viewer.figure(viewer.whole(name, model), name)}`).join("; ")}.`);
     for (const v of ticks(low, high)) {
-      svg.append(makeSvg("path", { class: "line0", d: `M${left} ${py(v)}H${width - right}` }), makeSvg("text", { x: left - 6, y: py(v) + 4, "text-anchor": "end", class: "soft" }, tick(v)));
+      svg.append(makeSvg("path", { class: "line0", d: `M${left} ${py(v)}H${width - right}` }), makeSvg("text", { x: left - 6, y: py(v) + 4 * em, "text-anchor": "end", class: "soft" }, tick(v)));
     }
     const steps = Math.max(1, Math.ceil(clip.frames / Math.max(2, Math.floor(width / 70))));
-    for (let f = 0; f < clip.frames; f += steps) svg.append(makeSvg("text", { x: px(f), y: height - 18, "text-anchor": "middle", class: "soft" }, String(f + 1)));
+    for (let f = 0; f < clip.frames; f += steps) svg.append(makeSvg("text", { x: px(f), y: height - 18 * em, "text-anchor": "middle", class: "soft" }, String(f + 1)));
     svg.append(makeSvg("text", { x: width - right, y: height - 3, "text-anchor": "end", class: "soft" }, "frame"));
     svg.append(makeSvg("text", { x: left, y: height - 3, class: "soft" }, `${name}${m.unit ? ` in ${m.unit}` : ""}, ${m.direction} is better`));
     for (const model of shown) {

@@ -51,7 +51,8 @@ const viewer = (() => {
   };
 
   // --- state -------------------------------------------------------------------------------------
-  const middle = clip.stills.length ? clip.stills[Math.floor((clip.stills.length - 1) / 2)] : 0;
+  const half = Math.floor(clip.frames / 2);
+  const middle = clip.stills.reduce((x, y) => (Math.abs(y - half) < Math.abs(x - half) ? y : x), clip.stills[0] ?? 0);
   const first = sources.length ? sources[0].key : null;
   const start = {
     f: middle, a: first, b: best() || (sources[1] ? sources[1].key : first), view: sources.length > 1 ? "wipe" : "single",
