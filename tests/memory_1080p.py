@@ -87,6 +87,7 @@ def row(model: str, limit: float, width: int, height: int) -> dict[str, Any]:
     import torch
 
     from vbench import models
+    from vbench.devices import bounded_memory
     from vbench.models.verify import build
     from vbench.restore import ClipMeta, Restorer, checked, to_uint8
     from vbench.tiling import Tile, fitted, halved, restored
@@ -112,7 +113,7 @@ def row(model: str, limit: float, width: int, height: int) -> dict[str, Any]:
             began = time.perf_counter()
             print(f"{model}: {'whole frames' if tile is None else f'tiles of {tile}'}", file=sys.stderr, flush=True)
             frames = 0
-            with torch.inference_mode():
+            with torch.inference_mode(), bounded_memory("cpu"):
                 for out in restored(restorer, opened, meta, "cpu", tile, spec.tiles, Path(folder) / "waiting"):
                     frames += len(to_uint8(out))
             return frames, time.perf_counter() - began

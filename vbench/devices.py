@@ -133,11 +133,22 @@ def _nearly_full() -> bool:
 
 
 def free_memory(device: str) -> None:
-    """Give memory that PyTorch keeps for later back to the GPU."""
+    """Give memory that is kept for later back: by PyTorch to the GPU, by the C library to the system."""
     if device.startswith("cuda"):
         import torch
 
         torch.cuda.empty_cache()
+    elif (library := _glibc()) is not None:
+        library.malloc_trim(0)
+
+
+def _glibc() -> Any:
+    """The C library where it is GNU's, whose allocator can be told things; else None."""
+    import ctypes
+
+    if platform.libc_ver()[0] != "glibc":
+        return None
+    return ctypes.CDLL(None)
 
 
 def whole_memory(device: str) -> int | None:
@@ -163,6 +174,10 @@ def free_memory_now() -> int | None:
     return min((value for value in known if value is not None), default=None)
 
 
+_MMAP_THRESHOLD = -3
+"""GNU's name for it is M_MMAP_THRESHOLD, in malloc.h."""
+
+
 @contextmanager
 def bounded_memory(device: str, processes: int = 1, share: float = 0.9) -> Iterator[None]:
     """While this lasts, asking for more memory than the machine has free is an error that can be caught.
@@ -182,7 +197,13 @@ def bounded_memory(device: str, processes: int = 1, share: float = 0.9) -> Itera
     free, held = free_memory_now(), _status("VmData")
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     most = None if free is None or held is None else held + int(share * free / max(1, processes))
-    if device.startswith("cuda") or most is None or (soft != resource.RLIM_INFINITY and soft <= most):
+    if device.startswith("cuda") or most is None:
+        yield
+        return
+    if soft != resource.RLIM_INFINITY and soft <= most:
+        if (library := _glibc()) is not None:
+            # Holes in the heap count too, and no tile would be small enough: tensors get mappings of their own instead.
+            library.mallopt(_MMAP_THRESHOLD, 2**20)
         yield
         return
     resource.setrlimit(resource.RLIMIT_DATA, (most, hard))

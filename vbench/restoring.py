@@ -16,6 +16,8 @@ from vbench.provenance import fingerprint, versions
 from vbench.workspace import Workspace, partial_path, read_json, write_json
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     import torch
 
     from vbench.clip import Clip
@@ -181,20 +183,22 @@ def restore_pair(
     # Asked for now: memory is bounded below.
     sizes = FittingTiles(workspace.root, model.name, device, model.precision, meta)
     first, further = sizes.to_try(model.tile, model.tiles)
-    # Other models may start programs, which have memory of their own.
-    with bounded_memory(device, processes()) if model.tiles is not None else nullcontext():
-        kept, tile = fitted(
-            lambda tile: _written(workspace, pair, model, device, depth, restorer, clip, meta, tile, told),
-            first,
-            further,
-            device,
-            what,
-        )
-        if model.tile == "auto":
-            sizes.keep(tile)
-        apart: Difference | str | None = None
-        if compare and model.precision != "fp32":
-            opened = _first_frames(clip, min(COMPARED, info.frames))
+
+    def bounded() -> AbstractContextManager[None]:
+        # Other models may start programs, which have memory of their own.
+        return bounded_memory(device, processes()) if model.tiles is not None else nullcontext()
+
+    def attempt(tile: Tile | None) -> _Kept:
+        with bounded():
+            return _written(workspace, pair, model, device, depth, restorer, clip, meta, tile, told)
+
+    kept, tile = fitted(attempt, first, further, device, what)
+    if model.tile == "auto":
+        sizes.keep(tile)
+    apart: Difference | str | None = None
+    if compare and model.precision != "fp32":
+        opened = _first_frames(clip, min(COMPARED, info.frames))
+        with bounded():
             apart = difference(plain, restorer, opened, meta, device, tile, model.tiles, partial_path(folder))
     _used.add((model.name, device))
     cost = Cost(
