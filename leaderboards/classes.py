@@ -39,6 +39,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -199,6 +200,12 @@ def _orders(data: NDArray[np.float64], permutations: int, seed: int) -> Iterator
         yield generator.permuted(np.broadcast_to(data, (size, count, clips)), axis=1)
 
 
+@lru_cache(maxsize=1)
+def _gauss(nodes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Nodes and weights of Gauss and Legendre, which take longer than all that is done with them."""
+    return np.polynomial.legendre.leggauss(nodes)
+
+
 def detectable_difference(
     spread: float, clips: int, critical: float | None = None, power: float = POWER, level: float = ALPHA
 ) -> float:
@@ -243,7 +250,7 @@ def detectable_difference(
     if spread == 0:
         return 0.0
 
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    nodes, weights = _gauss(_NODES)
     ratio = bound * np.sqrt(gammaincinv((clips - 1) / 2, (nodes + 1) / 2) * 2 / (clips - 1))
 
     def lacking(shift: float) -> float:

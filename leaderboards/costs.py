@@ -44,7 +44,9 @@ def cost_of(cells: Sequence[Cell]) -> dict[str, Any]:
 
 def seconds_of(costs: Sequence[Cost]) -> tuple[float | None, tuple[float, float] | None]:
     """Median over clips of seconds per frame, and quartiles."""
-    times = [c.seconds / c.frames for c in costs if c.warm] or [c.seconds / c.frames for c in costs]
+    # Early versions took waiting off twice where FFmpeg ran beside, and could come out below nothing.
+    known = [c for c in costs if c.seconds > 0]
+    times = [c.seconds / c.frames for c in known if c.warm] or [c.seconds / c.frames for c in known]
     if len(times) < 2:
         return (times[0] if times else None), None
     low, middle, high = statistics.quantiles(times, n=4, method="inclusive")

@@ -268,6 +268,7 @@ def _written(
     told: _Told,
 ) -> _Kept:
     """Restore a clip in tiles of this size, or whole, and write its frames: all of them, or none where it fails."""
+    import threading
     import time
     from contextlib import ExitStack
 
@@ -280,6 +281,7 @@ def _written(
     folder, _ = restored_paths(workspace, pair, model.name)
     reads: list[FrameHasher] = []
     waiting = 0.0
+    at_work = threading.get_ident()
 
     def opened() -> Iterator[torch.Tensor]:
         nonlocal waiting
@@ -291,7 +293,9 @@ def _written(
             if first:
                 seen.update(frames)
             tensor = from_array(frames)
-            waiting += time.perf_counter() - begin
+            # A filter's pipe is fed by another thread, while the frames before are at work: then nothing waits for this.
+            if threading.get_ident() == at_work:
+                waiting += time.perf_counter() - begin
             yield tensor
             begin = time.perf_counter()
 

@@ -188,3 +188,22 @@ def test_figures_stay_where_frames_are_gone(workspace: Workspace) -> None:
     run(dataclasses.replace(plan, protocol=more, metrics=more.metrics), command="test")
     assert cells(workspace, PLAIN)["hqdn3d", "ssim"].status == "failed"
     assert cells(workspace, PLAIN)["hqdn3d", "psnr"].value == before["hqdn3d", "psnr"]
+
+
+def test_time_is_not_taken_off_twice_where_frames_are_fed_by_another_thread(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FFmpeg's filters get their frames from a thread of their own, while frames before are written: neither is the model's."""
+    import time
+
+    from vbench.frames_io import FrameFolder, ImageClip
+
+    write = FrameFolder.write
+    monkeypatch.setattr(FrameFolder, "write", lambda self, frame: (time.sleep(0.05), write(self, frame))[1])
+    monkeypatch.setattr("vbench.restoring.CHUNK", 1)
+    read = ImageClip.read
+    monkeypatch.setattr(ImageClip, "read", lambda self, *span: (time.sleep(0.05), read(self, *span))[1])
+    measured(workspace, PLAIN, ("hqdn3d",))
+    cost = cells(workspace, PLAIN)["hqdn3d", "psnr"].cost
+    assert cost is not None
+    assert cost.seconds > 0
