@@ -11,7 +11,7 @@ from leaderboards.schema import Cell, MetricFacts
 from leaderboards.table import BASELINE
 from reports.media import ClipMedia, Media, Thumb
 from reports.site import Site, slug
-from reports.views.marks import dashes
+from reports.views.marks import colour, dashes
 from reports.views.words import visible
 
 INDEX = "clips.html"
@@ -152,7 +152,7 @@ def viewer_data(
         ],
         "baseline": BASELINE,
         "looks": {
-            name: {"label": visible(name), "number": number, "dashes": dashes(number)}
+            name: {"label": visible(name), "number": number, "colour": colour(number), "dashes": dashes(number)}
             for name, number in numbers.items()
             if any(name in series for series in curves.values()) or any(s.model == name for s in clip.sources)
         },

@@ -56,7 +56,7 @@ viewer.curves = (() => {
       series.forEach((v, i) => { if (v === null) { pen = "M"; return; } d += `${pen}${px(i + shift).toFixed(1)} ${py(v).toFixed(1)}`; pen = "L"; });
       if (!d) continue;
       const look = clip.looks[model];
-      const path = makeSvg("path", { class: `graph s${look.number % 8}`, d, "data-model": model });
+      const path = makeSvg("path", { class: `graph s${look.colour}`, d, "data-model": model });
       if (look.dashes) path.setAttribute("stroke-dasharray", look.dashes);
       if (!d.includes("L")) path.setAttribute("d", `${d}h0.01`);
       svg.append(path);
@@ -98,7 +98,7 @@ viewer.curves = (() => {
     tip.style.top = `${viewer.clamp(event.clientY - height / 2, 4, Math.max(4, innerHeight - height - 4))}px`;
   };
   const swatch = (model) => {
-    const look = clip.looks[model], line = makeSvg("path", { d: "M0 4H22", class: `graph s${look.number % 8}` });
+    const look = clip.looks[model], line = makeSvg("path", { d: "M0 4H22", class: `graph s${look.colour}` });
     if (look.dashes) line.setAttribute("stroke-dasharray", look.dashes);
     return makeSvg("svg", { class: "swatch", viewBox: "0 0 22 8", "aria-hidden": "true" }, line);
   };

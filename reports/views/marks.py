@@ -9,24 +9,39 @@ DASHES = ("", "6 3", "2 2", "8 3 2 3")
 MARKS = ("circle", "square", "up", "diamond", "down", "plus", "cross", "ring")
 
 
+def colour(number: int) -> int:
+    """Which of the colours a model has; the first is that of doing nothing, and no model's.
+
+    Example:
+        >>> [colour(i) for i in (0, 1, 7, 8, 15)]
+        [0, 1, 7, 1, 1]
+    """
+    return 0 if number == 0 else 1 + (number - 1) % (SERIES - 1)
+
+
+def _turn(number: int) -> int:
+    """How often all colours were given before."""
+    return max(number - 1, 0) // (SERIES - 1)
+
+
 def model_class(number: int) -> str:
     """Classes of whatever shows a model: its colour, and its number for highlighting.
 
     Example:
         >>> model_class(9)
-        'm9 s1'
+        'm9 s2'
     """
-    return f"m{number} s{number % SERIES}"
+    return f"m{number} s{colour(number)}"
 
 
 def dashes(number: int) -> str:
-    """Dashes of a model's lines; models of one colour have others (up to 32 models are told apart)."""
-    return DASHES[(number // SERIES) % len(DASHES)]
+    """Dashes of a model's lines; models of one colour have others (up to 28 models are told apart)."""
+    return DASHES[_turn(number) % len(DASHES)]
 
 
 def mark(number: int) -> str:
-    """The mark of a model; of models of one colour neighbours have others."""
-    return MARKS[(number + number // SERIES) % len(MARKS)]
+    """The mark of a model; of models of one colour neighbours have others. Doing nothing alone is a full circle."""
+    return MARKS[0] if number == 0 else MARKS[1 + (number - 1 + _turn(number)) % (len(MARKS) - 1)]
 
 
 def mark_path(number: int, x: float = 5.0, y: float = 5.0, r: float = 4.0) -> str:

@@ -14,7 +14,7 @@ from reports.views.answers import board_answer
 from reports.views.citations import bibtex, references
 from reports.views.facts import Facts, gather
 from reports.views.heat import HeatRow, heat
-from reports.views.marks import DASHES, MARKS, SERIES, dashes, mark, mark_path
+from reports.views.marks import MARKS, SERIES, colour, dashes, mark, mark_path
 from reports.views.words import names, short, visible
 from tests.reports.synthetic import workspace
 
@@ -149,10 +149,11 @@ def test_shades_follow_the_direction_of_each_metric() -> None:
     assert [[c.level for c in cells] for _, cells in made.rows] == [[4, 4], [-2, None]]
 
 
-def test_32_models_look_different() -> None:
-    looks = {(i % SERIES, dashes(i)) for i in range(SERIES * len(DASHES))}
-    assert len(looks) == 32
-    assert all(mark(i) != mark(i + SERIES) for i in range(24)), "models of one colour that follow have other marks"
+def test_28_models_look_different_and_none_like_doing_nothing() -> None:
+    looks = {(colour(i), dashes(i)) for i in range(29)}
+    assert len(looks) == 29
+    assert {i for i in range(60) if colour(i) == 0 or mark(i) == MARKS[0]} == {0}
+    assert all(mark(i) != mark(i + SERIES - 1) for i in range(1, 30)), "models of one colour that follow have other marks"
     assert all(re.fullmatch(r"[MLHVAahvZz0-9 .\-]+", mark_path(i)) for i in range(len(MARKS)))
 
 
