@@ -1,0 +1,30 @@
+"""Options that several commands share. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_ROOT = Path("runs")
+Root = Annotated[Path, typer.Option("--root", help="Folder in which everything lives.", metavar="DIR")]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Worker processes; results do not depend on it.", metavar="N"),
+]
+
+
+def split(values: list[str] | None) -> list[str]:
+    """``--x a,b --x c`` as [a, b, c].
+
+    Example:
+        >>> split(["a, b", "c"]), split(["mine=cmd:run a,b"])
+        (['a', 'b', 'c'], ['mine=cmd:run a,b'])
+    """
+    out: list[str] = []
+    for value in values or []:
+        # A command has commas of its own.
+        parts = [value] if "cmd:" in value else value.split(",")
+        out += [part.strip() for part in parts if part.strip()]
+    return out

@@ -1,0 +1,97 @@
+"""``vbench report``: pages, print, figures, tables."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vbench.cli_options import DEFAULT_ROOT, Root, split
+
+report_app = typer.Typer(help="Show the results.", no_args_is_help=True)
+
+
+class Board(StrEnum):
+    """Formats of ``vbench report table``."""
+
+    terminal = "terminal"
+    csv = "csv"
+    markdown = "markdown"
+    latex = "latex"
+    json = "json"
+    long = "long"
+
+
+@report_app.command("html")
+def report_html(
+    root: Root = DEFAULT_ROOT,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the report. Default: ROOT/report.")] = None,
+    title: Annotated[str | None, typer.Option("--title", help="Its heading.")] = None,
+    media_budget: Annotated[
+        str, typer.Option("--media-budget", help="Pictures and videos at most: 200MB, 1.5GB, 0 for none.")
+    ] = "200MB",
+    single_file: Annotated[
+        bool,
+        typer.Option("--single-file", help="One HTML file, without the pages of clips. Default: ROOT/report.html."),
+    ] = False,
+) -> None:
+    """One folder that opens from a file, offline."""
+    from vbench.commands import report_command
+
+    report_command(root, out, title, media_budget, single_file)
+
+
+@report_app.command("pdf")
+def report_pdf(
+    root: Root = DEFAULT_ROOT,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File. Default: ROOT/report.pdf.")] = None,
+    title: Annotated[str | None, typer.Option("--title", help="Its heading.")] = None,
+) -> None:
+    """A summary for print: the answer, boards, charts, method."""
+    from vbench.commands_report import pdf_command
+
+    pdf_command(root, out, title)
+
+
+@report_app.command("markdown")
+def report_markdown(
+    root: Root = DEFAULT_ROOT,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File. Default: the terminal.")] = None,
+    title: Annotated[str | None, typer.Option("--title", help="Its heading.")] = None,
+) -> None:
+    """A summary for a README or a pull request."""
+    from vbench.commands_report import markdown_command
+
+    markdown_command(root, out, title)
+
+
+@report_app.command("figures")
+def report_figures(
+    root: Root = DEFAULT_ROOT,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder. Default: ROOT/figures.")] = None,
+    form: Annotated[str, typer.Option("--format", "-f", help="pdf, svg or png.")] = "pdf",
+    width: Annotated[str, typer.Option("--width", help="column (3.5 in), page (7.16 in), or inches.")] = "column",
+    dataset: Annotated[list[str] | None, typer.Option("--dataset", "-d", help="Only these data sets.")] = None,
+    protocol: Annotated[list[str] | None, typer.Option("--protocol", help="Only these protocols.")] = None,
+    models: Annotated[
+        list[str] | None, typer.Option("--models", "-m", help="In figures of few lines. Default: the best.")
+    ] = None,
+    clip: Annotated[str | None, typer.Option("--clip", help="In figures of one clip. Default: the first.")] = None,
+) -> None:
+    """Figures for papers, with captions: ranks, cost, severity, every frame, slices through time."""
+    from vbench.commands_report import figures_command
+
+    figures_command(root, out, form, width, split(dataset), split(protocol), split(models), clip)
+
+
+@report_app.command("table")
+def report_table(
+    root: Root = DEFAULT_ROOT,
+    form: Annotated[Board, typer.Option("--format", "-f", help="How to print it.")] = Board.terminal,
+) -> None:
+    """The boards, in the terminal or for a paper."""
+    from vbench.commands import table_command
+
+    table_command(root, form.value)
