@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from vbench.cli_options import DEFAULT_ROOT, Root, Workers, split
+from vbench.cli_options import DEFAULT_ROOT, Root, Workers
+from vbench.cli_options import split as listed
 
 profiles_app = typer.Typer(help="Profiles of damage: list them, show one.", no_args_is_help=True)
 datasets_app = typer.Typer(help="Data sets: list them, take pairs that lie on disk already.", no_args_is_help=True)
@@ -47,7 +48,7 @@ def profiles_preview(
     """A contact sheet (clean, damaged, a detail, masks) and a short video of every variant."""
     from vbench.commands_profiles import profiles_preview_command
 
-    profiles_preview_command(name, source, split(variant), split(severity), clip, frames, max_frames, seed, out)
+    profiles_preview_command(name, source, listed(variant), listed(severity), clip, frames, max_frames, seed, out)
 
 
 @datasets_app.command("list")
@@ -82,7 +83,7 @@ def datasets_add(
     from vbench.commands_datasets import datasets_add_command
 
     datasets_add_command(
-        folder, name, version, split, split(clips), frames, scale, replace, root, workers, truth=not no_truth
+        folder, name, version, split, listed(clips), frames, scale, replace, root, workers, truth=not no_truth
     )
 
 
