@@ -438,7 +438,7 @@ def test_smaller_inputs_are_run_by_what_enlarges(tmp_path: Path, root: Path, mov
     store(tmp_path / "Vid4" / "BDx4" / "walk", np.ascontiguousarray(moving[:, ::4, ::4]))
     assert "80x64 /4" in add(tmp_path / "Vid4", root, "--scale", "4")
     vbench("run", "--models", "all", "--metrics", "psnr", "--root", root, "--workers", 1)
-    assert {c.model for c in iter_cells(root)} == {"identity", "lanczos"}
+    assert {c.model for c in iter_cells(root)} == {"identity", "lanczos", "back-projection"}
 
 
 def test_pictures_of_videos(root: Path, pairs: Path, moving: Frames) -> None:

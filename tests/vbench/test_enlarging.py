@@ -48,7 +48,7 @@ def test_the_data_set_says_both_sizes(root: Path) -> None:
 def test_rows_are_those_that_enlarge(root: Path) -> None:
     (board,) = boards(list(iter_cells(root)))
     means = {row.model.name: row.entries["psnr"].mean for row in board.rows}
-    assert set(means) == {"identity", "lanczos"}
+    assert set(means) == {"identity", "lanczos", "back-projection"}
     assert all(value is not None and 20 < value < 50 for value in means.values())
     assert means["lanczos"] > means["identity"]  # type: ignore[operator]
 
