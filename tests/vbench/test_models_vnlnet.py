@@ -99,8 +99,8 @@ def test_when_the_first_frame_comes_out(small: VNLnetRestorer, ends: str, seen: 
 
 def test_ready_made_models(tmp_path: Path) -> None:
     """A checkpoint as the authors save theirs: beside the weights the settings of the training, in their class."""
-    gray = [f"vnlnet-gray-s{sigma}" for sigma in (15, 25, 40, 50)]
-    assert list(SPECS) == [*gray, *(f"vnlnet-color-s{sigma}" for sigma in (15, 25, 40))]
+    gray = [f"vnlnet-gray-s{sigma}" for sigma in (5, 10, 15, 20, 25, 30, 40, 50)]
+    assert list(SPECS) == [*gray, *(f"vnlnet-color-s{sigma}" for sigma in (5, 10, 15, 20, 25, 35, 40))]
     torch.manual_seed(0)
     network = build_gray()
     path = tmp_path / "vnlnet_gray_25.pth"
