@@ -139,7 +139,7 @@ def test_figures_of_two_protocols_are_told_apart() -> None:
     ]  # fmt: skip
     data = viewer_data(clip, cells, {"m": 1}, ["psnr"], "media/")
     assert list(data["curves"]) == ["psnr (default@3)", "psnr (paper@1)"]
-    assert data["looks"] == {"m": {"label": "m", "number": 1, "dashes": ""}}
+    assert data["looks"] == {"m": {"label": "m", "number": 1, "colour": 1, "dashes": ""}}
     assert data["sources"] == []
 
 

@@ -185,6 +185,7 @@ def test_names_are_printed_as_they_are(tmp_path: Path) -> None:
     [
         (["show", "denoise-dncn"], InputError, 'There is no protocol "denoise-dncn". Did you mean "denoise-dncnn"?'),
         (["show", "../default"], InputError, "There is no protocol"),
+        (["show", "sr-edvr"], InputError, "several protocols, which measure other frames or channels: sr-edvr-reds4, "),
         (["diff", "default", "deflaut"], InputError, 'Did you mean "default"?'),
         (["diff", "default", "default"], UsageError, "the same protocol: name two"),
     ],

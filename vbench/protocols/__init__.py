@@ -295,6 +295,11 @@ def load(name: str = "default") -> Protocol:
         'default@3'
     """
     if name not in names():
+        family = [other for other in names() if other.startswith(f"{name}-")]
+        if len(family) > 1:
+            raise InputError(
+                f'"{name}" stands for several protocols, which measure other frames or channels: {", ".join(family)}. Name one.'
+            )
         raise InputError(f'There is no protocol "{name}". {nearest(name, names())}')
     return parse(resources.files(__name__).joinpath(f"{name}.yaml").read_text("utf-8"), f"{name}.yaml")
 
