@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,18 @@ PACKAGES = (
 
 def versions() -> dict[str, str]:
     """Versions of Python, of the packages that numbers depend on, and of the system."""
+    return dict(_versions())  # looked up once: every cell carries them
+
+
+@cache
+def _versions() -> tuple[tuple[str, str], ...]:
     found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
     for name in PACKAGES:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             found[name] = "not installed as a package"
-    return found
+    return tuple(found.items())
 
 
 def fingerprint(facts: dict[str, Any]) -> str:
