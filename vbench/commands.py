@@ -116,7 +116,7 @@ def run_models(
     lenient = not metrics or "all" in metrics or any(name.endswith("[*]") for name in metrics)
     command = shlex.join(["vbench", *sys.argv[1:]])
     result: RunResult | None = None
-    with workspace.lock("run"), progress("run") as report, worded():
+    with workspace.lock("run"), worded():
         for chosen, own in groups:
             names = [m.name for m in metric_catalog.load_all(metrics or chosen.metrics)]
             plan = RunPlan(
@@ -124,7 +124,8 @@ def run_models(
             )
             tasks = sum(len(plan.pairs(d)) for d in own) * max(1, len(models))
             count = workers or default_workers(where, tasks * 2)
-            one = run(plan, command=command, workers=count, progress=report, goes_on=result is not None)
+            with progress("run") as report:
+                one = run(plan, command=command, workers=count, progress=report, goes_on=result is not None)
             result = one if result is None else result.joined(one)
     assert result is not None  # noqa: S101 - there is a data set, so there is a group
     return result
