@@ -108,8 +108,9 @@ def _quantity(name: str) -> str:
 def compare(before: Board, after: Board) -> Comparison:
     """What moves from one board to another of the same data set.
 
-    Figures are means of the data set by each board's first metric. Ranks and places are taken again among the models that have
-    a figure on both boards: one plus the number of those that stand before it; models that share a rank on a board share it here.
+    Figures are means of the data set by each board's first metric. Ranks are taken again among the models that have one on both
+    boards (:func:`leaderboards.classes.rank_classes`): of fewer models more can be told apart, and that is no doing of the
+    convention. Places by the mean are counted among the models of both.
 
     Raises:
         ValueError: the boards are of two data sets.
@@ -123,7 +124,8 @@ def compare(before: Board, after: Board) -> Comparison:
     )
     both = [name for name in rows_a if name in rows_b]
     same_unit = comparable(before.primary, after.primary)
-    ranks = [_among(rows, both, lambda row: row.rank) for rows in (rows_a, rows_b)]
+    ranked = [name for name in both if rows_a[name].rank is not None and rows_b[name].rank is not None]
+    ranks = [_ranks(board, rows, ranked) for board, rows in ((before, rows_a), (after, rows_b))]
     places = [_among(rows, both, lambda row: row.place) for rows in (rows_a, rows_b)]
     moves = []
     for name in both:
@@ -131,7 +133,9 @@ def compare(before: Board, after: Board) -> Comparison:
         assert a is not None  # noqa: S101 - rows without a figure were left out
         assert b is not None  # noqa: S101
         difference = (0.0 if a == b else b - a) if same_unit else None
-        moves.append(Move(name, a, b, difference, ranks[0][name], ranks[1][name], places[0][name], places[1][name]))
+        moves.append(
+            Move(name, a, b, difference, ranks[0].get(name), ranks[1].get(name), places[0][name], places[1][name])
+        )
     return Comparison(
         dataset=before.dataset,
         before=before.primary,
@@ -146,6 +150,22 @@ def compare(before: Board, after: Board) -> Comparison:
 def _figure(board: Board, row: Row) -> float | None:
     mean = row.entries[board.primary.name].mean
     return None if mean is None or math.isnan(mean) else mean
+
+
+def _ranks(board: Board, rows: dict[str, Row], names: list[str]) -> dict[str, int]:
+    """Ranks by a board's first metric among some of its models alone."""
+    import pandas as pd
+
+    from leaderboards.classes import rank_classes
+
+    if not names:
+        return {}
+    metric = board.primary
+    entries = {name: rows[name].entries[metric.name] for name in names}
+    table = pd.DataFrame({name: entry.by_clip for name, entry in entries.items()}, dtype=float)
+    lengths = entries[names[0]].weights
+    weights = [lengths[str(clip)] for clip in table.index] if board.average == "frames" else None
+    return rank_classes(table, higher=metric.direction == "higher", weights=weights).rank
 
 
 def _among(rows: dict[str, Row], names: list[str], of: Callable[[Row], int | None]) -> dict[str, int | None]:
