@@ -89,12 +89,12 @@ def asked(facts: Facts) -> Markup:
 
 
 def answer(facts: Facts) -> Markup:
-    """The answer in one paragraph: who is first where and by how much, how surely, who harms."""
+    """The answer in one paragraph, of one board for each data set: who is first where and by how much, how surely, who harms."""
     from markupsafe import Markup
 
-    boards = facts.main
+    boards = facts.leading
     if len(boards) == 1:
-        return board_answer(boards[0])
+        return join([board_answer(boards[0]), _elsewhere(facts)])
     first: dict[str, list[Board]] = defaultdict(list)
     nobody: list[Board] = []
     unranked: list[Board] = []
@@ -113,7 +113,7 @@ def answer(facts: Facts) -> Markup:
     if len(winners) > 4:
         rest = sum(len(first[model]) for model in winners[4:])
         others = "1 other is" if len(winners) == 5 else f"{len(winners) - 4} others are"
-        parts.append(f"{others} first on {count(rest, _noun(facts))}.")
+        parts.append(f"{others} first on {count(rest, 'data set')}.")
     if nobody:
         parts.append(Markup("No model improves on doing nothing on {}.").format(_datasets(facts, nobody)))
     if unranked:
@@ -121,7 +121,15 @@ def answer(facts: Facts) -> Markup:
             Markup("No model has every figure on {}, so none is ranked there.").format(_datasets(facts, unranked))
         )
     parts.append(_harm(facts))
-    return join(parts)
+    return join([*parts, _elsewhere(facts)])
+
+
+def _elsewhere(facts: Facts) -> str:
+    """That there are boards under other protocols than those of which the answer speaks."""
+    others = {b.protocol for b in facts.main} - {b.protocol for b in facts.leading}
+    if not others:
+        return ""
+    return f"Boards under {count(len(others), 'other protocol')} stand beside: {', '.join(sorted(others))}."
 
 
 def _first(facts: Facts, model: str, boards: Sequence[Board]) -> Markup:
@@ -150,24 +158,13 @@ def _first(facts: Facts, model: str, boards: Sequence[Board]) -> Markup:
     return text + Markup(".")
 
 
-def _noun(facts: Facts) -> str:
-    """What is counted: data sets, or boards where one has several."""
-    return "data set" if len(facts.main) == len(facts.datasets) else "board"
-
-
 def _datasets(facts: Facts, boards: Sequence[Board]) -> Markup:
     from markupsafe import Markup
 
-    every = "all " if len(boards) == len(facts.main) > 1 else ""
+    every = "all " if len(boards) == len(facts.leading) > 1 else ""
     if len(boards) > 3:
-        return Markup("{}{}").format(every, count(len(boards), _noun(facts)))
-    several = len({b.protocol for b in facts.main}) > 1
-    parts = [
-        Markup('<a href="{}">{}</a>{}').format(
-            dataset_path(b.dataset), name(facts.name(b.dataset)), f" ({b.protocol})" if several else ""
-        )
-        for b in boards
-    ]
+        return Markup("{}{}").format(every, count(len(boards), "data set"))
+    parts = [Markup('<a href="{}">{}</a>').format(dataset_path(b.dataset), name(facts.name(b.dataset))) for b in boards]
     return parts[0] if len(parts) == 1 else Markup("{} and {}").format(Markup(", ").join(parts[:-1]), parts[-1])
 
 
@@ -177,7 +174,7 @@ def _harm(facts: Facts) -> str | Markup:
 
     harm: dict[str, int] = defaultdict(int)
     measured: dict[str, int] = defaultdict(int)
-    for board in facts.main:
+    for board in facts.leading:
         for row in board.rows:
             entry = row.entries[board.primary.name]
             measured[row.model.name] += entry.mean is not None

@@ -82,6 +82,14 @@ class Facts:
         return tuple(b for b in self.boards if b.reason is None)
 
     @cached_property
+    def leading(self) -> tuple[Board, ...]:
+        """One main board of each data set: that under the first of its protocols."""
+        first: dict[str, Board] = {}
+        for board in self.main:
+            first.setdefault(board.dataset, board)
+        return tuple(first.values())
+
+    @cached_property
     def profiles(self) -> dict[str, tuple[Board, ...]]:
         """Main boards by the profile of their data set; data sets without one stand under their own name."""
         groups: dict[str, list[Board]] = defaultdict(list)
@@ -117,8 +125,19 @@ def _read(path: Path) -> dict[str, Any]:
     return document
 
 
-def _place(board: Board, info: DatasetInfo | None) -> tuple[str, float, str, str, bool]:
+def _place(board: Board, info: DatasetInfo | None) -> tuple[str, float, str, tuple[int, str], bool]:
     severity = info.severity if info is not None else None
     profile = (info.profile if info is not None else None) or board.dataset
     height = float("inf") if severity is None else severity
-    return profile, height, board.dataset, board.protocol, board.reason is not None
+    return profile, height, board.dataset, protocol_place(board.protocol), board.reason is not None
+
+
+def protocol_place(label: str) -> tuple[int, str]:
+    """Where a protocol stands among others: those that are taken when none is named come first.
+
+    Example:
+        >>> sorted(["codec-votes@1", "no-reference@1", "default@3"], key=protocol_place)
+        ['default@3', 'no-reference@1', 'codec-votes@1']
+    """
+    name = label.partition("@")[0]
+    return {"default": 0, "no-reference": 1}.get(name, 2), label

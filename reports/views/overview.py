@@ -16,7 +16,7 @@ from leaderboards.table import BASELINE, Board
 from reports.views.answers import answer, asked
 from reports.views.cells import seconds_text
 from reports.views.charts import CostChart, CostPoint, cost_chart
-from reports.views.facts import Facts
+from reports.views.facts import Facts, protocol_place
 from reports.views.heat import Heat, HeatRow, heat
 from reports.views.links import dataset_path, model_anchor
 from reports.views.words import isolated, name, short
@@ -105,7 +105,8 @@ def overview(facts: Facts) -> Overview:
     groups: dict[tuple[str, str], list[Board]] = defaultdict(list)
     for board in facts.main:
         groups[board.protocol, board.primary.name].append(board)
-    costs = [cost for members in groups.values() if (cost := _cost(facts, members)) is not None]
+    ordered = sorted(groups, key=lambda key: protocol_place(key[0]))
+    costs = [cost for key in ordered if (cost := _cost(facts, groups[key])) is not None]
     tables = [_table(facts, board) for board in _widest(facts)]
     return Overview(asked(facts), answer(facts), tuple(tables), tuple(costs), _alarms(facts))
 
@@ -117,7 +118,8 @@ def _widest(facts: Facts) -> list[OverallBoard]:
     def within(one: OverallBoard, other: OverallBoard) -> bool:
         return one.protocol == other.protocol and set(one.boards) < set(other.boards)
 
-    return [one for one in every if not any(within(one, other) for other in every)]
+    found = [one for one in every if not any(within(one, other) for other in every)]
+    return sorted(found, key=lambda one: (protocol_place(one.protocol), -len(one.boards)))
 
 
 def _alarms(facts: Facts) -> tuple[AlarmView, ...]:
