@@ -74,7 +74,8 @@ class Facts:
     @cached_property
     def metrics(self) -> dict[str, MetricFacts]:
         """Every metric of any board by name, in the order of the columns."""
-        return {m.name: m for b in self.boards for m in b.metrics}
+        ordered = sorted(self.boards, key=lambda b: protocol_place(b.protocol))
+        return {m.name: m for b in ordered for m in b.metrics}
 
     @cached_property
     def main(self) -> tuple[Board, ...]:
