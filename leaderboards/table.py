@@ -45,8 +45,8 @@ __all__ = [
 ]
 
 ORDER = (
-    "psnr", "ssim", "psnr_aligned", "ssim_aligned", "alignment_shift", "ms_ssim", "lpips", "vmaf", "vmaf_neg", "niqe",
-    "brisque", "niqe_gt", "warp_error", "warp_error_ratio", "warp_error_long", "l_st", "tof", "tlp", "flicker",
+    "psnr", "ssim", "psnr_aligned", "ssim_aligned", "alignment_shift", "ms_ssim", "lpips", "dists", "vmaf", "vmaf_neg",
+    "niqe", "brisque", "niqe_gt", "warp_error", "warp_error_ratio", "warp_error_long", "l_st", "tof", "tlp", "flicker",
     "colour_shift", "gain_shift", "psnr_damaged", "psnr_intact", "damage_left",
 )  # fmt: skip
 """Columns stand in this order where the protocol names none, others after them by name; rows are ranked by the first that is

@@ -183,6 +183,7 @@ def score(
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, ...")] = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with a figure per frame.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV: a line per metric, then a line per frame.")] = False,
 ) -> None:
     """Measure one clip, against its ground truth where there is one."""
     from vbench.commands_score import score_command
@@ -190,8 +191,9 @@ def score(
 
     names = [name for text in metrics or [] for name in split_names(text)]
     score_command(
-        gt, pred, names, frames, as_json, degraded=degraded, masks=mask or (), raw=raw, protocol=protocol, device=device
-    )
+        gt, pred, names, frames, as_json, as_csv=as_csv, degraded=degraded, masks=mask or (), raw=raw, protocol=protocol,
+        device=device,
+    )  # fmt: skip
 
 
 @app.command()

@@ -23,6 +23,7 @@ def score_command(
     frames: str | None,
     as_json: bool,
     *,
+    as_csv: bool = False,
     degraded: Path | None = None,
     masks: Sequence[str] = (),
     raw: str | None = None,
@@ -39,6 +40,8 @@ def score_command(
     from vbench.sources import open_clip
 
     if raw is not None:
+        if as_csv:
+            raise UsageError("--csv is of decoded clips; of raw YUV there is --json.")
         _score_raw(gt, pred, metrics, raw, as_json)
         return
     if metrics and protocol:
@@ -71,6 +74,9 @@ def score_command(
             skip=everything,
             scored=(first, last),
         )
+    if as_csv:
+        print(_csv(result, start), end="")
+        return
     if as_json:
         beside = {"versions": versions(), **({} if metrics else {"protocol": chosen.label})}
         print(json.dumps({**_finite(result), **beside}, ensure_ascii=False, indent=1, allow_nan=False))
@@ -111,6 +117,23 @@ def _masks(given: Sequence[str]) -> dict[str, Path]:
             )
         out[kind] = Path(path)
     return out
+
+
+def _csv(result: dict[str, Any], start: int) -> str:
+    """A line for each metric's figure of the clip, with an empty frame; then one for each frame (the second of a pair)."""
+    import csv
+    import io
+
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["metric", "frame", "value", "unit", "direction", "signature"])
+    for name, facts in result["metrics"].items():
+        writer.writerow([name, "", facts["value"], facts["unit"], facts["direction"], facts["signature"]])
+    for name, facts in result["metrics"].items():
+        late = result["frames"] - len(facts["frames"])
+        for i, value in enumerate(facts["frames"], start + max(late, 0)):
+            writer.writerow([name, i, "" if math.isnan(value) else value, facts["unit"], facts["direction"], facts["signature"]])
+    return out.getvalue()
 
 
 def _say_scores(result: dict[str, Any], start: int) -> None:

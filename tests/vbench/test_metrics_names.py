@@ -10,6 +10,7 @@ import torch
 
 from tests.parity.metric_cases import read
 from vbench import metrics
+from vbench.clip import ClipInfo
 from vbench.errors import InputError, MissingAsset
 from vbench.metrics.spec import Chunk, Figures, View, figures_of, mean
 
@@ -132,6 +133,10 @@ def test_weights_of_piq_are_never_fetched_unasked(
         MissingAsset, match=r"needs a file that is not on this machine.* Get it from https.*brisque_svm_weights"
     ):
         external._piq_function("brisque")
+    with pytest.raises(
+        MissingAsset, match=r"piq:dists needs a file that is not on this machine.* Get it from https.*dists_weights"
+    ):
+        metrics.load("dists").check(ClipInfo("a", 1, 64, 64, 3, 24.0, 8, "s", "c"))
     assert torch.hub.download_url_to_file is fetch
     assert capfd.readouterr().out == ""  # or JSON on the same stream would be spoilt
     external._piq_function.cache_clear()

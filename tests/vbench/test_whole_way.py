@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import re
@@ -291,6 +293,13 @@ def test_score(sources: Path, moving: NDArray[np.uint8], clip_folder: MakeClip) 
     assert set(document["metrics"]) == {"psnr", "ssim", "warp_error"}
     text = vbench("score", "--gt", sources / "a clip", "--pred", other, "--metrics", "psnr", "--frames", "1:3")
     assert re.search(rf"psnr \[dB\] ↑\s+{np.mean(wanted[1:3]):.2f}", text)
+    lines = list(csv.DictReader(io.StringIO(vbench("score", "--gt", sources / "a clip", "--pred", other, "--metrics",
+                                                   "psnr,warp_error", "--frames", "2:6", "--csv"))))  # fmt: skip
+    assert [(line["metric"], line["frame"]) for line in lines] == [
+        ("psnr", ""), ("warp_error", ""), *(("psnr", str(i)) for i in range(2, 6)), *(("warp_error", str(i)) for i in range(3, 6)),
+    ]  # fmt: skip
+    assert [float(line["value"]) for line in lines[2:6]] == pytest.approx(wanted[2:6], abs=1e-9)
+    assert lines[0]["signature"].startswith("psnr@1|")
     same = json.loads(vbench("score", "--gt", other, "--pred", other, "--metrics", "psnr", "--json"))
     assert same["metrics"]["psnr"]["value"] == "inf"
 

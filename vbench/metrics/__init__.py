@@ -61,6 +61,7 @@ CATALOG: dict[str, Entry] = {
         (("colour", ("luma", "rgb", "y", "gray")), ("form", ("product", "sum"))),
     ),
     "lpips": Entry("vbench.metrics.lpips:METRIC", "perceptual distance by a network's features"),
+    "dists": Entry("vbench.metrics.external:dists", "structure and texture by a network's features, by piq"),
     "vmaf": Entry("vbench.metrics.vmaf:make", "video quality as viewers judged it", (), ("vmaf",)),
     "vmaf_neg": Entry("vbench.metrics.vmaf:make", "VMAF that does not reward enhancement", (), ("vmaf_neg",)),
     "niqe": Entry(
