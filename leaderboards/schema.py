@@ -78,7 +78,9 @@ class Cost(BaseModel):
         default=None,
         description="peak while it ran: allocated on a GPU, else resident memory of the whole process; None if unknown",
     )
-    tile: str | None = Field(default=None, description="WxH of the largest tile, without its halo; None for whole frames")
+    tile: str | None = Field(
+        default=None, description="WxH of the largest tile, without its halo; None for whole frames"
+    )
     fp32_difference: PrecisionDifference | None = Field(
         default=None, description="measured on the first clip of a data set, where the precision is another"
     )

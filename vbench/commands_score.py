@@ -132,7 +132,9 @@ def _csv(result: dict[str, Any], start: int) -> str:
     for name, facts in result["metrics"].items():
         late = result["frames"] - len(facts["frames"])
         for i, value in enumerate(facts["frames"], start + max(late, 0)):
-            writer.writerow([name, i, "" if math.isnan(value) else value, facts["unit"], facts["direction"], facts["signature"]])
+            writer.writerow(
+                [name, i, "" if math.isnan(value) else value, facts["unit"], facts["direction"], facts["signature"]]
+            )
     return out.getvalue()
 
 

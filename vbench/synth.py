@@ -267,7 +267,7 @@ def _other_truth(plan: SynthPlan, source: Origin, tone: str) -> str | None:
     """Why a clean clip is not the one that a description names; None where it is, or none was named."""
     expected = plan.expected.get(source.name)
     found = read_truth(plan.workspace, source, tone, plan.form)
-    if expected is None or found is None or found["gt_sha256"] == expected.gt_sha256:
+    if expected is None or expected.gt_sha256 is None or found is None or found["gt_sha256"] == expected.gt_sha256:
         return None
     return (
         f'"{source.name}" is not the clip of the description: its {found["frames"]} frames, as ground truth, have the '

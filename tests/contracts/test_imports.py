@@ -32,8 +32,6 @@ def test_listing_names_imports_nothing_heavy() -> None:
 
 
 def test_reports_and_leaderboards_import_no_torch() -> None:
-    found = _imported(
-        "import reports.html, reports.views, reports.media, leaderboards.export, leaderboards.stats"
-    )
+    found = _imported("import reports.html, reports.views, reports.media, leaderboards.export, leaderboards.stats")
     assert "jinja2" not in found  # the page is only set when a report is built
     assert "torch" not in found

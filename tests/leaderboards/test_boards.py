@@ -281,8 +281,8 @@ def test_exports() -> None:
 
 def test_cost_is_the_median_over_clips_that_were_not_the_first() -> None:
     """And quartiles; the largest peak of memory."""
-    from leaderboards.schema import Cost
     from leaderboards.costs import seconds_of as _seconds
+    from leaderboards.schema import Cost
 
     def cost(seconds: float, warm: bool) -> Cost:
         return Cost(frames=10, seconds=seconds, threads=1, device="cpu", warm=warm)

@@ -153,7 +153,9 @@ def test_28_models_look_different_and_none_like_doing_nothing() -> None:
     looks = {(colour(i), dashes(i)) for i in range(29)}
     assert len(looks) == 29
     assert {i for i in range(60) if colour(i) == 0 or mark(i) == MARKS[0]} == {0}
-    assert all(mark(i) != mark(i + SERIES - 1) for i in range(1, 30)), "models of one colour that follow have other marks"
+    assert all(mark(i) != mark(i + SERIES - 1) for i in range(1, 30)), (
+        "models of one colour that follow have other marks"
+    )
     assert all(re.fullmatch(r"[MLHVAahvZz0-9 .\-]+", mark_path(i)) for i in range(len(MARKS)))
 
 
