@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vbench.models.spec import ModelSpec
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from vbench.restore import Restorer
+
+    Plane = NDArray[Any]
 
 SIGMA = 1.2
 ITERATIONS = 8
 MARGIN = 16
 
 
-def deconvolve(frames: Tensor) -> Tensor:
-    """Each channel of ``(t, C, H, W)`` in [0, 1] by scikit-image, with a Gaussian as the assumed blur.
+def plane_by_plane(frames: Tensor, sharpen: Callable[[Plane, Plane], Plane]) -> Tensor:
+    """Each channel of ``(t, C, H, W)`` in [0, 1] through ``sharpen(plane, kernel)``, with a Gaussian as the assumed blur.
 
-    The frame is mirrored outwards by a margin first: the deconvolution takes what lies outside for black.
+    The frame is mirrored outwards by a margin first: a deconvolution takes what lies outside for black, or for periodic.
     """
     import numpy as np
     import torch
-    from skimage.restoration import richardson_lucy
 
     steps = np.arange(-4, 5)
     line = np.exp(-(steps**2) / (2 * SIGMA**2))
@@ -37,9 +40,18 @@ def deconvolve(frames: Tensor) -> Tensor:
     for image, target in zip(frames.cpu().numpy(), out, strict=True):
         for plane, result in zip(image, target, strict=True):
             padded = np.pad(plane, ((pad[0], pad[0]), (pad[1], pad[1])), mode="reflect")
-            sharp = richardson_lucy(padded, kernel.astype(np.float32), num_iter=ITERATIONS, filter_epsilon=1e-4)
+            sharp = sharpen(padded, kernel.astype(np.float32))
             result[...] = sharp[pad[0] : pad[0] + height, pad[1] : pad[1] + width]
     return torch.from_numpy(out).clamp(0, 1).to(frames.device)
+
+
+def deconvolve(frames: Tensor) -> Tensor:
+    """Each channel of ``(t, C, H, W)`` in [0, 1] by scikit-image's iterations of Richardson and Lucy."""
+    from skimage.restoration import richardson_lucy
+
+    return plane_by_plane(
+        frames, lambda plane, kernel: richardson_lucy(plane, kernel, num_iter=ITERATIONS, filter_epsilon=1e-4)
+    )
 
 
 def _load(device: torch.device, weights: Path | None) -> Restorer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vbench.models.richardson_lucy import MARGIN, SIGMA
+from vbench.models.richardson_lucy import MARGIN, SIGMA, plane_by_plane
 from vbench.models.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -19,27 +19,10 @@ BALANCE = 0.01
 
 
 def deconvolve(frames: Tensor) -> Tensor:
-    """Each channel of ``(t, C, H, W)`` in [0, 1] by scikit-image, with a Gaussian as the assumed blur.
-
-    The frame is mirrored outwards by a margin first: the deconvolution takes it for periodic.
-    """
-    import numpy as np
-    import torch
+    """Each channel of ``(t, C, H, W)`` in [0, 1] by scikit-image's Wiener filter."""
     from skimage.restoration import wiener
 
-    steps = np.arange(-4, 5)
-    line = np.exp(-(steps**2) / (2 * SIGMA**2))
-    kernel = np.outer(line, line)
-    kernel /= kernel.sum()
-    height, width = frames.shape[-2:]
-    pad = (min(MARGIN, height - 1), min(MARGIN, width - 1))
-    out = np.empty(tuple(frames.shape), np.float32)
-    for image, target in zip(frames.cpu().numpy(), out, strict=True):
-        for plane, result in zip(image, target, strict=True):
-            padded = np.pad(plane, ((pad[0], pad[0]), (pad[1], pad[1])), mode="reflect")
-            sharp = wiener(padded, kernel.astype(np.float32), BALANCE, clip=False)
-            result[...] = sharp[pad[0] : pad[0] + height, pad[1] : pad[1] + width]
-    return torch.from_numpy(out).clamp(0, 1).to(frames.device)
+    return plane_by_plane(frames, lambda plane, kernel: wiener(plane, kernel, BALANCE, clip=False))
 
 
 def _load(device: torch.device, weights: Path | None) -> Restorer:
