@@ -164,6 +164,8 @@ def test_data_without_truth_are_measured_without_reference(
         ("noise-gaussian25", "default", "flicker"),
         ("real", "no-reference", "flicker"),
     }
+    # Any clips without ground truth are what this protocol asks for.
+    assert read_protocols(workspace.root)["no-reference@1"].departures == {}
     summary = json.loads((workspace.results / "run.json").read_text())
     assert summary["datasets"] == ["noise-gaussian25", "real"]
     assert [m["name"] for m in summary["models"]] == ["identity", "hqdn3d"]

@@ -78,6 +78,8 @@ class Data(BaseModel):
     """Gray or colour, where the protocol is about one of them alone."""
     truth: bool = True
     """Whether the clips have a ground truth."""
+    any_clips: bool = False
+    """Whether any clips of this kind are what is asked for, and no set of them."""
     most_frames: int | None = None
     """The official script gives a model at most so many frames of a clip."""
 
@@ -179,7 +181,7 @@ class Protocol(BaseModel):
         if data is None:
             return ()
         out = []
-        if data.published(dataset) is None:
+        if data.published(dataset) is None and not data.any_clips:
             out.append(f"The protocol is about {data.words}. {_nearest_set(data, dataset)}")
         variants = data.profiles.get(dataset.profile)
         if dataset.profile != ADOPTED and variants is None:
