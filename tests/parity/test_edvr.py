@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from vbench.errors import InputError
-from vbench.models.edvr.align import DeformableConv, Features
-from vbench.models.edvr.net import EDVR
+from vbench.models.edvr.align import DeformableConv
+from vbench.models.edvr.net import EDVR, Backbone
 from vbench.models.verify import build, read_case
 from vbench.models.votes import bin_parity
 from vbench.models.votes.bin import BIN, degradation_map, grey_levels
@@ -57,12 +57,34 @@ def test_frames_aligned_one_by_one_are_those_aligned_together(edvr: EDVR, monkey
     assert torch.allclose(together, one_by_one, atol=1e-9 * float(together.abs().max()))
 
 
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_a_frame_enlarged_in_strips_is_one_enlarged_whole(scale: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(scale)
+    network = Backbone(8, 2, 1, 1, scale).double()
+    fused, base = random(2, 8, 13, 10), random(2, 3, 13 * scale, 10 * scale, seed=1)
+    with torch.inference_mode():
+        whole = network.enlarged(fused, base)
+        for rows in (1, 2, 5, 12):
+            monkeypatch.setattr("vbench.models.edvr.net.STRIP", rows * 2 * 64 * 10 * scale**2)
+            assert torch.allclose(network.enlarged(fused, base), whole, atol=1e-9 * float(whole.abs().max()))
+        monkeypatch.setattr("vbench.models.edvr.net.STRIP_HALO", 1)
+        assert not torch.allclose(network.enlarged(fused, base), whole, atol=1e-9 * float(whole.abs().max()))
+
+
+def test_frames_that_a_window_shows_twice_are_aligned_once(edvr: EDVR) -> None:
+    clip = random(3, 3, 12, 16)
+    shown = (0, 0, 0, 1, 2)
+    with torch.inference_mode():
+        each = [edvr.features(frame[None]) for frame in clip]
+        found, wanted = edvr.merge(each, clip[None, 0], shown), edvr(clip[None, list(shown)])
+    assert torch.allclose(found, wanted, atol=1e-9 * float(wanted.abs().max()))
+
+
 def test_features_of_a_frame_serve_every_window(edvr: EDVR) -> None:
     clip = random(6, 3, 12, 16)
     with torch.inference_mode():
         each = [edvr.features(frame[None]) for frame in clip]
-        window = Features(*(torch.cat(level)[None] for level in zip(*each[1:], strict=True)))
-        found, wanted = edvr.merge(window, clip[None, 3]), edvr(clip[None, 1:])
+        found, wanted = edvr.merge(each[1:], clip[None, 3]), edvr(clip[None, 1:])
     assert torch.allclose(found, wanted, atol=1e-9 * float(wanted.abs().max()))
 
 

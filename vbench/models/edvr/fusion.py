@@ -55,9 +55,8 @@ class TSAFusion(nn.Module):
     def agreement(self, aligned: Tensor) -> Tensor:
         """How each frame's features agree with the centre frame's at each pixel: ``(B, T, h, w)``."""
         reference = self.temporal_attn1(aligned[:, self.centre])
-        own = self.temporal_attn2(aligned.flatten(0, 1)).unflatten(0, aligned.shape[:2])
-        agreement: Tensor = (own * reference[:, None]).sum(dim=2)
-        return agreement
+        # Frame by frame: what they give has the size of all aligned frames together.
+        return torch.stack([(self.temporal_attn2(own) * reference).sum(dim=1) for own in aligned.unbind(dim=1)], dim=1)
 
 
 def _pooled(x: Tensor) -> Tensor:

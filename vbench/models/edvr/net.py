@@ -18,8 +18,12 @@ MULTIPLE_HR = 16
 """And of this where the input is first brought to a quarter of its size."""
 TAIL = 64
 """Channels behind the last enlargement, whatever the others are."""
-COLUMNS = 2**28
-"""Values that the deformable convolutions of frames that are aligned together may lay out (1 GiB of float32)."""
+COLUMNS = 2**26
+"""Values that a deformable convolution may lay out for frames that are aligned together (256 MiB of float32)."""
+STRIP = 2**26
+"""Values of a layer at the output's size that are there at once: larger frames are enlarged in strips."""
+STRIP_HALO = 2
+"""Rows of the small frame that the layers of the enlargement see beyond those that they enlarge."""
 
 
 class Backbone(nn.Module):
@@ -48,6 +52,8 @@ class Backbone(nn.Module):
         if scale not in (2, 3, 4):
             raise InputError(f"The network was asked for a scale of {scale}; it exists for 2, 3 and 4.")
         self.scale = scale
+        self.together: int | None = None
+        """Frames that are aligned together; None: as many as memory is allowed for."""
         self.feature_extraction = nn.Sequential(*(Residual(num_feat) for _ in range(num_extract_block)))
         self.conv_l2_1 = conv(num_feat, num_feat, stride=2)
         self.conv_l2_2 = conv(num_feat, num_feat)
@@ -69,39 +75,76 @@ class Backbone(nn.Module):
         l3 = act(self.conv_l3_2(act(self.conv_l3_1(l2))))
         return Features(l1, l2, l3)
 
-    def aligned(self, features: Features, centre: int) -> Tensor:
+    def aligned(self, frames: Sequence[Features], centre: int, places: Sequence[int] | None = None) -> Tensor:
         """Features of all frames of a window on the grid of one, which is aligned with itself too.
 
-        As many frames as memory allows are aligned together.
+        As many frames are aligned together as :attr:`together` or, without it, :data:`COLUMNS` allows.
 
         Args:
-            features: each ``(B, T, C, h, w)``.
-            centre: index of that frame.
+            frames: of each frame, ``(B, C, h, w)``.
+            centre: index of that one.
+            places: for each frame of the window its index in ``frames``; None: all in order.
 
         Returns:
             ``(B, T, C, h, w)`` at the full size.
         """
-        batch, count, channels, height, width = features.l1.shape
-        step = max(1, COLUMNS // (9 * channels * height * width * batch))
-        parts = []
-        for start in range(0, count, step):
-            own = Features(*(level[:, start : start + step] for level in features))
-            shown = own.l1.shape[1]
-            reference = [
-                level[:, centre : centre + 1].expand(-1, shown, -1, -1, -1).flatten(0, 1) for level in features
-            ]
-            found = self.pcd_align(Features(*(level.flatten(0, 1) for level in own)), Features(*reference))
-            parts.append(found.unflatten(0, (batch, shown)))
-        return torch.cat(parts, dim=1)
+        places = range(len(frames)) if places is None else places
+        step = self.together or max(1, COLUMNS // (9 * frames[0].l1.numel()))
+        out: Tensor | None = None
+        for start in range(0, len(frames), step):
+            own = frames[start : start + step]
+            reference = Features(
+                *(level[:, None].expand(-1, len(own), -1, -1, -1).flatten(0, 1) for level in frames[centre])
+            )
+            found = self.pcd_align(stacked(own), reference).unflatten(0, (-1, len(own)))
+            out = found.new_empty(len(found), len(places), *found.shape[2:]) if out is None else out
+            for place, index in enumerate(places):
+                if start <= index < start + len(own):
+                    out[:, place] = found[:, index - start]
+        assert out is not None  # noqa: S101 - a window has frames
+        return out
 
     def enlarged(self, fused: Tensor, base: Tensor) -> Tensor:
         """The output: what the network makes of fused features, added to ``base``, which has its size."""
         x = self.reconstruction(fused)
+        batch, _, height, width = x.shape
+        rows = max(1, STRIP // (batch * TAIL * width * self.scale**2))
+        if rows >= height:
+            return self._tail(x) + base
+        out = torch.empty_like(base)
+        for top in range(0, height, rows):
+            bottom, above = min(top + rows, height), min(top, STRIP_HALO)
+            strip = self._tail(x[:, :, top - above : bottom + STRIP_HALO])
+            end = self.scale * (above + bottom - top)
+            inside = slice(self.scale * top, self.scale * bottom)
+            out[:, :, inside] = strip[:, :, self.scale * above : end] + base[:, :, inside]
+        return out
+
+    def _tail(self, x: Tensor) -> Tensor:
+        """Features ``(B, C, h, w)`` to what is added at the output's size."""
         x = act(functional.pixel_shuffle(self.upconv1(x), self.step))
         if self.upconv2 is not None:
             x = act(functional.pixel_shuffle(self.upconv2(x), self.step))
-        out: Tensor = self.conv_last(act(self.conv_hr(x))) + base
+        out: Tensor = self.conv_last(act(self.conv_hr(x)))
         return out
+
+
+def stacked(frames: Sequence[Features]) -> Features:
+    """Features of frames, each ``(B, C, h, w)``, as ``(B * T, C, h, w)``; not copied where there is one."""
+    if len(frames) == 1:
+        return frames[0]
+    return Features(*(torch.stack(level, dim=1).flatten(0, 1) for level in zip(*frames, strict=True)))
+
+
+def apart(features: Features, batch: int) -> list[Features]:
+    """The other way: ``(B * T, C, h, w)`` as features of each of the ``T`` frames.
+
+    Example:
+        >>> [level.shape for level in apart(Features(*(torch.zeros(6, 1, n, n) for n in (4, 2, 1))), 2)[0]]
+        [torch.Size([2, 1, 4, 4]), torch.Size([2, 1, 2, 2]), torch.Size([2, 1, 1, 1])]
+    """
+    levels = (level.unflatten(0, (batch, -1)).unbind(dim=1) for level in features)
+    return [Features(*frame) for frame in zip(*levels, strict=True)]
 
 
 class EDVR(Backbone):
@@ -178,8 +221,7 @@ class EDVR(Backbone):
         """
         if x.dim() != 5 or x.shape[1:3] != (self.frames, 3):
             raise InputError(f"EDVR was given {tuple(x.shape)}; it takes (batch, {self.frames}, 3, height, width).")
-        features = self.features(x.flatten(0, 1))
-        return self.merge(Features(*(level.unflatten(0, x.shape[:2]) for level in features)), x[:, self.centre])
+        return self.merge(apart(self.features(x.flatten(0, 1)), len(x)), x[:, self.centre])
 
     def features(self, frames: Tensor) -> Features:
         """What a window needs of frames ``(N, 3, H, W)``; a frame of a clip serves several windows.
@@ -192,19 +234,16 @@ class EDVR(Backbone):
             return self.levels(act(self.conv_first(frames)))
         return self.levels(self.conv_1x1(self.predeblur(frames)))
 
-    def merge(self, features: Features, centre: Tensor, places: Sequence[int] | None = None) -> Tensor:
+    def merge(self, features: Sequence[Features], centre: Tensor, places: Sequence[int] | None = None) -> Tensor:
         """The restored frame from the features of its window.
 
         Args:
-            features: each ``(B, T, C, h, w)``.
+            features: of each frame, ``(B, C, h, w)``.
             centre: the frame itself, ``(B, 3, H, W)``.
-            places: for each frame of the window where it stands in ``features``; None: all in order. A frame that the
-                window shows several times is aligned once.
+            places: for each frame of the window its index in ``features``; None: all in order. A frame that the window shows
+                several times is aligned once.
         """
-        if places is None:
-            aligned = self.aligned(features, self.centre)
-        else:
-            aligned = self.aligned(features, places[self.centre])[:, list(places)]
+        aligned = self.aligned(features, self.centre if places is None else places[self.centre], places)
         fused = self.fusion(aligned if isinstance(self.fusion, TSAFusion) else aligned.flatten(1, 2))
         return self.enlarged(fused, centre if self.hr_in else enlarge(centre, self.scale))
 

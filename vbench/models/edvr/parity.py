@@ -68,6 +68,7 @@ class Watch:
         self._network = network
         self._window = (batch, count)
         self._centre = centre
+        network.together = count  # so that each part is called once
         self._hooks: list[torch.utils.hooks.RemovableHandle] = []
         self._watch_features()
         self._watch_alignment()

@@ -55,9 +55,9 @@ class Window(NamedTuple):
     shown: tuple[int, ...]
     """By their place in the clip."""
     places: tuple[int, ...]
-    """For each of them where it stands below, along ``T``."""
-    features: Features
-    """Each ``(1, T, C, h, w)``."""
+    """For each of them where it stands below."""
+    features: list[Features]
+    """Of each frame, ``(1, C, h, w)``."""
     frames: Tensor
     """``(1, T, 3, H, W)``."""
 
@@ -99,10 +99,9 @@ def restore(
 
 def _window(shown: tuple[int, ...], held: dict[int, tuple[Tensor, Features]]) -> Window:
     distinct = list(dict.fromkeys(shown))
-    levels = zip(*(held[t][1] for t in distinct), strict=True)
     return Window(
         shown,
         tuple(distinct.index(t) for t in shown),
-        Features(*(torch.stack(level, dim=1) for level in levels)),
+        [held[t][1] for t in distinct],
         torch.stack([held[t][0] for t in distinct], dim=1),
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from vbench.errors import InputError
 from vbench.models.edvr.align import Features, act, conv
-from vbench.models.edvr.net import MULTIPLE, Backbone, check_size, enlarge
+from vbench.models.edvr.net import MULTIPLE, Backbone, apart, check_size, enlarge
 from vbench.models.votes.bin import BIN, FRAMES, degradation_map
 
 
@@ -79,9 +81,7 @@ class VOTES(Backbone):
         """
         if x.dim() != 5 or x.shape[1:3] != (FRAMES, 3):
             raise InputError(f"VOTES was given {tuple(x.shape)}; it takes (batch, 5, 3, height, width).")
-        features = self.features(x.flatten(0, 1))
-        window = Features(*(level.unflatten(0, x.shape[:2]) for level in features))
-        return self.merge(window, x[:, FRAMES // 2], self.bin(x).centre)
+        return self.merge(apart(self.features(x.flatten(0, 1)), len(x)), x[:, FRAMES // 2], self.bin(x).centre)
 
     def features(self, frames: Tensor) -> Features:
         """What a window needs of frames ``(N, 3, H, W)``; a frame of a clip serves several windows.
@@ -92,11 +92,11 @@ class VOTES(Backbone):
         check_size("VOTES", frames, MULTIPLE)
         return self.levels(act(self.conv_first(frames)))
 
-    def merge(self, features: Features, centre: Tensor, predicted: Tensor) -> Tensor:
+    def merge(self, features: Sequence[Features], centre: Tensor, predicted: Tensor) -> Tensor:
         """The restored frame of a window.
 
         Args:
-            features: each ``(B, 5, C, h, w)``.
+            features: of each of its five frames, ``(B, C, h, w)``.
             centre: the frame itself, ``(B, 3, H, W)``.
             predicted: the same as BIN predicts it.
         """
