@@ -9,12 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torchvision.ops import deform_conv2d
 
 from vbench.flow.ops import correlation, warp
 from vbench.flow.pwcnet.align import align
 from vbench.models.cdvd_tsp.net import CDVDTSP
 from vbench.models.cdvd_tsp.restorer import CDVDTSPRestorer
 from vbench.models.cdvd_tsp.sequence import windows
+from vbench.models.edvr.deform import deformable_conv
 from vbench.models.pvdnet.net import PVDNet
 from vbench.models.pvdnet.pixel_volume import PixelVolume, grey
 from vbench.models.pvdnet.restorer import PVDNetRestorer
@@ -61,6 +63,21 @@ def test_warp(benchmark: Bench, way: Callable[[Tensor, Tensor], Tensor]) -> None
     maps, flow = random(1, 32, HEIGHT, WIDTH), random(1, 2, HEIGHT, WIDTH, seed=1) * 8 - 4
     found = benchmark.pedantic(lambda: way(maps, flow), rounds=7, warmup_rounds=1)
     assert torch.allclose(found, gridded(maps, flow), atol=1e-3)
+
+
+def moved(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return deform_conv2d(x, offset, weight, bias, padding=1, mask=mask)
+
+
+@pytest.mark.parametrize("way", [deformable_conv, moved], ids=["ours", "torchvision"])
+@pytest.mark.benchmark(group="deformable convolution of 64 channels of 320 x 184 pixels")
+def test_deformable_convolution(benchmark: Bench, way: Callable[..., Tensor]) -> None:
+    """On a CPU; elsewhere ours is torchvision's."""
+    x, offset = random(1, 64, HEIGHT, WIDTH), 6 * random(1, 8 * 18, HEIGHT, WIDTH, seed=1) - 3
+    mask, weight, bias = random(1, 8 * 9, HEIGHT, WIDTH, seed=2), random(64, 64, 3, 3, seed=3) - 0.5, random(64)
+    with torch.inference_mode():
+        found = benchmark.pedantic(lambda: way(x, offset, mask, weight, bias), rounds=5, warmup_rounds=1)
+        assert torch.allclose(found, moved(x, offset, mask, weight, bias), atol=2e-4)
 
 
 def masked(frames: Tensor, flow: Tensor) -> Tensor:

@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torchvision.ops import deform_conv2d
 
 from vbench.errors import InputError
 from vbench.models.edvr.align import DeformableConv
+from vbench.models.edvr.deform import deformable_conv
 from vbench.models.edvr.net import EDVR, Backbone
 from vbench.models.verify import build, read_case
 from vbench.models.votes import bin_parity
@@ -96,6 +98,31 @@ def test_a_convolution_that_moves_nothing_is_a_convolution() -> None:
         found = layer(x, random(2, 8, 9, 11, seed=1))
         wanted = functional.conv2d(x, layer.weight / 2, layer.bias, padding=1)
     assert torch.allclose(found, wanted, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("size", "groups", "far"), [((2, 8, 9, 11), 4, 3.0), ((1, 6, 1, 7), 1, 1.0), ((1, 4, 12, 5), 2, 1e4)]
+)
+def test_the_faster_way_on_a_cpu_is_torchvisions(size: tuple[int, int, int, int], groups: int, far: float) -> None:
+    """Also a single row, and taps far outside."""
+    batch, channels, height, width = size
+    offset = far * (random(batch, 18 * groups, height, width, seed=1) - 0.5)
+    given = random(*size), offset, random(batch, 9 * groups, height, width, seed=2)
+    weight, bias = random(5, channels, 3, 3, seed=3), random(5, seed=4)
+    with torch.inference_mode():
+        found = deformable_conv(*given, weight, bias)
+        wanted = deform_conv2d(given[0], offset, weight, bias, padding=1, mask=given[2])
+        single = deformable_conv(*(x.float() for x in (*given, weight, bias)))
+    assert torch.allclose(found, wanted, atol=1e-12)
+    assert torch.allclose(single.double(), wanted, atol=2e-5)
+
+
+def test_deformable_convolutions_can_be_trained() -> None:
+    layer = DeformableConv(8, 2)
+    x = random(1, 8, 6, 6).float().requires_grad_()
+    layer(x, x).sum().backward()
+    assert x.grad is not None
+    assert float(layer.weight.grad.abs().sum()) > 0  # type: ignore[union-attr]
 
 
 def test_offsets_are_pairs_of_down_and_right() -> None:

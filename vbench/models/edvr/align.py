@@ -7,10 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.ops import deform_conv2d
 
-TAPS = 9
-"""Of a deformable convolution's 3 x 3 kernel."""
+from vbench.models.edvr.deform import TAPS, deformable_conv
 
 
 class Features(NamedTuple):
@@ -57,7 +55,7 @@ class DeformableConv(nn.Module):
         channels: in and out.
         groups: of channels that are moved alike.
 
-    Source: Zhu et al., "Deformable ConvNets v2" (CVPR 2019), by ``torchvision.ops.deform_conv2d``.
+    Source: Zhu et al., "Deformable ConvNets v2" (CVPR 2019).
     """
 
     def __init__(self, channels: int, groups: int) -> None:
@@ -79,7 +77,7 @@ class DeformableConv(nn.Module):
         offset, mask = said[:, : self.offsets], said[:, self.offsets :].sigmoid()
         weight, bias = self.weight.to(kind), self.bias.to(kind)
         with torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False):  # none is of "meta"
-            out: Tensor = deform_conv2d(x.to(kind), offset, weight, bias, padding=1, mask=mask)
+            out = deformable_conv(x.to(kind), offset, mask, weight, bias)
         return out.to(x.dtype)
 
 
