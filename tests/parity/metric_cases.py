@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import torch
 
-from vbench import metrics
+from vbench import assets, metrics
 from vbench.metrics import aligned, brisque, lpips, niqe, warp_error
 from vbench.metrics.spec import Chunk, View, figures_of
 from vbench.metrics.vmaf import RawVideo, of_raw
@@ -321,6 +321,24 @@ def recipe_lpips(room: Path) -> torch.nn.Module:
     return lpips.build(state_dict(read_manifest(room / "lpips" / "manifest.json"))).double()
 
 
+def perceptual(shared: Path) -> Iterator[Comparison]:
+    """LPIPS and DISTS with the real networks, where their files are: the official figures of five pairs, four digits."""
+    pairs = json.loads((shared / "data" / "metrics" / "calibration.json").read_text())["pairs"]
+    needed = {"lpips": ("alexnet",), "dists": ("vgg16", "dists")}
+    for name, files in needed.items():
+        if None in map(assets.find, files):
+            continue
+        official = [pair["official_pair"][name] for pair in pairs]
+        sides = (
+            [Chunk(read(shared / "data" / "metrics" / pair[side])) for side in ("distorted", "reference")]
+            for pair in pairs
+        )
+        own = [_figures(name, View(*both))[1] for both in sides]
+        yield Comparison(
+            f"{name} (real trunk)", "calibration.json", _largest(own, official), 6e-5, "absolute", len(own)
+        )
+
+
 def video_quality(shared: Path) -> Iterator[Comparison]:
     """libvmaf's figures of the pairs that Netflix publishes."""
     tolerances = {"src01_10bit": 1e-3, "q160x90": 1e-3}
@@ -362,7 +380,7 @@ def table(shared: Path) -> str:
         "| metric | fixture | figures | largest difference | tolerance | |",
         "| --- | --- | ---: | ---: | ---: | --- |",
     ]
-    for group in GROUPS.values():
+    for group in (*GROUPS.values(), perceptual):
         lines += [
             f"| `{c.metric}` | {c.fixture} | {c.count} | {c.largest:.1e} | {c.tolerance:.0e} {c.how} | "
             f"{'ok' if c.within else 'OVER'} |"

@@ -19,6 +19,15 @@ def test_metrics_equal_the_official_code(shared: Path, group: str) -> None:
 
 
 @pytest.mark.shared
+@pytest.mark.usefixtures("brought_assets")
+def test_lpips_and_dists_with_their_networks_give_the_official_figures(shared: Path) -> None:
+    found = list(metric_cases.perceptual(shared))
+    if len(found) < 2:
+        pytest.skip("needs the parameter files alexnet, vgg16 and dists (vbench assets list), which are not here")
+    assert [c for c in found if not c.within] == []
+
+
+@pytest.mark.shared
 def test_every_convention_of_the_fixture_is_compared(shared: Path) -> None:
     document = json.loads((shared / "metrics" / "psnr_ssim.json").read_text())
     keys = {key for pair in document["pairs"].values() for key in pair["values"]}

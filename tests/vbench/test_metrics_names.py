@@ -64,7 +64,8 @@ def test_conventions_of_one_metric_differ_in_their_options() -> None:
         ("psnr[z]", r'"psnr" has no option "z"\. It takes: rgb \| y \| luma'),
         ("psnr[crop=-1]", "has no option"),
         ("psnr[crop=x]", "has no option"),
-        ("lpips[vgg]", r'"lpips" has no option "vgg"\. It takes: none'),
+        ("lpips[squeeze]", r'"lpips" has no option "squeeze"\. It takes: alex \| vgg'),
+        ("tlp[vgg]", r'"tlp" has no option "vgg"\. It takes: none'),
         ("psnr[y", "There is no metric"),
         ("torchvision:ssim", 'no library "torchvision" for "torchvision:ssim"'),
     ],
@@ -136,7 +137,7 @@ def test_weights_of_piq_are_never_fetched_unasked(
     with pytest.raises(
         MissingAsset, match=r"piq:dists needs a file that is not on this machine.* Get it from https.*dists_weights"
     ):
-        metrics.load("dists").check(ClipInfo("a", 1, 64, 64, 3, 24.0, 8, "s", "c"))
+        metrics.load("piq:dists").check(ClipInfo("a", 1, 64, 64, 3, 24.0, 8, "s", "c"))
     assert torch.hub.download_url_to_file is fetch
     assert capfd.readouterr().out == ""  # or JSON on the same stream would be spoilt
     external._piq_function.cache_clear()

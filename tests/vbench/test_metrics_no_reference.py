@@ -201,3 +201,14 @@ def test_niqe_of_scikit_video_is_what_papers_on_old_film_report(shared: Path) ->
     assert seen == 20
     with pytest.raises(InputError, match="at least 194 x 194 pixels, and these are 300 x 192"):
         figures_of(metric, View(Chunk(as_frames(gray(192, 300)))))
+
+
+@pytest.mark.shared
+def test_both_files_of_niqe_hold_the_same_numbers(shared: Path) -> None:
+    data = shared / "data" / "metrics"
+    first, second = (niqe.load_parameters(data / file) for file in ("niqe_modelparameters.mat", "niqe_pris_params.npz"))
+    assert np.array_equal(first.mean, second.mean)
+    assert np.array_equal(first.covariance, second.covariance)
+    path = assets.import_file("niqe", data / "niqe_pris_params.npz")
+    assert path.name == "niqe_pris_params.npz"
+    assert assets.need("niqe") == path

@@ -60,8 +60,12 @@ CATALOG: dict[str, Entry] = {
         "structural similarity over five scales",
         (("colour", ("luma", "rgb", "y", "gray")), ("form", ("product", "sum"))),
     ),
-    "lpips": Entry("vbench.metrics.lpips:METRIC", "perceptual distance by a network's features"),
-    "dists": Entry("vbench.metrics.external:dists", "structure and texture by a network's features, by piq"),
+    "lpips": Entry(
+        "vbench.metrics.lpips:make", "perceptual distance by a network's features", (("net", ("alex", "vgg")),)
+    ),
+    "dists": Entry(
+        "vbench.metrics.dists:make", "structure and texture by a network's features", (("size", ("whole", "small")),)
+    ),
     "vmaf": Entry("vbench.metrics.vmaf:make", "video quality as viewers judged it", (), ("vmaf",)),
     "vmaf_neg": Entry("vbench.metrics.vmaf:make", "VMAF that does not reward enhancement", (), ("vmaf_neg",)),
     "niqe": Entry(

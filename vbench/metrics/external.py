@@ -96,34 +96,6 @@ def _piq(name: str, licence: str, release: str) -> Metric:
     )
 
 
-def dists() -> Metric:
-    """DISTS as piq computes it, under a name of its own.
-
-    Source: Ding et al., "Image Quality Assessment: Unifying Structure and Texture Similarity" (TPAMI 2020).
-    """
-    from importlib.metadata import version
-
-    there = importlib.util.find_spec("piq") is not None
-
-    def check(info: ClipInfo) -> None:
-        load("piq", "dists")  # an error in words where the package is missing
-        _piq_function("dists")
-
-    return Metric(
-        name="dists",
-        version=1,
-        unit="",
-        direction="lower",
-        convention="DISTS of single frames, of VGG-16's features at six depths, RGB in [0, 1], float32, by piq",
-        source="Ding et al., TPAMI 2020, as piq has it",
-        options={"package": f"piq {version('piq')}" if there else "piq"},
-        measure=partial(_measure_piq, "dists"),
-        check=check,
-        values="0 to 1",
-        licence=f"{LIBRARIES['piq'][1]} (piq)",
-    )
-
-
 @lru_cache(maxsize=8)
 def _piq_function(name: str) -> Any:
     """The function; of those with weights, tried once."""

@@ -11,6 +11,7 @@ from vbench import assets
 from vbench.errors import InputError
 from vbench.metrics.planes import tecogan_crop
 from vbench.metrics.spec import Chunk, Figures, Metric, View, at_least, on_255
+from vbench.metrics.trunks import read
 
 if TYPE_CHECKING:
     import torch
@@ -22,11 +23,16 @@ SMALLEST = 31
 """Below this side length the second pooling of AlexNet has nothing left."""
 
 
-def build(trunk: dict[str, Tensor]) -> torch.nn.Module:
-    """LPIPS v0.1 with AlexNet, by the package ``lpips``, with the given trunk.
+NETS = {"alex": ("alexnet", "AlexNet"), "vgg": ("vgg16", "VGG-16")}
+"""The parameter file of each trunk, and its name in words."""
+
+
+def build(trunk: dict[str, Tensor], net: str = "alex") -> torch.nn.Module:
+    """LPIPS v0.1, by the package ``lpips``, with the given trunk.
 
     Args:
-        trunk: torchvision's AlexNet; of its names those that begin with ``features.`` are used.
+        trunk: torchvision's AlexNet or VGG-16; of its names those that begin with ``features.`` are used.
+        net: which of them, "alex" or "vgg".
 
     Raises:
         InputError: the trunk lacks a layer.
@@ -35,24 +41,26 @@ def build(trunk: dict[str, Tensor]) -> torch.nn.Module:
         warnings.simplefilter("ignore")  # torchvision's notes on arguments that lpips still uses
         import lpips
 
-        network: torch.nn.Module = lpips.LPIPS(net="alex", version="0.1", pnet_rand=True, verbose=False)
+        network: torch.nn.Module = lpips.LPIPS(net=net, version="0.1", pnet_rand=True, verbose=False)
     precision = next(iter(trunk.values())).dtype
     own = network.to(precision).state_dict()
     for name in list(own):
         if name.startswith("net.slice"):
             key = "features." + name.split(".", maxsplit=2)[2]
             if key not in trunk or trunk[key].shape != own[name].shape:
-                raise InputError(f'The file of AlexNet has no "{key}" of shape {tuple(own[name].shape)}.')
+                raise InputError(f'The file of {NETS[net][1]} has no "{key}" of shape {tuple(own[name].shape)}.')
             own[name] = trunk[key]
     network.load_state_dict(own, strict=True)
     return network.eval().requires_grad_(False)
 
 
-@lru_cache(maxsize=2)
-def _network(path: Path, device: str) -> torch.nn.Module:
-    import torch
+def _network(net: str, device: str) -> torch.nn.Module:
+    return _made(net, assets.need(NETS[net][0]), device)
 
-    return build(torch.load(path, map_location="cpu", weights_only=True)).to(device)
+
+@lru_cache(maxsize=2)
+def _made(net: str, path: Path, device: str) -> torch.nn.Module:
+    return build(read(NETS[net][0], path), net).to(device)
 
 
 def lpips_distance(network: torch.nn.Module, a: Tensor, b: Tensor) -> list[float]:
@@ -63,7 +71,7 @@ def lpips_distance(network: torch.nn.Module, a: Tensor, b: Tensor) -> list[float
         a, b: ``(T, C, H, W)``, RGB or gray (repeated); uint8, uint16, or floating point in [0, 1].
 
     Source: Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric" (CVPR 2018), package
-    ``lpips`` 0.1.4, net alex, version 0.1.
+    ``lpips`` 0.1.4, version 0.1.
     """
     import torch
 
@@ -79,9 +87,9 @@ def _input(frames: Tensor, like: Tensor) -> Tensor:
     return x.expand(-1, 3, -1, -1)
 
 
-def _measure(view: View) -> list[float]:
+def _measure(net: str, view: View) -> list[float]:
     frames = view.restored.frames
-    network = _network(assets.need("alexnet"), str(frames.device))
+    network = _network(net, str(frames.device))
     return lpips_distance(network, frames, view.reference().frames)
 
 
@@ -102,13 +110,13 @@ def tlp(network: torch.nn.Module, restored: Chunk, truth: Chunk) -> Figures:
 
 
 def _measure_tlp(view: View) -> Figures:
-    network = _network(assets.need("alexnet"), str(view.restored.frames.device))
+    network = _network("alex", str(view.restored.frames.device))
     return tlp(network, view.restored, view.reference())
 
 
-def _check(side: int, name: str, info: ClipInfo) -> None:
+def _check(side: int, name: str, file: str, info: ClipInfo) -> None:
     at_least(side, name)(info)
-    assets.need("alexnet")
+    assets.need(file)
 
 
 _COMMON: dict[str, Any] = {
@@ -119,15 +127,21 @@ _COMMON: dict[str, Any] = {
     "licence": "package lpips: BSD-2-Clause; trunk: BSD-3-Clause (torchvision)",
 }
 
-METRIC = Metric(
-    name="lpips",
-    convention="AlexNet, version 0.1, RGB in [-1, 1], no resizing",
-    source="Zhang et al., CVPR 2018; package lpips 0.1.4",
-    measure=_measure,
-    check=partial(_check, SMALLEST, "LPIPS"),
-    values="0 to about 1",
-    **_COMMON,
-)
+
+def make(net: str = "alex") -> Metric:
+    """LPIPS with AlexNet, which restoration papers report, or with VGG-16."""
+    file, words = NETS[net]
+    return Metric(
+        name="lpips",
+        convention=f"{words}, version 0.1, RGB in [-1, 1], no resizing",
+        source="Zhang et al., CVPR 2018; package lpips 0.1.4",
+        measure=partial(_measure, net),
+        check=partial(_check, SMALLEST, "LPIPS", file),
+        values="0 to about 1",
+        **(_COMMON | {"options": _COMMON["options"] | {"net": net}}),
+    )
+
+
 TLP = Metric(
     name="tlp",
     convention="100 times the difference of the LPIPS between neighbours of result and of ground truth; central crop to "
@@ -135,7 +149,7 @@ TLP = Metric(
     source="TecoGAN metrics.py (Chu et al., TOG 2020); there the first and last two frames are left out",
     measure=_measure_tlp,
     overlap=1,
-    check=partial(_check, 48, "tLP"),
+    check=partial(_check, 48, "tLP", "alexnet"),
     values="0 to about 100",
     **_COMMON,
 )

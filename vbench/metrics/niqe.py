@@ -39,18 +39,25 @@ class Pristine:
 def load_parameters(path: Path, names: tuple[str, str] = ("mu_prisparam", "cov_prisparam")) -> Pristine:
     """The pristine model in the official ``modelparameters.mat``, or by other ``names`` in another file.
 
+    BasicSR's ``niqe_pris_params.npz`` (also in mmagic) holds the same numbers as the official file.
+
     Raises:
         InputError: the file holds no such model.
     """
     from scipy.io import loadmat
 
     try:
-        stored = loadmat(path)
+        if path.suffix == ".npz":
+            names = ("mu_pris_param", "cov_pris_param")
+            with np.load(path, allow_pickle=False) as z:
+                stored = {name: z[name] for name in names}
+        else:
+            stored = loadmat(path)
         mean = np.asarray(stored[names[0]], dtype=np.float64).ravel()
         covariance = np.asarray(stored[names[1]], dtype=np.float64)
     except Exception as error:  # a file of bytes that are anything makes scipy's reader fail in any way
         raise InputError(
-            f'"{path}" holds no NIQE model: a .mat with {names[0]} and {names[1]} was expected '
+            f'"{path}" holds no NIQE model: a file with {names[0]} and {names[1]} was expected '
             f"({type(error).__name__}: {error})."
         ) from error
     if mean.shape != (36,) or covariance.shape != (36, 36):
