@@ -214,12 +214,13 @@ def _complaint(error: ValidationError, known: Iterable[str]) -> str:
     # A misspelt name also leaves the right one missing, and is what to put right.
     first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
     place = ".".join(str(part) for part in first["loc"])
-    what = first["msg"].removeprefix("Value error, ").rstrip(".")
+    what = first["msg"].removeprefix("Value error, ")
+    what = what if what.endswith("?") else f"{what.rstrip('.')}."
     if first["type"] == "extra_forbidden":
         return f'there is no setting "{place}". {nearest(place, known)}'
     if first["type"] == "missing":
         return f'the setting "{place}" is missing.'
-    return f"{place} = {first['input']!r}: {what}." if place else f"{what}."
+    return f"{place} = {first['input']!r}: {what}" if place else what
 
 
 class _Loader(yaml.SafeLoader):
@@ -230,9 +231,21 @@ class _Loader(yaml.SafeLoader):
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
                 if key.value in seen:
-                    raise yaml.YAMLError(f'the name "{key.value}" stands there twice{key.start_mark}')
+                    raise yaml.MarkedYAMLError(
+                        problem=f'the name "{key.value}" stands there twice', problem_mark=key.start_mark
+                    )
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+def _place_in_yaml(error: yaml.YAMLError) -> str:
+    """What is wrong with a text that is no YAML, and in which line, without the drawing that PyYAML adds."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    problem = getattr(error, "problem", None) or " ".join(str(error).split())
+    if mark is None:
+        return str(problem)
+    hint = " (YAML is indented by spaces, not by tabs)" if "'\\t'" in str(problem) else ""
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}{hint}"
 
 
 def list_profiles() -> tuple[str, ...]:
@@ -266,9 +279,14 @@ def load_profile(name: str | Path) -> Profile:
     elif text.endswith((".yaml", ".yml")):
         where = f'"{text}"'
         try:
-            content = Path(text).read_text("utf-8")
+            content = Path(text).read_text("utf-8-sig")
         except OSError as error:
             raise ValueError(f"The profile {where} cannot be read: {error.strerror}.") from error
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"The profile {where} is no text in UTF-8 (byte {error.start} is {error.object[error.start]:#04x}): "
+                "save it as UTF-8."
+            ) from error
     else:
         raise ValueError(
             f'There is no profile "{text}". {nearest(text, list_profiles())} '
@@ -277,7 +295,14 @@ def load_profile(name: str | Path) -> Profile:
     try:
         document = yaml.load(content, Loader=_Loader)  # noqa: S506 - safe, see _Loader
     except yaml.YAMLError as error:
-        raise ValueError(f"The profile {where} is not valid YAML: {' '.join(str(error).split())}") from error
+        raise ValueError(f"The profile {where} is not valid YAML: {_place_in_yaml(error)}.") from error
+    except RecursionError as error:
+        raise ValueError(f"The profile {where} is nested too deeply to be read.") from error
+    if not isinstance(document, dict):
+        held = "is empty" if document is None else f"holds a {type(document).__name__} and no settings by name"
+        raise ValueError(  # noqa: TRY004 - of the file, as every error here
+            f"The profile {where} {held}. It should hold name, version, title, description, source, default, variants."
+        )
     try:
         profile = Profile.model_validate(document)
     except ValidationError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -77,6 +78,19 @@ def library() -> Any:
     return albumentations
 
 
+def _plainly(text: str) -> str:
+    """What a constructor of the library complains of, without what pydantic puts around it.
+
+    Example:
+        >>> _plainly("1 validation error for InitSchema\\nstd_range\\n  Value error, All in (5, 9) must be <= 1 [type=x, y]")
+        'std_range: All in (5, 9) must be <= 1'
+    """
+    found = re.search(
+        r"^\d+ validation errors? for \w+\n([\w.]+)\n\s*(?:Value error, )?(.*?)(?: \[type=.*)?$", text, re.M
+    )
+    return f"{found[1]}: {found[2]}" if found else " ".join(text.split())
+
+
 class Albumentations(Degradation):
     """One transform of albumentations, always applied, on 8-bit values; of a gray clip, its green channel.
 
@@ -134,7 +148,7 @@ class Albumentations(Degradation):
             place = ".".join(str(part) for part in first["loc"])
             raise ValueError(f"{name}: {place} = {first['input']!r}: {first['msg']}") from error
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{name}: {' '.join(str(error).split())}") from error
+            raise ValueError(f"{name}: {_plainly(str(error))}") from error
         return self
 
     def build(self) -> Any:

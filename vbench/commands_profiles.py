@@ -60,15 +60,18 @@ def profiles_show_command(name: str) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    from degradations.profile import load_profile, sha256
+    from degradations.profile import RUNGS, load_profile, severity_name, sha256
 
     out = _terminal()
     with worded():
         profile = load_profile(name)
+        rungs = [severity_name(n) for n in range(1, RUNGS + 1)] if profile.severities else []
+        # What is wrong in any of them is said before anything is shown.
+        built = {key: profile.build(key) for key in [*profile.variants, *rungs]}
         out.print(Text(f"{profile.name}, version {profile.version}: {profile.title}", "bold"), soft_wrap=False)
         out.print(Text(" ".join(profile.description.split())), soft_wrap=False)
         out.print(Text(f"Source: {' '.join(profile.source.split())}", "dim"), soft_wrap=False)
-        for key in [*profile.variants, *(["severity-1", "severity-5"] if profile.severities else [])]:
+        for key in [*profile.variants, *rungs[:1], *rungs[-1:]]:
             variant = profile.variant(key)
             mark = " (made by default)" if key in profile.default else ""
             out.print(Text(f"\n{key}: {variant.title}{mark}", "bold"), soft_wrap=False)
@@ -78,7 +81,7 @@ def profiles_show_command(name: str) -> None:
             words += ["made on reading"] if variant.on_reading else []
             words.append(f"hash {sha256(profile, key)[:12]}")
             out.print(Padding(Text("; ".join(words), "dim"), (0, 0, 0, 2)), soft_wrap=False)
-            for step in profile.build(key):
+            for step in built[key]:
                 settings = ", ".join(f"{k} {v}" for k, v in step.model_dump(mode="json").items() if v is not None)
                 out.print(
                     Padding(Text(f"- {step.kind}{': ' if settings else ''}{settings}"), (0, 0, 0, 2)), soft_wrap=False

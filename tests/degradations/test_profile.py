@@ -146,6 +146,24 @@ def test_the_hash_is_of_what_is_done(tmp_path: Path) -> None:
         ("    title: A", "    title: A\n    title: B", '"title" stands there twice'),
         ("title: Mine", "title: [", "mine.yaml.*not valid YAML"),
         ("title: Mine", "title: !!python/object/apply:os.getcwd []", "mine.yaml.*not valid YAML"),
+        (
+            "title: Mine",
+            "title:\tMine\n\tversion: 2",
+            "mine.yaml.*not valid YAML: line 4, column .*spaces, not by tabs",
+        ),
+        ("title: Mine", "title: *other", "line 4, column 8: found undefined alias 'other'[.]$"),
+        ("{sigma: 10}", "{sigma: 10, sigma: 11}", 'line 13, column .*"sigma" stands there twice[.]$'),
+        ("title: Mine", f"title: {'[' * 3000}", "mine.yaml.*nested too deeply"),
+        (
+            "gaussian-noise: {sigma: 10}",
+            "albumentations: {transform: GausNoise}",
+            r'step 1.*"GausNoise" is not one that may be named[.] Did you mean "GaussNoise"[?]$',
+        ),
+        (
+            "gaussian-noise: {sigma: 10}",
+            "albumentations: {transform: GaussNoise, options: {std_range: [5, 9]}}",
+            r"step 1 .*GaussNoise: std_range: All values in \(5.0, 9.0\) must be >= 0 and <= 1[.]$",
+        ),
         ("  a:\n", "  ../a:\n", "mine.yaml.*folder"),
         ("name: mine", "name: ../mine", "mine.yaml.*name"),
     ],
@@ -173,8 +191,19 @@ def test_a_missing_profile_names_the_nearest(tmp_path: Path) -> None:
 
 
 def test_an_empty_file_is_no_profile(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"mine\.yaml"):
+    with pytest.raises(ValueError, match=r"mine\.yaml\" is empty\. It should hold name"):
         load_profile(written(tmp_path, ""))
+    with pytest.raises(ValueError, match=r"mine\.yaml\" holds a list"):
+        load_profile(written(tmp_path, "- 1"))
+
+
+def test_text_in_other_encodings(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(GOOD.encode("utf-8-sig"))
+    assert load_profile(path).name == "mine"
+    path.write_bytes(GOOD.encode("utf-16"))
+    with pytest.raises(ValueError, match=r"mine\.yaml\" is no text in UTF-8 \(byte 0 is 0xff\)"):
+        load_profile(path)
 
 
 def test_profiles_are_immutable() -> None:
