@@ -112,6 +112,10 @@ def _call(task: Task) -> Outcome:
         return Outcome(task, value=task.function(*task.arguments))
     except VbenchError as error:
         return Outcome(task, error=str(error))
+    except SystemExit as error:  # a user's model may do that: neither the others nor the exit status are its own
+        return Outcome(
+            task, error=f"It called sys.exit({error.code!r}), which ends a program.", detail=traceback.format_exc()
+        )
     except Exception as error:  # one broken clip or model must not stop the others
         return Outcome(task, error=f"{type(error).__name__}: {error}", detail=traceback.format_exc())
 
@@ -208,9 +212,12 @@ def _parallel(
         if progress is not None and counter.value > seen:
             progress(counter.value - seen)
     except BrokenProcessPool as error:
+        # A process takes tasks in their order, and one waits before the processes.
+        suspects = [task.label for i, task in enumerate(tasks) if i not in outcomes][: crew.workers + 1]
         raise RunError(
             "A worker process died: it was killed, or the machine ran out of memory. What was finished is "
-            "kept: run the same command again, with fewer processes (--workers 1) if memory was short."
+            "kept: run the same command again, with fewer processes (--workers 1) if memory was short. One of these was "
+            f"at work: {'; '.join(suspects)}."
         ) from error
     except KeyboardInterrupt:
         crew.kill()

@@ -214,6 +214,10 @@ def reflect(index: int, count: int) -> int:
     return mirrored if 0 <= mirrored < count else repeat(index, count)
 
 
+TOO_BRIGHT = 2.0
+"""Frames in [0, 1] have a mean of at most 1; a network may overshoot, but not by that much."""
+
+
 class _Checked:
     def __init__(self, restorer: Restorer, name: str) -> None:
         self._restorer = restorer
@@ -222,7 +226,14 @@ class _Checked:
     def restore(self, chunks: Iterator[Tensor], meta: ClipMeta) -> Iterator[Tensor]:
         seen = 0
         wanted = (meta.channels, *meta.size)
-        for out in self._restorer.restore(chunks, meta):
+        given = self._restorer.restore(chunks, meta)
+        if not hasattr(given, "__iter__"):
+            raise RunError(
+                f"restore(chunks, meta) of {self._name} returned {type(given).__name__}; an iterator of chunks (t, C, H, W) "
+                "is expected: yield them."
+            )
+        for found in given:
+            out = self._frames(found)
             if tuple(out.shape[1:]) != wanted:
                 raise RunError(
                     f"{self._name} gave frames of {tuple(out.shape[1:])} (C, H, W) where {wanted} were asked for: a "
@@ -234,6 +245,11 @@ class _Checked:
                     f"{self._name} gave values that are not finite numbers in frame {first} (counted from 0) of "
                     f"{meta.frames}."
                 )
+            if len(out) and (mean := float(out.mean())) > TOO_BRIGHT:
+                raise RunError(
+                    f"{self._name} gave frames whose mean value is {mean:.4g}: frames in [0, 1] are expected. Values from 0 "
+                    "to 255 are to be divided by 255."
+                )
             seen += len(out)
             if seen > meta.frames:
                 raise self._miscounted(f"{seen} frames or more", meta.frames)
@@ -241,12 +257,27 @@ class _Checked:
         if seen != meta.frames:
             raise self._miscounted(f"{seen} frames", meta.frames)
 
+    def _frames(self, found: object) -> Tensor:
+        """What came, as float32."""
+        if not isinstance(found, torch.Tensor):
+            raise RunError(
+                f"{self._name} gave {type(found).__name__} where a torch.Tensor of frames (t, C, H, W) is expected."
+            )
+        if not found.is_floating_point():
+            raise RunError(
+                f"{self._name} gave frames of type {found.dtype}: floating point in [0, 1] is expected. 8-bit values are to "
+                "be divided by 255."
+            )
+        # In fewer bits already the rounding to 8 bits would go astray.
+        return found.float()
+
     def _miscounted(self, given: str, frames: int) -> RunError:
         return RunError(f"{self._name} gave {given} for {frames}: a restorer gives one for each.")
 
 
 def checked(restorer: Restorer, name: str) -> Restorer:
-    """``restorer``, with a RunError in words where it breaks its promises (count, size, finite values)."""
+    """``restorer``, with a RunError in words where it breaks its promises (tensors of floating point,
+    count, size, finite values in the range of [0, 1])."""
     return _Checked(restorer, name)
 
 

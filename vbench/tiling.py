@@ -370,8 +370,8 @@ def fitted(
         if following is None:
             how = "whole" if tile is None else f"in tiles of {tile}"
             raise RunError(
-                f"{what} ({how}) ran out of memory on {device}: {said[:200]} Free some, take fewer processes (--workers 1)"
-                f"{_advice(tile)}."
+                f"{what} ({how}) ran out of memory on {device}: {said[:200].rstrip('.')}. Free some, take fewer processes "
+                f"(--workers 1){_advice(tile)}."
             )
         tile = following
 

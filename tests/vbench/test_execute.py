@@ -22,6 +22,10 @@ def double(x: int) -> int:
     return 2 * x
 
 
+def leave(status: int) -> None:
+    sys.exit(status)
+
+
 def die() -> None:
     os._exit(9)
 
@@ -41,8 +45,18 @@ def test_outcomes_come_in_order_and_failures_stop_nobody(workers: int) -> None:
     assert sum(counted) == 6
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_task_that_would_end_the_program_is_a_failure(workers: int) -> None:
+    """As a user's model may: sys.exit(0) would even look as if all had gone well."""
+    outcomes = run_tasks(
+        [Task("a", leave, (0,), 1), Task("b", leave, (3,), 1), Task("c", double, (1,), 1)], workers=workers
+    )
+    assert [o.error for o in outcomes[:2]] == [f"It called sys.exit({n}), which ends a program." for n in (0, 3)]
+    assert outcomes[2].value == 2
+
+
 def test_a_dead_worker_is_said() -> None:
-    with pytest.raises(RunError, match="worker process died.*--workers 1"):
+    with pytest.raises(RunError, match=r"worker process died.*--workers 1.* One of these was at work: a; b\.$"):
         run_tasks([Task("a", die, (), 1), Task("b", die, (), 1)], workers=2)
 
 

@@ -21,8 +21,8 @@ from vbench import models
 from vbench.cli import app
 from vbench.errors import InputError, RunError
 from vbench.frames_io import write_png
-from vbench.models.brought import command, label_of, python_file
-from vbench.models.brought.frames import Ready
+from vbench.models.brought import label_of, python_file
+from vbench.models.brought.frames import Ready, find
 from vbench.models.spec import ModelSpec
 from vbench.restore import ClipMeta, Framewise, from_array, run_array
 
@@ -63,7 +63,7 @@ def test_the_python_files_of_the_page(here: Path) -> None:
     assert smooth.name == "smooth"
     found = run_array(smooth.load(CPU, None), x)
     assert torch.allclose(found[1], 0.7 * x[0] + 0.3 * x[1])
-    for line in ("my_model.py:build", "smooth=recurrent.py:Smooth"):
+    for line in ("my_model.py:build", "smooth=recurrent.py:Smooth", "denoiser.ts,exported=denoiser.onnx"):
         assert f"vbench run --models {line}\n" in PAGE
 
 
@@ -91,17 +91,39 @@ def test_a_whole_run_of_a_users_file(here: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "says"),
     [
-        ("def other(): pass", r'has no "build"; it has other'),
+        ("def other(): pass", r'has no "build"\. Known: other'),
         ("1 / 0", "fails when it is loaded: ZeroDivisionError: division by zero"),
         ("def build(): raise KeyError('x')", "fails when it is loaded: KeyError"),
         ("def build(): return 5", "gives int; a torch.nn.Module"),
         ("import nothing_of_that_name", "ModuleNotFoundError"),
+        ("def bild(): pass\ndef other(): pass", 'has no "build". Did you mean "bild"'),
+        ("import sys\ndef build(): sys.exit(0)", "fails when it is loaded: SystemExit: 0"),
+        ("def build(x): return x", r"asks for x, and it is called without arguments .*: def build\(\): return build"),
+        ("class build:\n    def __init__(self, width): pass", r"asks for width, .* return build\(\.\.\.\)"),
+        ("build = 3", "gives int; a torch.nn.Module"),
     ],
 )
 def test_python_files_that_cannot_be(here: Path, code: str, says: str) -> None:
     (here / "mine.py").write_text(code)
     with pytest.raises(InputError, match=says):
         load("mine.py:build")
+
+
+def test_a_file_may_import_what_lies_beside_it(here: Path) -> None:
+    """Two models may each have a ``network.py``; one of them has a dataclass, and imports only when it runs."""
+    code = (
+        "from __future__ import annotations\nfrom dataclasses import dataclass\nfrom network import FACTOR\n"
+        "@dataclass\nclass Net:\n    shift: float = 0.0\n    def restore(self, chunks, meta):\n"
+        "        import late\n        for chunk in chunks:\n            yield chunk * FACTOR * late.FACTOR\n"
+    )
+    for folder, factor in (("a", 0.5), ("b", 0.25)):
+        (here / folder).mkdir()
+        (here / folder / "mine.py").write_text(code)
+        (here / folder / "network.py").write_text(f"FACTOR = {factor}")
+        (here / folder / "late.py").write_text(f"FACTOR = {factor}")
+    for folder, factor in (("a", 0.25), ("b", 0.0625), ("a", 0.25)):
+        assert torch.allclose(run_array(load(f"{folder}/mine.py:Net"), clip()), factor * clip())
+        assert [place for place in sys.path if place.startswith(str(here))] == [str(here / folder)]
 
 
 def test_a_file_that_is_not_there(here: Path) -> None:
@@ -129,6 +151,17 @@ def test_names_that_are_taken(here: Path) -> None:
     with pytest.raises(InputError, match='Two models would be called "a"'):
         ready_models(["a=mine.py:build", "a=mine.py:build_other"])
     assert label_of("<>") == "model"
+
+
+@pytest.mark.filterwarnings("ignore:.*deprecated:FutureWarning")
+def test_the_two_files_of_the_page_have_two_names(here: Path) -> None:
+    """TorchScript and ONNX of one network have one stem."""
+    from vbench.run import ready_models
+
+    torch.jit.save(torch.jit.script(MEAN), "denoiser.ts")
+    Path("denoiser.onnx").write_bytes(b"not read before it runs")
+    ready, _, _ = ready_models(["denoiser.ts", "exported=denoiser.onnx"])
+    assert [model.name for model in ready] == ["denoiser", "exported"]
 
 
 @pytest.mark.filterwarnings("ignore:.*deprecated:FutureWarning")
@@ -176,7 +209,7 @@ def test_spandrel(here: Path) -> None:
     with torch.inference_mode():
         assert torch.allclose(found, network(x).clamp(0, 1), atol=1e-4)
     torch.save({"a.weight": torch.zeros(3)}, "other.pth")
-    with pytest.raises(InputError, match="spandrel does not recognise"):
+    with pytest.raises(InputError, match="spandrel does not recognise .*: UnsupportedModelError$"):
         load("spandrel:other.pth")
 
 
@@ -205,7 +238,13 @@ SCRIPTS: dict[str, tuple[str, str]] = {
     "nothing": ("pass", "ended well and wrote nothing"),
     "fewer": (
         "import shutil, sys, os; shutil.copy(os.path.join(sys.argv[1], '00000000.png'), sys.argv[2])",
-        "holds 1 frames of 16 x 12 pixels; 3 of 16 x 12 are expected",
+        r'what it wrote cannot be used: "\{output\}" holds 1 frames of 16 x 12 pixels; 3 of 16 x 12 are expected',
+    ),
+    "removes": ("import shutil, sys; shutil.rmtree(sys.argv[2])", "ended well and wrote nothing"),
+    "half a file": (
+        "import shutil, sys, os; shutil.copytree(sys.argv[1], sys.argv[2], dirs_exist_ok=True);"
+        "os.truncate(os.path.join(sys.argv[2], '00000001.png'), 60)",
+        r'what it wrote cannot be used: The frame "\{output\}/00000001.png"',
     ),
     "hangs": ("import time; time.sleep(60)", "took longer than 1 seconds"),
     "text": ("import sys, pathlib; pathlib.Path(sys.argv[2], 'a.png').write_text('x')", "cannot be used"),
@@ -252,7 +291,7 @@ def test_commands_that_cannot_be(text: str, says: str) -> None:
 def test_a_limit_that_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VBENCH_COMMAND_TIMEOUT", "soon")
     with pytest.raises(InputError, match="a number of seconds above 0"):
-        command._limit()
+        models.spec(f"cmd:{COPY} {{input}} {{output}}")
 
 
 def write(folder: Path, frames: NDArray[np.uint8]) -> None:
@@ -276,6 +315,12 @@ def test_frames_that_are_there(here: Path) -> None:
     assert models.spec("frames:results").settings["files"] != entry.settings["files"]
     with pytest.raises(RunError, match=r"holds 2 frames|frame 1"):
         list(restorer.restore(iter(clip().split(2)), gray))
+    odd = ClipMeta(3, 12, 16, 3, 24.0, name="[1]", dataset="noise")
+    (here / "results" / "1.mkv").write_bytes(b"the video of another clip")
+    with pytest.raises(RunError, match=r'nothing for the clip "\[1\]"'):
+        find(here / "results", odd)
+    (here / "results" / "[1].mkv").write_bytes(b"its own")
+    assert find(here / "results", odd).name == "[1].mkv"
     missing = ClipMeta(3, 12, 16, 3, 24.0, name="bird", dataset="noise")
     with pytest.raises(RunError, match='There is nothing for the clip "bird" of "noise"'):
         list(Ready(here / "results", CPU).restore(iter(clip().split(2)), missing))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -164,6 +164,43 @@ def test_values_that_are_no_numbers_are_errors(value: float) -> None:
 
     with pytest.raises(RunError, match=r"the restorer gave values that are not finite numbers in frame 1 .* of 3"):
         run_array(Framewise(spoil), torch.rand(3, 3, 8, 8), chunk=2)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            torch.full((3, 3, 8, 8), 200, dtype=torch.uint8),
+            r"it gave frames of type torch.uint8: floating point in \[0, 1\]",
+        ),
+        (torch.ones(3, 3, 8, 8, dtype=torch.bool), "it gave frames of type torch.bool"),
+        (torch.full((3, 3, 8, 8), 100.0), "whose mean value is 100: .* divided by 255"),
+        (np.zeros((3, 3, 8, 8), np.float32), "it gave ndarray where a torch.Tensor"),
+        (None, "it gave NoneType where a torch.Tensor"),
+        ((torch.rand(3, 3, 8, 8),), "it gave tuple where a torch.Tensor"),
+    ],
+)
+def test_what_is_no_frame_in_0_to_1_is_an_error(given: Any, message: str) -> None:
+    with pytest.raises(RunError, match=message):
+        list(checked(Gives(given), "it").restore(iter([]), META))
+
+
+def test_a_restorer_that_gives_no_chunks_at_all() -> None:
+    class Forgets:
+        def restore(self, chunks: Iterator[Tensor], meta: ClipMeta) -> Any:
+            return None
+
+    with pytest.raises(RunError, match="of it returned NoneType; an iterator of chunks"):
+        list(checked(Forgets(), "it").restore(iter([]), META))
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_floating_point_becomes_float32(kind: torch.dtype) -> None:
+    """Rounded to 8 bits in bfloat16 itself, 129 / 255 would come out as 130."""
+    x = torch.full((3, 3, 8, 8), 129 / 255).to(kind)
+    (out,) = checked(Gives(x), "it").restore(iter([]), META)
+    assert out.dtype == torch.float32
+    assert to_uint8(out).ravel().tolist() == [129] * 3 * 3 * 64
 
 
 def test_what_is_right_passes_unchanged() -> None:

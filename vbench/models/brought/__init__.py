@@ -91,8 +91,8 @@ def from_package(name: str) -> ModelSpec:
     try:
         found = point.load()
         made = found() if callable(found) and not isinstance(found, ModelSpec) else found
-    # A package of others may fail in any way.
-    except Exception as error:
+    # A package of others may fail in any way, and may end the program.
+    except (Exception, SystemExit) as error:
         raise InputError(
             f'The model "{name}" of the package {package} cannot be loaded: {type(error).__name__}: {error}. Mend or '
             "remove the package."

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vbench.errors import InputError, RunError
+from vbench.errors import InputError, RunError, VbenchError
 from vbench.models.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -31,8 +31,9 @@ def spec(what: str, label: str | None) -> ModelSpec:
     """The command behind ``cmd:``, with ``{input}`` and ``{output}`` where the folders are to stand.
 
     Raises:
-        InputError: it lacks one of the two, its quotes do not match, or there is no such program.
+        InputError: it lacks one of the two, its quotes do not match, there is no such program, or its time limit is none.
     """
+    _limit()
     text = what.removeprefix("cmd:").strip()
     if "{input}" not in text or "{output}" not in text:
         raise InputError(
@@ -94,10 +95,15 @@ class Command:
                     write_png(given / f"{count:08d}.png", frame)
                     count += 1
             self._run(given, made)
-            if not any(made.iterdir()):
+            if not (made.is_dir() and any(made.iterdir())):
                 raise RunError(f"{self._said()} ended well and wrote nothing into {{output}}.")
-            for frames in opened(made, meta).chunks(1):
-                yield matched(from_array(frames), meta.channels).to(self._device)
+            try:
+                for frames in opened(made, meta).chunks(1):
+                    yield matched(from_array(frames), meta.channels).to(self._device)
+            except VbenchError as error:
+                # The folder has another name in every run, and is gone when this is read.
+                said = str(error).replace(str(made), "{output}")
+                raise RunError(f"{self._said()} ended well, but what it wrote cannot be used: {said}") from error
 
     def _said(self) -> str:
         return f'The command "{shlex.join(self._words)}"'

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vbench.errors import InputError
+from vbench.errors import InputError, RunError
 from vbench.models.spec import PRECISIONS, ModelSpec, Tiles
 
 if TYPE_CHECKING:
@@ -145,7 +145,8 @@ def _load_spandrel(path: Path, device: torch.device) -> Restorer:
         found = package.ModelLoader(device=device).load_from_file(path)
     # Its readers fail in many ways on a file of another kind.
     except Exception as error:
-        raise InputError(f'spandrel does not recognise "{path}": {type(error).__name__}: {error}') from error
+        said = f"{type(error).__name__}: {error}".strip().removesuffix(":")
+        raise InputError(f'spandrel does not recognise "{path}": {said}') from error
     if not isinstance(found, package.ImageModelDescriptor):
         raise InputError(f'"{path}" is of {found.architecture.name}, which does not map one image to another.')
     found.eval()
@@ -158,6 +159,12 @@ def _one_by_one(function: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[t
     def run(frames: torch.Tensor) -> torch.Tensor:
         import torch
 
-        return torch.cat([function(frame) for frame in frames.split(1)])
+        made = [function(frame) for frame in frames.split(1)]
+        for one in made:
+            if not isinstance(one, torch.Tensor):
+                raise RunError(
+                    f"The network gives {type(one).__name__}; one tensor of frames (1, C, H, W) is expected."
+                )
+        return torch.cat(made)
 
     return run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,7 +92,11 @@ def find(folder: Path, meta: ClipMeta) -> Path:
     for base in bases:
         if base.is_dir():
             return base
-        videos = sorted(p for p in base.parent.glob(f"{base.name}.*") if p.is_file()) if base.parent.is_dir() else []
+        videos = (
+            sorted(p for p in base.parent.glob(f"{glob.escape(base.name)}.*") if p.is_file())
+            if base.parent.is_dir()
+            else []
+        )
         if videos:
             return videos[0]
     raise RunError(

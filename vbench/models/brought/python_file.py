@@ -1,6 +1,7 @@
 """A model in a Python file of the user's: the file is run.
 
-The attribute that is named is called without arguments if it is a function or a class; what comes of it is
+It may import what lies beside it, as with ``python FILE``. The attribute that is named is called without arguments if it
+is a function or a class; what comes of it is
 
 - an object with ``restore(chunks, meta)``, a restorer (see :class:`vbench.restore.Restorer`), or
 - a ``torch.nn.Module`` or a function, which is given frames ``(B, C, H, W)``, float32 in [0, 1], RGB or gray, and
@@ -9,11 +10,18 @@ The attribute that is named is called without arguments if it is a function or a
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import inspect
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from vbench.errors import InputError
+from vbench.errors import InputError, nearest
 from vbench.models.spec import ModelSpec, Tiles
 
 if TYPE_CHECKING:
@@ -68,17 +76,15 @@ def restorer(path: Path, attribute: str, device: torch.device) -> Restorer:
         raise InputError(f'"{path}" cannot be loaded as a Python file.')
     module = importlib.util.module_from_spec(found)
     try:
-        found.loader.exec_module(module)
-        if not hasattr(module, attribute):
-            names = [n for n in vars(module) if not n.startswith("_")]
-            raise InputError(f'"{path}" has no "{attribute}"; it has {", ".join(names) or "nothing"}.')
-        made: Any = getattr(module, attribute)
-        if (not isinstance(made, torch.nn.Module) and not hasattr(made, "restore")) or isinstance(made, type):
-            made = made()
+        with _beside(path.parent):
+            # Dataclasses and pickles look a class's module up there.
+            sys.modules[name] = module
+            found.loader.exec_module(module)
+            made = _made(module, attribute, path)
     except InputError:
         raise
-    # The user's code may fail in any way.
-    except Exception as error:
+    # The user's code may fail in any way, and may end the program.
+    except (Exception, SystemExit) as error:
         raise InputError(f'"{path}" fails when it is loaded: {type(error).__name__}: {error}.') from error
     if hasattr(made, "restore"):
         restored: Restorer = made
@@ -91,3 +97,78 @@ def restorer(path: Path, attribute: str, device: torch.device) -> Restorer:
         f'"{attribute}" of "{path}" gives {type(made).__name__}; a torch.nn.Module, a function of frames, or an object '
         "with restore(chunks, meta) is expected."
     )
+
+
+def _made(module: ModuleType, attribute: str, path: Path) -> Any:
+    """The attribute, or what it gives where it is a function or a class."""
+    import torch
+
+    if not hasattr(module, attribute):
+        own = [n for n, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__]
+        raise InputError(f'"{path}" has no "{attribute}". {nearest(attribute, own)}')
+    found = getattr(module, attribute)
+    ready = isinstance(found, torch.nn.Module) or hasattr(found, "restore")
+    if (ready and not isinstance(found, type)) or not callable(found):
+        return found
+    try:
+        needed = [p.name for p in inspect.signature(found).parameters.values() if _asked(p)]
+    except ValueError:  # built in
+        needed = []
+    if needed:
+        itself = f"{attribute}(...)" if isinstance(found, type) else attribute
+        raise InputError(
+            f'"{attribute}" of "{path}" asks for {", ".join(needed)}, and it is called without arguments and is to return '
+            f"the model. Name a function that does: def build(): return {itself}"
+        )
+    return found()
+
+
+def _asked(parameter: inspect.Parameter) -> bool:
+    loose = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return parameter.default is inspect.Parameter.empty and parameter.kind not in loose
+
+
+@dataclass
+class _Home:
+    """The folder of the file that was loaded last."""
+
+    folder: str
+    known: frozenset[str]
+    """Modules and packages that were there before."""
+    added: bool
+    """Whether the search path did not hold the folder."""
+
+    def leave(self) -> None:
+        """Forget what came from it."""
+        if self.added and self.folder in sys.path:
+            sys.path.remove(self.folder)
+        for name, module in list(sys.modules.items()):
+            place = getattr(module, "__file__", None)
+            if name.partition(".")[0] in self.known or not place or "site-packages" in place:
+                continue
+            if Path(place).is_relative_to(self.folder):
+                del sys.modules[name]
+
+
+_home: _Home | None = None
+
+
+@contextmanager
+def _beside(folder: Path) -> Iterator[None]:
+    """Let a file import what lies beside it: before anything else while it is loaded, behind all else when it runs.
+
+    What came from the folder of a file that was loaded before is forgotten: two models may have a ``network.py`` each.
+    """
+    global _home  # noqa: PLW0603 - the search path of a process is one
+    if _home is not None:
+        _home.leave()
+    home = str(folder)
+    _home = _Home(home, frozenset(name.partition(".")[0] for name in sys.modules), home not in sys.path)
+    importlib.invalidate_caches()
+    sys.path.insert(0, home)
+    try:
+        yield
+    finally:
+        sys.path.remove(home)
+        if _home.added:
+            sys.path.append(home)
