@@ -90,7 +90,8 @@ def write(
         links={dataset: views.dataset_path(dataset) for dataset in facts.datasets},
         metrics=list(facts.metrics),
     )
-    write_pages(site, facts, clip_pages, write_sheets(site, facts, clip_pages))
+    shown = views.glimpses(facts, media.clips, clip_pages)
+    write_pages(site, facts, clip_pages, write_sheets(site, facts, clip_pages), shown)
 
 
 def links(clips: bool = True) -> tuple[Link, ...]:
@@ -112,8 +113,9 @@ def write_pages(
     facts: Facts,
     clip_pages: Mapping[tuple[str, str], str],
     sheets: Mapping[str, Sequence[SheetRow]],
+    glimpses: Sequence[views.Glimpse] = (),
 ) -> None:
-    """Write the pages that have figures and words: everything but the clips."""
+    """Write the pages that have figures and words: everything but the clips; ``glimpses`` are the first page's pictures."""
     models = list(facts.numbers)
     names = [""] * (max(facts.numbers.values(), default=0) + 1)
     for model in models:
@@ -123,7 +125,7 @@ def write_pages(
     groups = views.dataset_groups(pages)
     site.write(
         "index.html", "index.html.j2", here="overview", title=facts.title, scripts=["charts.js"],
-        styles=["board.css", "charts.css", "index.css"], view=views.overview(facts), **common,
+        styles=["board.css", "charts.css", "index.css"], view=views.overview(facts), glimpses=glimpses, **common,
     )  # fmt: skip
     site.write(
         "boards.html", "boards.html.j2", here="boards", title="Boards", styles=["board.css"], groups=groups, **common

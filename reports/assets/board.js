@@ -33,6 +33,8 @@
       this.usual = this.boxes.filter((box) => box.checked).map((box) => box.value);
       this.listen();
       this.restore();
+      const holder = this.table.parentElement;
+      new ResizeObserver(() => holder.classList.toggle("fits", this.table.scrollWidth <= holder.clientWidth)).observe(this.table);
     }
 
     // --- state ---------------------------------------------------------------------------------

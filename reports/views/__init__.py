@@ -9,9 +9,10 @@ from reports.views.method import method
 from reports.views.models import cards
 from reports.views.overview import overview
 from reports.views.severity import severity_profiles
+from reports.views.summaries import Glimpse, glimpses
 from reports.views.waiting import unfit, waiting
 
 __all__ = [
-    "cards", "citations", "damage_anchor", "damage_profiles", "dataset_groups", "dataset_pages", "dataset_path", "method",
-    "overview", "severity_profiles", "unfit", "waiting",
+    "Glimpse", "cards", "citations", "damage_anchor", "damage_profiles", "dataset_groups", "dataset_pages", "dataset_path",
+    "glimpses", "method", "overview", "severity_profiles", "unfit", "waiting",
 ]  # fmt: skip

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from leaderboards.export import number, signed
 from leaderboards.table import BASELINE, Board, Entry, Row
-from reports.views.facts import Facts
+from reports.views.facts import Facts, protocol_place
 from reports.views.links import dataset_path
-from reports.views.words import count, join, name, names
+from reports.views.words import count, join, name, names, telling
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
 
-def board_answer(board: Board) -> Markup:
-    """Two or three sentences on one board."""
+def board_answer(board: Board, blind: bool = False) -> Markup:
+    """Two or three sentences on one board; ``blind`` where there is no ground truth, so that nothing is called harm."""
     from markupsafe import Markup
 
     metric = board.primary
     ranked = ranked_rows(board)
     if not ranked:
-        return Markup("No model has every figure, so none is ranked.")
+        return Markup("{}").format(_unranked(board))
     first = ranked[0]
     entry = first.entries[metric.name]
     who = name(first.model.name)
@@ -31,18 +32,76 @@ def board_answer(board: Board) -> Markup:
     if entry.gain is None:
         parts = [Markup("{} is first with {}{} {}.").format(who, number(entry.mean, metric.name), unit, metric.name)]
     elif entry.better:
-        gain = f"{signed(entry.gain, metric.name)}{unit} {metric.name}"
+        gain = f"{gain_text(entry.gain, metric.name)}{unit} {metric.name}{_turned(board)}"
         parts = [Markup("<strong>{}</strong> is first, {} over doing nothing{}.").format(who, gain, sure(entry))]
     else:
-        gain = f"{signed(entry.gain, metric.name)}{unit} {metric.name}"
+        gain = f"{gain_text(entry.gain, metric.name)}{unit} {metric.name}"
         return Markup("No model improves on doing nothing; {} comes nearest ({}).").format(who, gain)
-    equals = [row.model.name for row in ranked[1:] if row.rank == first.rank]
-    if equals:
-        parts.append(Markup("These clips cannot tell {} from it.").format(names(equals)))
-    harm = [row.model.name for row in ranked if row.entries[metric.name].harm]
+    parts.append(alike(board))
+    harm = [row for row in ranked if row.entries[metric.name].harm]
     if harm:
-        parts.append(Markup("{} made it worse than the input.").format(names(harm)))
+        whole = (
+            Markup("{} made it worse than the input{}.") if not blind else Markup("{} {} worse {} than the input{}.")
+        )
+        who = names([row.model.name for row in harm])
+        has = "has a" if len(harm) == 1 else "have a"
+        certain = sum(row.entries[metric.name].harm_sure for row in harm)
+        parts.append(whole.format(who, *((has, metric.name) if blind else ()), _of_them(certain, harm, metric.name)))
     return join(parts)
+
+
+def _turned(board: Board) -> str:
+    """Said where a gain of more than nought is a loss."""
+    return " (less is better)" if board.primary.direction == "lower" else ""
+
+
+def _unranked(board: Board) -> str:
+    if all(row.model.name == BASELINE for row in board.rows):
+        return "Nothing was run here but doing nothing: there is no model to rank."
+    return "No model has every figure, so none is ranked."
+
+
+def _of_them(certain: int, rows: Sequence[Row], metric: str) -> str:
+    """How many of those that are worse on average are so surely; nothing where there are no intervals."""
+    if any((i := row.entries[metric].gain_interval) is None or i.low is None for row in rows):
+        return ""
+    if len(rows) == 1:
+        return "" if certain else ", if not surely"
+    if certain in (0, len(rows)):
+        return ", all surely" if certain else ", none surely"
+    return f", {certain} of them surely"
+
+
+def alike(board: Board) -> Markup:
+    """Whom these clips do not tell from the first: other models, and doing nothing."""
+    from markupsafe import Markup
+
+    ranked = ranked_rows(board)
+    equals = [row.model.name for row in ranked[1:] if row.rank == ranked[0].rank]
+    nothing = open_to_nothing(board)
+    if not equals:
+        return Markup("These clips cannot tell it from doing nothing.") if nothing else Markup("")
+    end = ", nor it from doing nothing" if nothing else ""
+    return Markup("These clips cannot tell {} from it{}.").format(names(equals), end)
+
+
+def open_to_nothing(board: Board) -> bool:
+    """Whether the first model stands in one class with doing nothing."""
+    ranked, base = ranked_rows(board), board.row(BASELINE)
+    return bool(ranked) and base is not None and base.rank is not None and base.rank == ranked[0].rank
+
+
+def gain_text(gain: float, metric: str) -> str:
+    """A gain as boards show it; one that is too small for their digits is told to be less than these.
+
+    Example:
+        >>> gain_text(0.25, "psnr"), gain_text(0.001, "psnr"), gain_text(0.0, "psnr")
+        ('+0.25', 'less than 0.01', '0.00')
+    """
+    text = signed(gain, metric)
+    if gain and not telling(text):
+        return f"less than {text.strip('+−')[:-1]}1"
+    return text
 
 
 def ranked_rows(board: Board) -> list[Row]:
@@ -53,6 +112,8 @@ def ranked_rows(board: Board) -> list[Row]:
 def sure(entry: Entry) -> str:
     """How sure the gain is, as far as the number of clips allows to say; empty if it is."""
     interval = entry.gain_interval
+    if entry.gain is not None and math.isinf(entry.gain):
+        return " (infinite, as frames equal the ground truth)"
     if interval is None or interval.low is None or interval.high is None:
         return f" (on {count(entry.clips, 'clip')}: too few for an interval)"
     if interval.low <= 0 <= interval.high:
@@ -70,21 +131,27 @@ def asked(facts: Facts) -> Markup:
     models = [m for m in facts.models if m != BASELINE]
     clips = {(b.dataset, clip) for b in facts.main for clip in b.clips}
     frames = sum({b.dataset: b.frames for b in facts.main}.values())
-    primary = dict.fromkeys(b.primary.name for b in facts.main)
-    protocols = dict.fromkeys(b.protocol for b in facts.main)
-    others = len(facts.metrics) - len(primary)
+    ranked: dict[str, list[Board]] = defaultdict(list)
+    for board in facts.leading:
+        ranked[board.primary.name].append(board)
+    protocols = sorted({b.protocol for b in facts.leading}, key=protocol_place)
+    others = len(facts.metrics) - len({b.primary.name for b in facts.main})
+    does = {
+        0: Markup("does doing nothing do on"),
+        1: Markup("does {} restore").format(name(models[0] if models else "")),
+    }
     whole = Markup("How well {} {} ({}, {})? Ranked by {}{}, under {} {}.")
     return whole.format(
-        Markup("does {} restore").format(name(models[0]))
-        if len(models) == 1
-        else f"do {count(len(models), 'model')} restore",
+        does.get(len(models), f"do {count(len(models), 'model')} restore"),
         count(len(facts.datasets), "data set"),
         count(len(clips), "clip"),
         count(frames, "frame"),
-        Markup(" or ").join(primary),
+        next(iter(ranked))
+        if len(ranked) == 1
+        else Markup(" and ").join(f"{metric} on {count(len(boards), 'data set')}" for metric, boards in ranked.items()),
         f", with {count(others, 'other metric')} beside" if others else "",
         "protocol" if len(protocols) == 1 else "protocols",
-        Markup(", ").join(protocols),
+        Markup(" and ").join(protocols),
     )
 
 
@@ -94,7 +161,7 @@ def answer(facts: Facts) -> Markup:
 
     boards = facts.leading
     if len(boards) == 1:
-        return join([board_answer(boards[0]), _elsewhere(facts)])
+        return join([board_answer(boards[0], facts.blind(boards[0].dataset)), _elsewhere(facts)])
     first: dict[str, list[Board]] = defaultdict(list)
     nobody: list[Board] = []
     unranked: list[Board] = []
@@ -118,10 +185,28 @@ def answer(facts: Facts) -> Markup:
         parts.append(Markup("No model improves on doing nothing on {}.").format(_datasets(facts, nobody)))
     if unranked:
         parts.append(
-            Markup("No model has every figure on {}, so none is ranked there.").format(_datasets(facts, unranked))
+            Markup("On {} no model has every figure, so none is ranked there.").format(_datasets(facts, unranked))
         )
-    parts.append(_harm(facts))
-    return join([*parts, _elsewhere(facts)])
+    return join([*parts, _open(facts), _harm(facts), _elsewhere(facts)])
+
+
+def _open(facts: Facts) -> str:
+    """On how many data sets being first is no more than a mean: the clips do not tell the first model from others, or from
+    doing nothing."""
+    boards = [b for b in facts.leading if ranked_rows(b)]
+    shared = sum(len({row.model.name for row in r if row.rank == r[0].rank}) > 1 for r in map(ranked_rows, boards))
+    nothing = sum(open_to_nothing(b) for b in boards)
+    if not shared and not nothing:
+        return ""
+    every = len(facts.leading)
+
+    def on(amount: int) -> str:
+        return "every data set" if amount == every else f"{amount} of {count(every, 'data set')}"
+
+    if not shared:
+        return f"On {on(nothing)} the clips cannot tell the first from doing nothing."
+    end = f", and on {on(nothing) if nothing != shared else 'these'} not from doing nothing either" if nothing else ""
+    return f"First is who has the best mean: on {on(shared)} the clips cannot tell it from the next{end}."
 
 
 def _elsewhere(facts: Facts) -> str:
@@ -146,16 +231,11 @@ def _first(facts: Facts, model: str, boards: Sequence[Board]) -> Markup:
     ends = sorted(gains)
     if not gains or not one:
         by = ""
-    elif len(gains) == 1 or signed(ends[0], board.primary.name) == signed(ends[-1], board.primary.name):
-        by = f" ({signed(ends[0], board.primary.name)}{unit}{sure(entry) if entry and len(boards) == 1 else ''})"
+    elif len(gains) == 1 or gain_text(ends[0], board.primary.name) == gain_text(ends[-1], board.primary.name):
+        by = f" ({gain_text(ends[0], board.primary.name)}{unit}{sure(entry) if entry and len(boards) == 1 else ''})"
     else:
-        by = f" ({signed(ends[0], board.primary.name)} to {signed(ends[-1], board.primary.name)}{unit})"
-    text = Markup("<strong>{}</strong> is first on {}{}").format(name(model), _datasets(facts, boards), by)
-    if len(boards) == 1 and row is not None:
-        equals = [r.model.name for r in ranked_rows(board)[1:] if r.rank == row.rank]
-        if equals:
-            text += Markup("; these clips cannot tell {} from it").format(names(equals, 2))
-    return text + Markup(".")
+        by = f" ({gain_text(ends[0], board.primary.name)} to {gain_text(ends[-1], board.primary.name)}{unit})"
+    return Markup("<strong>{}</strong> is first on {}{}.").format(name(model), _datasets(facts, boards), by)
 
 
 def _datasets(facts: Facts, boards: Sequence[Board]) -> Markup:
@@ -173,12 +253,14 @@ def _harm(facts: Facts) -> str | Markup:
     from markupsafe import Markup
 
     harm: dict[str, int] = defaultdict(int)
+    surely: dict[str, int] = defaultdict(int)
     measured: dict[str, int] = defaultdict(int)
     for board in facts.leading:
         for row in board.rows:
             entry = row.entries[board.primary.name]
             measured[row.model.name] += entry.mean is not None
             harm[row.model.name] += entry.harm
+            surely[row.model.name] += entry.harm_sure
     always = [m for m in facts.numbers if harm[m] and harm[m] == measured[m]]
     often = [m for m in facts.numbers if harm[m] and harm[m] < measured[m]]
     parts = []
@@ -190,5 +272,13 @@ def _harm(facts: Facts) -> str | Markup:
         more = "more " if always and len(often) > 4 else ""
         who = names(often, 4) if len(often) <= 4 else f"{len(often)} {more}models"
         what = "so on some" if always else "harm on some data sets"
-        parts.append(Markup("{} {} {}.").format(who, verb, what))
+        certain = sum(surely[m] > 0 for m in often)
+        how = (
+            ""
+            if certain == len(often)
+            else f", {certain or 'none'} of them surely"
+            if len(often) > 1
+            else ", not surely"
+        )
+        parts.append(Markup("{} {} {}{}.").format(who, verb, what, how))
     return join(parts)

@@ -45,6 +45,9 @@ class TableRow:
     task: str
     baseline: bool
     harm: bool
+    """Whether its mean is worse than doing nothing's."""
+    sure: bool
+    """Whether the clips say so surely."""
     complete: bool
     figures: tuple[Figure, ...]
     seconds: str
@@ -91,6 +94,12 @@ class Table:
     """Those that hold on average only."""
     reported: tuple[ReportedView, ...]
     methods: str
+    """How the intervals were taken, or why there are none."""
+    bars: bool
+    """Whether there is any interval."""
+    sure: bool
+    unsure: bool
+    """Whether any model is worse than doing nothing, surely or on average only."""
     tasks: tuple[str, ...]
     clips: Heat
     """Gain (or figure) of the first metric for each clip and model."""
@@ -109,6 +118,12 @@ class DatasetPage:
     title: str
     variant: str
     profile: str
+    family: str
+    """The title of the profile."""
+    blind: bool
+    """Whether it has no ground truth."""
+    clips: str
+    """The first clip's page, from the report's folder; nothing where there is none."""
     description: str
     tables: tuple[Table, ...]
     facts: dict[str, Any]
@@ -118,14 +133,15 @@ class DatasetPage:
 class DatasetGroup:
     """The data sets of one profile."""
 
-    profile: str
+    title: str
+    """Of the profile."""
     pages: tuple[DatasetPage, ...]
 
 
 def dataset_groups(pages: Sequence[DatasetPage]) -> tuple[DatasetGroup, ...]:
     """Data sets by profile, in their order."""
-    profiles = dict.fromkeys(page.profile for page in pages)
-    return tuple(DatasetGroup(p, tuple(page for page in pages if page.profile == p)) for p in profiles)
+    profiles = {page.profile: page.family for page in pages}
+    return tuple(DatasetGroup(f, tuple(page for page in pages if page.profile == p)) for p, f in profiles.items())
 
 
 def dataset_pages(facts: Facts, clip_pages: Mapping[tuple[str, str], str]) -> tuple[DatasetPage, ...]:
@@ -145,6 +161,9 @@ def dataset_pages(facts: Facts, clip_pages: Mapping[tuple[str, str], str]) -> tu
                 title=facts.name(dataset),
                 variant=facts.variant(dataset),
                 profile=facts.profile(dataset),
+                family=facts.family(dataset),
+                blind=facts.blind(dataset),
+                clips=next((path for (of, _), path in clip_pages.items() if of == dataset), ""),
                 description=str(described.get("description", "")),
                 tables=tuple(_table(facts, i, b, clip_pages) for i, b in enumerate(boards)),
                 facts=described,
@@ -174,7 +193,7 @@ def _table(
         protocol=board.protocol,
         columns=_columns(board, spans),
         rows=tuple(rows),
-        answer=board_answer(board),
+        answer=board_answer(board, facts.blind(board.dataset)),
         summary=f"{count(len(board.clips), 'clip')}, {count(board.frames, 'frame')}, protocol {board.protocol}",
         reason=board.reason or "",
         departures=board.departures,
@@ -183,6 +202,9 @@ def _table(
         remarks=tuple(a for a in raised if a.level != "alarm"),
         reported=reported(board),
         methods=interval_methods(board),
+        bars=any(f.bar for row in rows for f in row.figures),
+        sure=any(row.harm and row.sure for row in rows),
+        unsure=any(row.harm and not row.sure for row in rows),
         tasks=tuple(sorted({row.model.task for row in board.rows})),
         clips=_clips(facts, board, clip_pages),
         moments=moments(facts, board, clip_pages),
@@ -268,6 +290,7 @@ def _row(
         task=row.model.task,
         baseline=row.model.name == BASELINE,
         harm=row.entries[board.primary.name].harm,
+        sure=row.entries[board.primary.name].harm_sure,
         complete=row.complete,
         figures=tuple(figure(row.model.name, m, row.entries[m.name], spans[m.name], sure) for m in board.metrics),
         seconds=seconds_text(seconds),

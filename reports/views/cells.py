@@ -11,7 +11,7 @@ from leaderboards.export import number, signed
 from leaderboards.schema import MetricFacts
 from leaderboards.stats import Interval
 from leaderboards.table import Board, Entry
-from reports.views.words import count, isolated, short
+from reports.views.words import count, isolated, short, telling
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,13 @@ def figure(
         interval=text,
         bar=bar,
         gain="" if entry.gain is None else signed(entry.gain, metric),
-        tone="good" if entry.better else "bad" if entry.harm else "",
+        tone=""
+        if entry.gain is None or not telling(signed(entry.gain, metric))
+        else "good"
+        if entry.better
+        else "bad"
+        if entry.harm
+        else "",
         mark="best" if entry.best else "second" if entry.second else "",
         flag=raised.get((model, metric), ""),
         tip=_tip(model, facts, entry, text),

@@ -252,6 +252,8 @@ class Curve:
     tips: tuple[tuple[float, float, str], ...]
     """Where values stand, and what they are."""
     label: Label | None
+    leader: str = ""
+    """From the end of the line to its name, which may stand higher or lower."""
 
 
 @dataclass(frozen=True)
@@ -286,7 +288,7 @@ def curve_chart(
         labelled: whether names stand at the right ends of the lines.
         about: ticks of the vertical axis.
     """
-    box = Box(width, height, 44, 10, width - (128 if labelled else 12), height - 24)
+    box = Box(width, height, 44, 10, width - (156 if labelled else 12), height - 24)
     values = [v for s in series for v in s.values if v is not None and math.isfinite(v)] or [0.0]
     low, high = min(0.0, *values), max(0.0, *values)
     reach = 0.25 * ((high - low) or 1.0)
@@ -341,10 +343,10 @@ def _ends(curves: Sequence[Curve], series: Sequence[Series], xs: Sequence[float]
     for i, s in enumerate(series):
         last = next(((x, v) for x, v in zip(reversed(xs), reversed(s.values), strict=True) if v is not None), None)
         if last is not None and math.isfinite(last[1]):
-            wanted.append((y(last[1]), i))
+            wanted.append((y(last[1]), i, last[0]))
     wanted.sort()
     gap = TEXT + 2
-    places = [at for at, _ in wanted]
+    places = [at for at, _, _ in wanted]
     for k in range(1, len(places)):
         places[k] = max(places[k], places[k - 1] + gap)
     over = places[-1] - (box.bottom + 10) if places else 0
@@ -353,8 +355,9 @@ def _ends(curves: Sequence[Curve], series: Sequence[Series], xs: Sequence[float]
         for k in range(len(places) - 2, -1, -1):
             places[k] = min(places[k], places[k + 1] - gap)
     out = list(curves)
-    for (_, i), at in zip(wanted, places, strict=True):
+    for (end, i, x), at in zip(wanted, places, strict=True):
         if at >= box.top - 10:
-            label = Label(box.right + 6, round(at + 4, 1), "start", isolated(short(out[i].name, 19)))
-            out[i] = replace(out[i], label=label)
+            label = Label(box.right + 34, round(at + 4, 1), "start", isolated(short(out[i].name, 19)))
+            leader = f"M{round(x + 5, 1)} {end}L{round(box.right + 31, 1)} {round(at, 1)}"
+            out[i] = replace(out[i], label=label, leader=leader)
     return out

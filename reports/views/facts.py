@@ -16,6 +16,8 @@ from leaderboards.schema import Cell, MetricFacts, ModelFacts, ProtocolFacts
 from leaderboards.table import BASELINE, Board
 
 TITLE = "Video restoration benchmark"
+ADOPTED, BROUGHT = "adopted", "Added data"
+"""The profile of data sets that were taken as they are, and what a reader calls it."""
 
 
 @dataclass(frozen=True)
@@ -107,14 +109,37 @@ class Facts:
         return self.info(dataset).variant or dataset
 
     def name(self, dataset: str) -> str:
-        """The title of a data set, or its own name."""
-        return self.info(dataset).title or dataset
+        """The title of a data set, which does not say its profile twice; or its own name."""
+        title = self.info(dataset).title or dataset
+        _, parted, rest = title.partition(": ")
+        return rest[:1].upper() + rest[1:] if parted and _after(rest, self.family(dataset)) else title
+
+    def family(self, dataset: str) -> str:
+        """The title of the profile of a data set, or the profile's name; data that were brought have none of their own."""
+        if self.info(dataset).profile == ADOPTED:
+            return BROUGHT
+        recipe = self.datasets.get(dataset, {}).get("recipe") or {}
+        return str(recipe.get("title") or self.profile(dataset))
+
+    def part(self, dataset: str) -> str:
+        """What the title of a data set says beyond the title of its profile, for places where that stands above."""
+        title = self.name(dataset)
+        return _after(title, self.family(dataset)) or title
+
+    def blind(self, dataset: str) -> bool:
+        """Whether no clip of a data set has ground truth."""
+        clips = self.datasets.get(dataset, {}).get("clips") or ()
+        if clips:
+            return all(clip.get("gt_sha256") is None for clip in clips)
+        return all(_no_reference(b.protocol) for b in self.boards if b.dataset == dataset)
 
 
 def gather(root: Path, results: Results, title: str | None = None) -> Facts:
     """The facts of a workspace below ``root`` whose results were read."""
     found = [board for board in results.boards() if board.metrics]
-    ordered = sorted(found, key=lambda b: _place(b, results.datasets.get(b.dataset)))
+    seen = {b.dataset for b in found if not _no_reference(b.protocol)}
+    # Figures without ground truth say less: where there are others, these come first everywhere.
+    ordered = sorted(found, key=lambda b: (b.dataset not in seen, *_place(b, results.datasets.get(b.dataset))))
     datasets = {b.dataset: _read(root / "datasets" / b.dataset / "dataset.json") for b in ordered}
     return Facts(root, title or TITLE, results, tuple(ordered), datasets)
 
@@ -131,6 +156,23 @@ def _place(board: Board, info: DatasetInfo | None) -> tuple[str, float, str, tup
     profile = (info.profile if info is not None else None) or board.dataset
     height = float("inf") if severity is None else severity
     return profile, height, board.dataset, protocol_place(board.protocol), board.reason is not None
+
+
+def _no_reference(label: str) -> bool:
+    return label.partition("@")[0] == "no-reference"
+
+
+def _after(text: str, start: str) -> str:
+    """What follows a beginning and what parts it from the rest; nothing where the text begins otherwise.
+
+    Example:
+        >>> _after("Noise: Gaussian", "noise"), _after("Old film, severity 3", "Old film"), _after("Noises", "noise")
+        ('Gaussian', 'severity 3', '')
+    """
+    if not text.casefold().startswith(start.casefold()):
+        return ""
+    rest = text[len(start) :]
+    return rest[2:] if rest[:2] in (": ", ", ") else ""
 
 
 def protocol_place(label: str) -> tuple[int, str]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leaderboards.export import signed
+from reports.views.words import telling
 
 LEVELS = 4
 """Shades on either side of nought."""
@@ -75,13 +76,18 @@ def heat(
         (
             row,
             tuple(
-                HeatCell("–", None) if value is None else HeatCell(signed(value, n), _level(sign * value / scale[n]))
+                HeatCell("–", None) if value is None else _cell(signed(value, n), sign * value / scale[n])
                 for value, n, sign in zip(row.values, names, signs, strict=True)
             ),
         )
         for row in rows
     )
     return Heat(caption, tuple(heads), shaded)
+
+
+def _cell(text: str, share: float) -> HeatCell:
+    """A figure with its shade; what is shown as nought has none."""
+    return HeatCell(text, _level(share) if telling(text) else 0)
 
 
 def _level(share: float) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,9 @@ from leaderboards.table import BASELINE, Board, Entry, Row
 from reports.site import slug
 from reports.views.boards import MEBIBYTE, class_letters
 from reports.views.cells import seconds_text
-from reports.views.facts import Facts
+from reports.views.facts import Facts, protocol_place
 from reports.views.links import dataset_path
-from reports.views.words import count, isolated, name, short
+from reports.views.words import count, isolated, name, short, telling
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -38,11 +38,20 @@ class Place:
     gain: str
     tone: str
     bar: tuple[float, float] | None
-    """From nought to the gain, as places from 0 to 100 on the scale of the metric; None without a gain."""
+    """From nought to the gain, as places from 0 to 100 on the scale of its group, better to the right; None without a gain."""
     reach: tuple[float, float] | None
     """The ends of the gain's interval on that scale."""
     zero: float
     hole: str
+
+
+@dataclass(frozen=True)
+class PlaceGroup:
+    """The boards of one protocol and metric, whose bars stand on one scale."""
+
+    title: str
+    """Of the group, where a card has several."""
+    places: tuple[Place, ...]
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,7 @@ class Card:
     memory: str
     device: str
     sentence: Markup
-    places: tuple[Place, ...]
+    groups: tuple[PlaceGroup, ...]
     failures: tuple[Failure, ...]
     more_failures: int
 
@@ -79,20 +88,28 @@ def cards(facts: Facts) -> tuple[Card, ...]:
     return tuple(_card(facts, model, spans, failures.get(model, [])) for model in facts.numbers)
 
 
-def _spans(boards: Sequence[Board]) -> dict[str, tuple[float, float]]:
-    """From the largest loss to the largest gain of any model, by metric: one scale for all cards."""
-    spans: dict[str, tuple[float, float]] = {}
+def _spans(boards: Sequence[Board]) -> dict[tuple[str, str], tuple[float, float]]:
+    """From the largest loss to the largest gain of any model, by protocol and metric: one scale for all cards."""
+    spans: dict[tuple[str, str], tuple[float, float]] = {}
     for board in boards:
-        metric = board.primary.name
         for row in board.rows:
-            gain = row.entries[metric].gain
+            gain = row.entries[board.primary.name].gain
             if gain is not None and math.isfinite(gain):
-                low, high = spans.get(metric, (0.0, 0.0))
-                spans[metric] = (min(low, gain), max(high, gain))
+                low, high = spans.get(_kind(board), (0.0, 0.0))
+                spans[_kind(board)] = (min(low, _sign(board) * gain), max(high, _sign(board) * gain))
     return spans
 
 
-def _card(facts: Facts, model: str, spans: dict[str, tuple[float, float]], failures: list[Failure]) -> Card:
+def _kind(board: Board) -> tuple[str, str]:
+    """What has to be the same for gains on two boards to be compared."""
+    return board.protocol, board.primary.name
+
+
+def _sign(board: Board) -> float:
+    return 1.0 if board.primary.direction == "higher" else -1.0
+
+
+def _card(facts: Facts, model: str, spans: dict[tuple[str, str], tuple[float, float]], failures: list[Failure]) -> Card:
     rows = [(b, row) for b in facts.main if (row := b.row(model)) is not None]
     if not rows:
         rows = [(b, row) for b in facts.boards if (row := b.row(model)) is not None]
@@ -114,7 +131,7 @@ def _card(facts: Facts, model: str, spans: dict[str, tuple[float, float]], failu
         memory="" if memory is None else f"{memory / MEBIBYTE:,.0f} MiB",
         device="; ".join(machines),
         sentence=_sentence(facts, model, rows),
-        places=tuple(_place(facts, b, row, spans) for b, row in rows) if model != BASELINE else (),
+        groups=_groups(facts, rows, spans) if model != BASELINE else (),
         failures=tuple(failures[:FAILURES]),
         more_failures=max(0, len(failures) - FAILURES),
     )
@@ -145,17 +162,31 @@ def setting(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _place(facts: Facts, board: Board, row: Row, spans: dict[str, tuple[float, float]]) -> Place:
+def _groups(
+    facts: Facts, rows: Sequence[tuple[Board, Row]], spans: dict[tuple[str, str], tuple[float, float]]
+) -> tuple[PlaceGroup, ...]:
+    """The boards of a model by protocol and metric, in the order of the protocols."""
+    found: dict[tuple[str, str], list[Place]] = defaultdict(list)
+    titles: dict[tuple[str, str], str] = {}
+    for board, row in sorted(rows, key=lambda pair: protocol_place(pair[0].protocol)):
+        unit = f" [{board.primary.unit}]" if board.primary.unit else ""
+        found[_kind(board)].append(_place(facts, board, row, spans.get(_kind(board), (0.0, 1.0))))
+        titles[_kind(board)] = f"Gain in {board.primary.name}{unit}, {board.protocol}"
+    return tuple(PlaceGroup(titles[kind], tuple(places)) for kind, places in found.items())
+
+
+def _place(facts: Facts, board: Board, row: Row, span: tuple[float, float]) -> Place:
     metric = board.primary
     entry = row.entries[metric.name]
-    low, high = spans.get(metric.name, (0.0, 1.0))
+    low, high = span
+    sign = _sign(board)
 
     def share(value: float) -> float:
-        return round(100 * (min(max(value, low), high) - low) / ((high - low) or 1.0), 1)
+        return round(100 * (min(max(sign * value, low), high) - low) / ((high - low) or 1.0), 1)
 
     gain = entry.gain
     zero = share(0.0)
-    bar = None if gain is None or not math.isfinite(gain) else (min(zero, share(gain)), max(zero, share(gain)))
+    bar = None if gain is None else (min(zero, share(gain)), max(zero, share(gain)))
     unit = f" {metric.unit}" if metric.unit else ""
     return Place(
         dataset=board.dataset,
@@ -165,7 +196,13 @@ def _place(facts: Facts, board: Board, row: Row, spans: dict[str, tuple[float, f
         letter="" if row.rank is None else class_letters(board)[row.rank],
         metric=metric.name,
         gain="" if gain is None else f"{signed(gain, metric.name)}{unit}",
-        tone="good" if entry.better else "bad" if entry.harm else "",
+        tone=""
+        if gain is None or not telling(signed(gain, metric.name))
+        else "good"
+        if entry.better
+        else "bad"
+        if entry.harm
+        else "",
         bar=bar,
         reach=_reach(entry, share),
         zero=zero,
@@ -173,11 +210,12 @@ def _place(facts: Facts, board: Board, row: Row, spans: dict[str, tuple[float, f
     )
 
 
-def _reach(entry: Entry, share: Any) -> tuple[float, float] | None:
+def _reach(entry: Entry, share: Callable[[float], float]) -> tuple[float, float] | None:
     interval = entry.gain_interval
     if interval is None or interval.low is None or interval.high is None or entry.gain is None:
         return None
-    return share(interval.low), share(interval.high)
+    ends = share(interval.low), share(interval.high)
+    return min(ends), max(ends)
 
 
 def _sentence(facts: Facts, model: str, rows: Sequence[tuple[Board, Row]]) -> Markup:
@@ -186,37 +224,51 @@ def _sentence(facts: Facts, model: str, rows: Sequence[tuple[Board, Row]]) -> Ma
 
     if model == BASELINE:
         return Markup("What every model is measured against: one that scores below it made things worse.")
-    known = [
-        (entry.gain * (1 if b.primary.direction == "higher" else -1), b, row, entry)
-        for b, row in rows
-        if (entry := row.entries[b.primary.name]).gain is not None and math.isfinite(entry.gain)
-    ]
-    if not known:
+    groups: dict[tuple[str, str], list[tuple[float, Board, Row, Entry]]] = defaultdict(list)
+    for board, row in sorted(rows, key=lambda pair: protocol_place(pair[0].protocol)):
+        entry = row.entries[board.primary.name]
+        if entry.gain is not None:
+            groups[_kind(board)].append((_sign(board) * entry.gain, board, row, entry))
+    if not groups:
         return Markup("It has no gain on any data set: figures are missing.")
-    if len({b.primary.name for _, b, _, _ in known}) > 1:
-        known = [k for k in known if k[1].primary.name == known[0][1].primary.name]
+    # Gains compare under one protocol and metric only: the one that has most data sets, the first of the protocols among equals.
+    known = max(groups.values(), key=len)
     known.sort(key=lambda k: (-k[0], k[1].dataset))
     best, worst = known[0], known[-1]
 
     def place(item: tuple[float, Board, Row, Entry]) -> Markup:
         _, board, row, entry = item
         unit = f" {board.primary.unit}" if board.primary.unit else ""
-        rank = f", rank {row.rank} of {sum(r.rank is not None for r in board.rows)}" if row.rank is not None else ""
+        rank = _rank(board, row)
         text = f"{signed(entry.gain, board.primary.name)}{unit} {board.primary.name}{rank}"
         return Markup('<a href="{}">{}</a> ({})').format(
             dataset_path(board.dataset), name(facts.name(board.dataset)), text
         )
 
-    if best[0] <= 0:
-        return Markup("It improves no data set; it comes nearest on {}.").format(place(best))
     if len(known) == 1:
-        return Markup("It was measured on {}.").format(place(best))
+        verb = "improves" if best[0] > 0 else "does not improve"
+        return Markup("It {} {}.").format(verb, place(best))
+    if best[0] <= 0:
+        return Markup("It improves none of {}; it comes nearest on {}.").format(
+            count(len(known), "data set"), place(best)
+        )
     harm = sum(k[0] < 0 for k in known)
     text = Markup("Best on {}, ").format(place(best))
     text += Markup("worst on {}.").format(place(worst))
     if harm:
-        text += f" It harms on {harm} of {count(len(known), 'data set')}."
+        certain = sum(k[3].harm_sure for k in known)
+        how = "" if certain == harm else f", surely on {certain or 'none'}"
+        text += f" It is worse than doing nothing on {harm} of {count(len(known), 'data set')}{how}."
     return text
+
+
+def _rank(board: Board, row: Row) -> str:
+    """A model's rank, and with how many it shares it; nothing where it has none."""
+    if row.rank is None:
+        return ""
+    ranked = [r.rank for r in board.rows if r.rank is not None]
+    alike = ranked.count(row.rank)
+    return f", rank {row.rank} of {len(ranked)}" + (f", shared by {alike}" if alike > 1 else "")
 
 
 def _failures(cells: Sequence[Cell]) -> dict[str, list[Failure]]:

@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 
 from leaderboards.alarms import KINDS, Alarm
@@ -19,12 +20,13 @@ from reports.views.charts import CostChart, CostPoint, cost_chart
 from reports.views.facts import Facts, protocol_place
 from reports.views.heat import Heat, HeatRow, heat
 from reports.views.links import dataset_path, model_anchor
-from reports.views.words import isolated, name, short
+from reports.views.summaries import BoardTable, board_tables
+from reports.views.words import isolated, name, short, telling
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-__all__ = ["Overview", "answer", "asked", "overview"]
+__all__ = ["Overview", "alarm_views", "answer", "asked", "overview"]
 
 WIDE, NARROW = (760.0, 420.0), (350.0, 340.0)
 
@@ -54,6 +56,10 @@ class OverallTable:
     unit: str
     direction: str
     rows: tuple[OverallRow, ...]
+    families: tuple[tuple[str, int], ...]
+    """Titles of the profiles of the data sets, and how many columns each has."""
+    opens: frozenset[int]
+    """Columns at which another profile begins."""
     gains: Heat
     """The gain of each model (rows, as in ``rows``) on each data set."""
     notes: tuple[str, ...]
@@ -78,6 +84,8 @@ class CostView:
 
     metric: str
     unit: str
+    lower: bool
+    """Whether less is better: the chart is turned so that better stands above."""
     boards: int
     wide: CostChart
     narrow: CostChart
@@ -96,6 +104,8 @@ class Overview:
     asked: Markup
     answer: Markup
     tables: tuple[OverallTable, ...]
+    boards: tuple[BoardTable, ...]
+    """Boards that are in none of the tables."""
     costs: tuple[CostView, ...]
     alarms: tuple[AlarmView, ...]
 
@@ -107,8 +117,9 @@ def overview(facts: Facts) -> Overview:
         groups[board.protocol, board.primary.name].append(board)
     ordered = sorted(groups, key=lambda key: protocol_place(key[0]))
     costs = [cost for key in ordered if (cost := _cost(facts, groups[key])) is not None]
-    tables = [_table(facts, board) for board in _widest(facts)]
-    return Overview(asked(facts), answer(facts), tuple(tables), tuple(costs), _alarms(facts))
+    widest = _widest(facts)
+    tables = tuple(_table(facts, board) for board in widest)
+    return Overview(asked(facts), answer(facts), tables, board_tables(facts, widest), tuple(costs), alarm_views(facts))
 
 
 def _widest(facts: Facts) -> list[OverallBoard]:
@@ -122,7 +133,7 @@ def _widest(facts: Facts) -> list[OverallBoard]:
     return sorted(found, key=lambda one: (protocol_place(one.protocol), -len(one.boards)))
 
 
-def _alarms(facts: Facts) -> tuple[AlarmView, ...]:
+def alarm_views(facts: Facts) -> tuple[AlarmView, ...]:
     """What the clips say surely, a line for each kind."""
     first = {(b.dataset, b.protocol): b.primary.name for b in facts.main}
     kinds: dict[str, list[Alarm]] = defaultdict(list)
@@ -144,7 +155,7 @@ def _alarms(facts: Facts) -> tuple[AlarmView, ...]:
         datasets = dict.fromkeys(found.dataset for found in members)
         out.append(
             AlarmView(
-                kind=kind.replace("-", " "),
+                kind=kind.replace("-", " ").replace("vmaf", "VMAF"),
                 about=KINDS[kind],
                 count=len(members),
                 models=tuple((facts.numbers[m], m, len(where[m])) for m in models),
@@ -167,7 +178,10 @@ def _table(facts: Facts, found: OverallBoard) -> OverallTable:
         rows.append(_overall_row(facts, model, row.entries[metric.name], metric.name))
         gains = tuple(_gain(b, model, metric.name) for b in boards)
         lines.append(HeatRow(model, model_anchor(model), gains, facts.numbers[model]))
-    heads = [HeatRow(facts.name(b.dataset), dataset_path(b.dataset), ()) for b in boards]
+    families = [(family, len(list(members))) for family, members in groupby(facts.family(b.dataset) for b in boards)]
+    starts = accumulate((amount for _, amount in families), initial=0)
+    parts = [facts.part(b.dataset) for b in boards]
+    heads = [HeatRow(part, dataset_path(b.dataset), ()) for part, b in zip(parts, boards, strict=True)]
     unit = f" [{metric.unit}]" if metric.unit else ""
     return OverallTable(
         title=found.title,
@@ -176,10 +190,15 @@ def _table(facts: Facts, found: OverallBoard) -> OverallTable:
         unit=metric.unit,
         direction=metric.direction,
         rows=tuple(rows),
+        families=tuple(families) if parts != [facts.family(b.dataset) for b in boards] else (),
+        opens=frozenset(starts),
         gains=heat(
             f"Gain in {metric.name}{unit} over doing nothing", heads, lines, metric.name, metric.direction == "higher"
         ),
-        notes=found.notes,
+        # Of other metrics the table says nothing.
+        notes=tuple(
+            n for n in found.notes if not any(n.startswith(f"{m.name} is on ") for m in found.metrics if m != metric)
+        ),
     )
 
 
@@ -196,7 +215,11 @@ def _overall_row(facts: Facts, model: str, entry: OverallEntry, metric: str) -> 
         rank="–" if entry.mean_rank is None else f"{entry.mean_rank:.1f}",
         gain="–" if entry.mean_gain is None else signed(entry.mean_gain, metric),
         interval=ends,
-        tone="" if not entry.mean_gain else "bad" if entry.harm else "good",
+        tone=""
+        if not entry.mean_gain or not telling(signed(entry.mean_gain, metric))
+        else "bad"
+        if entry.harm
+        else "good",
         note=entry.note,
     )
 
@@ -213,8 +236,8 @@ def _gain(board: Board, model: str, metric: str) -> float | None:
 
 
 def _cost(facts: Facts, boards: Sequence[Board]) -> CostView | None:
-    """Mean gain over boards against mean seconds per frame, of models that are whole on every board; doing nothing takes
-    part, so that no model which harms is called worth its time."""
+    """Mean gain over boards against mean seconds per frame, of models that are whole on every board. Doing nothing takes no
+    time (what is measured of it is copying), so that no model which does not gain is called worth its own."""
     metric = boards[0].primary
     sign = 1.0 if metric.direction == "higher" else -1.0
     found: list[tuple[str, float, float, str]] = []
@@ -232,9 +255,9 @@ def _cost(facts: Facts, boards: Sequence[Board]) -> CostView | None:
         return None
     best: dict[str, bool] = {}
     for device in dict.fromkeys(d for *_, d in found):  # times compare on one device only
-        own = [(m, t, g) for m, t, g, d in found if d == device]
+        own = [(m, 0.0 if m == BASELINE else t, g) for m, t, g, d in found if d == device]
         inside = pareto([sign * g for _, _, g in own], [t for _, t, _ in own])
-        best |= {m: bool(b) for (m, _, _), b in zip(own, inside, strict=True)}
+        best |= {m: bool(b) and m != BASELINE for (m, _, _), b in zip(own, inside, strict=True)}
     unit = f" {metric.unit}" if metric.unit else ""
     points = [
         CostPoint(
@@ -243,11 +266,12 @@ def _cost(facts: Facts, boards: Sequence[Board]) -> CostView | None:
         )
         for model, seconds, gain, device in found
     ]  # fmt: skip
-    front = sorted((p for p in points if p.best and p.name != BASELINE), key=lambda p: p.cost)
+    front = sorted((p for p in points if p.best), key=lambda p: p.cost)
     rows_of = sorted(zip(points, found, strict=True), key=lambda pair: -pair[0].quality)
     return CostView(
         metric=metric.name,
         unit=metric.unit,
+        lower=metric.direction == "lower",
         boards=len(boards),
         devices=tuple(dict.fromkeys(d for *_, d in found)),
         wide=cost_chart(points, *WIDE),

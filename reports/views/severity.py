@@ -55,11 +55,12 @@ def severity_profiles(facts: Facts) -> tuple[SeverityProfile, ...]:
         groups[curve.profile, curve.protocol, curve.datasets].append(curve)
     protocols = {protocol for _, protocol, _ in groups}
     found: list[SeverityProfile] = []
-    for (profile, protocol, datasets), curves in groups.items():
+    for (_, protocol, datasets), curves in groups.items():
         metrics = tuple(made for curve in curves if (made := _metric(facts, curve)) is not None)
         if metrics:
             variants = tuple((facts.variant(d), dataset_path(d)) for d in datasets)
-            name = f"{profile}, protocol {protocol}" if len(protocols) > 1 else profile
+            family = facts.family(datasets[0])
+            name = f"{family}, protocol {protocol}" if len(protocols) > 1 else family
             found.append(SeverityProfile(f"p{len(found)}", name, variants, metrics))
     return tuple(found)
 

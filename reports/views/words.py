@@ -122,6 +122,16 @@ def marked(text: str) -> Markup:
     return Markup("").join(Markup("<code>{}</code>").format(p) if i % 2 else escape(p) for i, p in enumerate(parts))
 
 
+def telling(text: str) -> bool:
+    """Whether a figure, as it is shown, is other than nought: what shows as nought is neither good nor bad.
+
+    Example:
+        >>> telling("+0.01"), telling("−0.00"), telling("+∞")
+        (True, False, True)
+    """
+    return any(char in "123456789∞" for char in text)
+
+
 def count(amount: int, noun: str, plural: str = "") -> str:
     """A number and its noun.
 

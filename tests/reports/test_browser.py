@@ -101,7 +101,7 @@ def test_a_view_is_a_link(page: Page, report: Path) -> None:
     page.get_by_role("button", name="lpips").press("Enter")
     page.get_by_placeholder("Search models").fill("made-up")
     page.locator('[data-tool="show"]').select_option("gain")
-    page.get_by_label("hide models that harm").check()
+    page.get_by_label("hide worse than input").check()
     page.locator(".menu summary").click()
     page.get_by_role("checkbox", name="memory").uncheck()
     page.keyboard.press("Escape")
