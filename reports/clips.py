@@ -109,6 +109,11 @@ def _size(clip: ClipMedia) -> str:
 def _notes(clip: ClipMedia, common: Sequence[str]) -> list[str]:
     if clip.sources:
         return list(clip.notes)
+    if clip.thumbs:  # the common notes speak of the clips that have more
+        return [
+            *clip.notes,
+            "The budget has no room for pictures of this clip: a larger --media-budget shows them. All figures are here.",
+        ]
     return [*clip.notes, *common]
 
 

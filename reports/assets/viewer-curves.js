@@ -14,6 +14,16 @@ viewer.curves = (() => {
   const models = Object.keys(clip.looks).sort((x, y) => clip.looks[x].number - clip.looks[y].number);
   const modelOf = (key) => (viewer.byKey.get(key) || {}).model;
   const keyOf = (model) => (model === clip.baseline ? "input" : `model:${model}`);
+  /* On a clip without pictures nothing is chosen as A and B: then doing nothing is A, and B the best model until a curve is clicked. */
+  const bare = !clip.sources.length;
+  let lead = null;
+  const leading = () => {
+    const first = clip.metrics[0], sign = first.direction === "higher" ? 1 : -1;
+    const rated = models.filter((model) => model !== clip.baseline && viewer.whole(first.name, model) !== null);
+    return rated.sort((x, y) => sign * (viewer.whole(first.name, y) - viewer.whole(first.name, x)))[0] ?? null;
+  };
+  const modelA = () => (bare ? clip.baseline : modelOf(state.a));
+  const modelB = () => (bare ? (lead ??= leading()) : modelOf(state.b));
   const named = (model) => (model === clip.baseline ? `${model} (input)` : clip.looks[model].label);
   let pointed = null, geometry = null;
 
@@ -89,7 +99,7 @@ viewer.curves = (() => {
     const frame = frameAt(event), m = viewer.metric(state.metric), sign = m.direction === "higher" ? -1 : 1;
     const rows = models.map((model) => [model, viewer.figureAt(state.metric, model, frame)]).filter(([, v]) => v !== null).sort((x, y) => sign * (x[1] - y[1]));
     holder.querySelector(".over").setAttribute("d", upright(frame));
-    const mine = new Set([modelOf(state.a), modelOf(state.b)]);
+    const mine = new Set([modelA(), modelB()]);
     tip.replaceChildren(make("b", {}, `frame ${frame + 1}, ${viewer.timecode(frame)}`), ...rows.slice(0, 14).map(([model, v]) =>
       make("span", { class: mine.has(model) ? "mine" : "" }, swatch(model), make("bdi", {}, named(model)), make("i", {}, viewer.figure(v, state.metric)))));
     tip.hidden = false;
@@ -108,20 +118,22 @@ viewer.curves = (() => {
     legend.replaceChildren(...models.filter((model) => figures(state.metric, model)).map((model) => {
       const button = make("button", { type: "button", "data-model": model }, swatch(model), make("bdi", {}, named(model)), make("i", {}, viewer.figure(viewer.whole(state.metric, model), state.metric)));
       if (viewer.byKey.has(keyOf(model))) button.addEventListener("click", (event) => set(event.shiftKey ? { a: keyOf(model) } : { b: keyOf(model) }));
+      else if (bare) button.addEventListener("click", () => { lead = model; emphasise(); rank(); });
       else button.disabled = true;
       for (const [kind, value] of [["pointerenter", model], ["pointerleave", null], ["focus", model], ["blur", null]]) button.addEventListener(kind, () => { pointed = value; emphasise(); });
       return make("li", {}, button);
     }));
   };
   const emphasise = () => {
-    const mine = new Set([modelOf(state.a), modelOf(state.b)]);
+    const mine = new Set([modelA(), modelB()]);
     for (const path of holder.querySelectorAll(".graph")) {
       const model = path.dataset.model;
       path.classList.toggle("strong", pointed ? model === pointed : mine.has(model));
       path.classList.toggle("faint", pointed ? model !== pointed : mine.size > 0 && !mine.has(model));
     }
     for (const button of legend.querySelectorAll("button")) {
-      const key = keyOf(button.dataset.model), letter = key === state.b ? "B" : key === state.a ? "A" : "";
+      const model = button.dataset.model, key = keyOf(model);
+      const letter = (bare ? model === modelB() : key === state.b) ? "B" : (bare ? model === modelA() : key === state.a) ? "A" : "";
       button.dataset.letter = letter;
       button.setAttribute("aria-pressed", String(Boolean(letter)));
     }
@@ -133,7 +145,7 @@ viewer.curves = (() => {
   for (const model of models) of.append(new Option(named(model), model));
   let worst = [];
   const rank = () => {
-    const model = of.value || modelOf(state.b), other = modelOf(state.a);
+    const model = of.value || modelB(), other = modelA();
     const series = model ? figures(state.metric, model) : null;
     const bad = viewer.badness(state.metric);
     const found = [];

@@ -142,11 +142,13 @@ const viewer = (() => {
   };
   const goTo = (frame) => set({ f: clamp(Math.round(frame), 0, clip.frames - 1) });
 
-  /** As film is counted: minutes, seconds and frames from the clip's start. */
+  /** From the clip's start, as leaderboards.moments has it: HH:MM:SS:FF of whole frame rates, HH:MM:SS.mmm of others. */
   const timecode = (frame) => {
-    const rate = Math.max(1, Math.round(clip.fps)), two = (v) => String(v).padStart(2, "0");
-    const seconds = Math.floor(frame / rate);
-    return `${two(Math.floor(seconds / 60))}:${two(seconds % 60)}:${two(frame % rate)}`;
+    const rate = Math.round(clip.fps), two = (v) => String(v).padStart(2, "0");
+    const clock = (s) => `${two(Math.floor(s / 3600))}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
+    if (rate > 0 && Math.abs(clip.fps - rate) < 1e-6) return `${clock(Math.floor(frame / rate))}:${two(frame % rate)}`;
+    const thousandths = Math.round((1000 * frame) / clip.fps);
+    return `${clock(Math.floor(thousandths / 1000))}.${String(thousandths % 1000).padStart(3, "0")}`;
   };
 
   /** A figure as it is read, with as many digits as the metric's figures on this clip need (or those of a size). */
