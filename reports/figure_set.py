@@ -183,7 +183,7 @@ def _frames(results: Results, board: Board, slug: str, title: str, wanted: Wante
     if not lines or len(lines[0][1]) < 2:
         return None
     name = f"frames-{slug}-{file_name(clip)}"
-    what = f"{metric.name} over doing nothing" if nothing else metric.name
+    what = f"gain in {metric.name} over doing nothing" if nothing else metric.name
     return figures.per_frame(lines, name, what, metric.unit, wanted.form, f"{title}: {clip}", wanted.width)
 
 

@@ -144,6 +144,8 @@ def rank_intervals(
         )
     look = styles([row.model.name for row in board.rows])
     higher = metric.direction == "higher"
+    from matplotlib.ticker import MaxNLocator
+
     with _look():
         figure, axes = _axes(width, 0.62 + LINE_HEIGHT * len(rows))
         for i, row in enumerate(rows):
@@ -167,6 +169,7 @@ def rank_intervals(
         unit = f" [{metric.unit}]" if metric.unit else ""
         arrow = "" if higher else ", lower is better"
         axes.set_xlabel(f"{metric.name} over doing nothing{unit}{arrow}")
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
         if title:
             axes.set_title(title, loc="left", fontweight="bold")
         data = _bytes(figure, form)
@@ -382,7 +385,7 @@ def severity_curves(
             )  # fmt: skip
         axes.set_xticks(sorted({x for curve in curves for x in curve.severities}))
         axes.set_xlabel("severity")
-        axes.set_ylabel(f"{metric} over doing nothing{f' [{unit}]' if unit else ''}")
+        axes.set_ylabel(f"gain in {metric}{f' [{unit}]' if unit else ''}")
         axes.grid(axis="y")
         if title:
             axes.set_title(title, loc="left", fontweight="bold")
@@ -421,7 +424,7 @@ def per_frame(
             style = look[model]
             finite = [value if abs(value) != float("inf") else float("nan") for value in values]
             axes.plot(
-                range(len(finite)),
+                range(1, len(finite) + 1),  # as the report counts them
                 finite,
                 color=style.colour,
                 dashes=style.dashes or (None, None),
@@ -429,7 +432,8 @@ def per_frame(
                 label=_short(model),
             )
         axes.set_xlabel("frame")
-        axes.set_ylabel(f"{metric}{f' [{unit}]' if unit else ''}")
+        # Short, as a long label is cut off beside a low figure; the caption says what a gain is over.
+        axes.set_ylabel(f"{metric.removesuffix(' over doing nothing')}{f' [{unit}]' if unit else ''}")
         if "over doing nothing" in metric:
             axes.axhline(0, color=INK, linewidth=0.7)
         axes.margins(x=0.01)

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leaderboards.alarms import KINDS, alarms
 from leaderboards.export import ARROWS, number, signed
 from leaderboards.results import Results
 from leaderboards.summary import OverallBoard, overall_boards, severity_curves
@@ -23,7 +22,7 @@ from reports.figure_set import lines_of
 from reports.views.answers import board_answer
 from reports.views.facts import Facts, gather
 from reports.views.method import method
-from reports.views.overview import answer, asked
+from reports.views.overview import alarm_views, answer, asked
 from reports.views.words import count, short
 
 if TYPE_CHECKING:
@@ -31,11 +30,14 @@ if TYPE_CHECKING:
 
 MARGIN = 18.0
 WIDTH = 210.0 - 2 * MARGIN
+GAP = 6.0
+HALF = (WIDTH - GAP) / 2
 INK, SOFT, RULE = (29, 27, 24), (107, 101, 92), (205, 199, 188)
 GOOD, BAD = (0, 110, 84), (181, 68, 20)
 METRICS = 4
 """Further metrics of a board's table: so many columns have room on paper."""
-ALARMS = 12
+ALARMED = 6
+"""Models that the line of an alarm names at most."""
 TOGETHER = 80.0
 """Millimetres that a heading wants below it, so that no table begins at the foot of a page."""
 LONGEST_NAME = 26
@@ -131,8 +133,9 @@ def plain(text: str) -> str:
 # --- parts ---------------------------------------------------------------------------------------
 
 
-def _heading(pdf: FPDF, text: str, size: float = 12, space: float = 5, level: int = 0) -> None:
-    if pdf.will_page_break(space + size + 14):
+def _heading(pdf: FPDF, text: str, size: float = 12, space: float = 5, level: int = 0, keep: float = 14) -> None:
+    """A heading, on the next page where less than ``keep`` millimetres would follow it on this one."""
+    if pdf.will_page_break(space + size + keep):
         pdf.add_page()
     else:
         pdf.ln(space)
@@ -162,29 +165,21 @@ def _first_page(pdf: FPDF, facts: Facts) -> None:
     lines = _alarms(facts)
     if lines:
         _heading(pdf, "Alarms", 10, 2)
-        for line in lines[:ALARMS]:
+        for line in lines:
             _text(pdf, f"•  {line}", 8, INK, 0.5)
-        if len(lines) > ALARMS:
-            _text(pdf, f"and {len(lines) - ALARMS} more: `vbench leaderboard show` tells all.", 8, SOFT)
 
 
 def _alarms(facts: Facts) -> list[str]:
-    """What is surely so, a line for each kind and data set; harm in the metric of the ranks alone, as the tables show the rest."""
-    primary = {(board.dataset, board.protocol): board.primary.name for board in facts.boards}
-    groups: dict[tuple[str, str, str], list[str]] = {}
-    for alarm in alarms(facts.boards):
-        place = (alarm.dataset, alarm.protocol)
-        if alarm.level != "alarm" or (alarm.kind == "below-identity" and alarm.metric != primary.get(place)):
-            continue
-        names = groups.setdefault((alarm.kind, *place), [])
-        if alarm.model is not None and alarm.model not in names:
-            names.append(alarm.model)
-    several = len({board.protocol for board in facts.boards}) > 1
+    """What is surely so, a line for each kind: who, and on how many data sets where there are several."""
     out = []
-    for (kind, dataset, protocol), names in groups.items():
-        where = facts.name(dataset) + (f" under {protocol}" if several else "")
-        who = ", ".join(short(name, LONGEST_NAME) for name in names) or "the board"
-        out.append(f"{where}: {who}. {KINDS[kind]}")
+    for view in alarm_views(facts):
+        several = len(view.links) > 1
+        who = [
+            short(m, LONGEST_NAME) + (f" ({count(sets, 'data set')})" if several else "") for _, m, sets in view.models
+        ]
+        left = len(who) - ALARMED
+        words = ", ".join(who[:ALARMED]) + (f" and {count(left, 'other model')}" if left > 0 else "")
+        out.append(f"{words or 'Boards as a whole'}. {view.about}")
     return out
 
 
@@ -257,23 +252,26 @@ def _severities(pdf: FPDF, facts: Facts) -> None:
         except ValueError:
             continue
     if drawn:
-        _heading(pdf, "Severity")
+        _heading(pdf, "Severity", keep=_height(drawn[:2]) + 2)
         _side_by_side(pdf, drawn)
 
 
 def _side_by_side(pdf: FPDF, drawn: Sequence[figures.Drawn]) -> None:
     """Figures in two columns."""
-    gap = 6.0
-    width = (WIDTH - gap) / 2
     for i in range(0, len(drawn), 2):
         pair = drawn[i : i + 2]
-        heights = [width * _ratio(one.data) for one in pair]
-        if pdf.will_page_break(max(heights) + 2):
+        height = _height(pair)
+        if pdf.will_page_break(height + 2):
             pdf.add_page()
         top = pdf.get_y()
         for k, one in enumerate(pair):
-            pdf.image(io.BytesIO(_for_fpdf(one.data)), x=MARGIN + k * (width + gap), y=top, w=width)
-        pdf.set_y(top + max(heights) + 2)
+            pdf.image(io.BytesIO(_for_fpdf(one.data)), x=MARGIN + k * (HALF + GAP), y=top, w=HALF)
+        pdf.set_y(top + height + 2)
+
+
+def _height(pair: Sequence[figures.Drawn]) -> float:
+    """Of figures beside each other, in millimetres."""
+    return max(HALF * _ratio(one.data) for one in pair)
 
 
 def _ratio(svg: bytes) -> float:
@@ -297,7 +295,7 @@ def _board(pdf: FPDF, facts: Facts, board: Board) -> None:
     _heading(pdf, f"{title} ({board.protocol})" if several else title, 12, 6)
     if board.reason:
         _text(pdf, f"Apart from the main board, because {board.reason}.", 8, SOFT)
-    _text(pdf, board_answer(board).striptags(), 9)
+    _text(pdf, board_answer(board, facts.blind(board.dataset)).striptags(), 9)
     metric = board.primary
     others = board.metrics[1 : 1 + METRICS]
     unit = f" [{metric.unit}]" if metric.unit else ""

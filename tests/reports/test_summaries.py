@@ -33,7 +33,7 @@ def test_pdf_says_what_the_boards_say(root: Path, tmp_path: Path) -> None:
     assert "Noise and film" in text
     assert "6 clips, 24 frames, protocol default@1." in text
     assert "good" in text
-    assert "bad. The result is worse than the degraded clip itself." in text
+    assert "bad (2 data sets). The result is worse than the degraded clip itself." in text
     # The name stands there without what would turn the line around, and is neither markup nor mathematics.
     assert "$x^2$" in text
     assert "\u202e" not in text
