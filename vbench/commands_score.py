@@ -44,8 +44,10 @@ def score_command(
             raise UsageError("--csv is of decoded clips; of raw YUV there is --json.")
         _score_raw(gt, pred, metrics, raw, as_json)
         return
+    if as_csv and as_json:
+        raise UsageError("--json and --csv both say in which form figures are printed: give one of them.")
     if metrics and protocol:
-        raise InputError("--metrics and --protocol both say what is to be measured: give one of them.")
+        raise UsageError("--metrics and --protocol both say what is to be measured: give one of them.")
     everything = not metrics or list(metrics) == ["all"]
     chosen = protocols.load(protocol or "default")
     places = _masks(masks)
@@ -74,8 +76,11 @@ def score_command(
             skip=everything,
             scored=(first, last),
         )
+    if not result["metrics"]:
+        reasons = "\n".join(f"  {words}" for words in _reasons(result))
+        raise InputError(f'Nothing that was asked for can be measured on "{pred}":\n{reasons}')
     if as_csv:
-        print(_csv(result, start), end="")
+        print(_csv(result, start + first), end="")
         return
     if as_json:
         beside = {"versions": versions(), **({} if metrics else {"protocol": chosen.label})}
@@ -130,12 +135,27 @@ def _csv(result: dict[str, Any], start: int) -> str:
     for name, facts in result["metrics"].items():
         writer.writerow([name, "", facts["value"], facts["unit"], facts["direction"], facts["signature"]])
     for name, facts in result["metrics"].items():
-        late = result["frames"] - len(facts["frames"])
-        for i, value in enumerate(facts["frames"], start + max(late, 0)):
+        for i, value in enumerate(facts["frames"], start + _late(result, facts)):
             writer.writerow(
                 [name, i, "" if math.isnan(value) else value, facts["unit"], facts["direction"], facts["signature"]]
             )
     return out.getvalue()
+
+
+def _late(result: dict[str, Any], facts: dict[str, Any]) -> int:
+    """By how many frames a metric's first figure is later than the first frame: that of a pair is the second's."""
+    return max(int(result["frames"]) - len(facts["frames"]), 0)
+
+
+def _reasons(result: dict[str, Any]) -> list[str]:
+    """What was not measured and why, metrics with one reason together."""
+    found: dict[str, list[str]] = {}
+    for name, reason in result["skipped"].items():
+        words = reason.removeprefix(f"{name} cannot be measured: ")
+        if words.startswith("there is no damage mask"):
+            words = "there is no damage mask; --mask PATH gives one."
+        found.setdefault(words, []).append(name)
+    return [f"{', '.join(names)}: {reason}" for reason, names in found.items()]
 
 
 def _say_scores(result: dict[str, Any], start: int) -> None:
@@ -147,7 +167,8 @@ def _say_scores(result: dict[str, Any], start: int) -> None:
     from leaderboards.schema import MetricFacts
     from vbench.provenance import versions
 
-    say(f"{result['frames']} frames of {result['width']} x {result['height']}")
+    frames = f"{result['frames']} frame{'' if result['frames'] == 1 else 's'}"
+    say(f"{frames} of {result['width']} x {result['height']}")
     for side in ("gt", "pred"):
         if side in result:
             say(f"  {side:<5}{result[side]['path']} ({result[side]['colour']})")
@@ -158,18 +179,15 @@ def _say_scores(result: dict[str, Any], start: int) -> None:
         metric = MetricFacts(**{k: v for k, v in facts.items() if k in MetricFacts.model_fields})
         figures = [x for x in facts["frames"] if not math.isnan(x)]
         worst = (min if metric.direction == "higher" else max)(figures)
-        at = facts["frames"].index(worst) + start
+        at = facts["frames"].index(worst) + start + _late(result, facts)
         row = (heading(metric), number(facts["value"], name), number(worst, name), str(at))
         table.add_row(*(Text(cell) for cell in row))
     out = console()
     if out.width > 200:
         out.width = 80
     out.print(table)
-    reasons: dict[str, list[str]] = {}
-    for name, reason in result["skipped"].items():
-        reasons.setdefault(reason.removeprefix(f"{name} cannot be measured: "), []).append(name)
-    for reason, names in reasons.items():
-        say(f"not measured: {', '.join(names)}: {reason}")
+    for words in _reasons(result):
+        say(f"not measured: {words}")
     say("Signatures, to be quoted with the figures:")
     for facts in result["metrics"].values():
         say(f"  {facts['signature']}")

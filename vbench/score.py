@@ -265,8 +265,13 @@ def as_tensor(frames: Frames) -> torch.Tensor:
     return torch.from_numpy(np.array(frames.transpose(0, 3, 1, 2), order="C"))
 
 
-def check_match(truth: Clip, clip: Clip, name: str, channels: bool = True) -> None:
+def check_match(truth: Clip, clip: Clip, name: str, channels: bool = True, standard: str = "ground truth") -> None:
     """Two clips can be compared frame by frame, or an error says what differs.
+
+    Args:
+        name: what the second clip is called in the error.
+        channels: whether both have to be gray or both colour.
+        standard: what the first one is.
 
     Raises:
         InputError: frame counts, sizes or channels differ.
@@ -274,18 +279,18 @@ def check_match(truth: Clip, clip: Clip, name: str, channels: bool = True) -> No
     a, b = truth.info, clip.info
     if (a.height, a.width) != (b.height, b.width):
         raise InputError(
-            f'Sizes differ: ground truth "{a.name}" is {a.width} x {a.height}, "{name}" is {b.width} x {b.height}. '
+            f'Sizes differ: {standard} "{a.name}" is {a.width} x {a.height}, "{name}" is {b.width} x {b.height}. '
             "Nothing is resized silently: bring both to one size first."
         )
     if a.frames != b.frames:
         raise InputError(
-            f'Frame counts differ: ground truth "{a.name}" has {a.frames}, "{name}" has {b.frames}. '
+            f'Frame counts differ: {standard} "{a.name}" has {a.frames}, "{name}" has {b.frames}. '
             "Choose a common range with --frames A:B."
         )
     if channels and a.channels != b.channels:
         words = {1: "gray", 3: "colour"}
         raise InputError(
-            f'Ground truth "{a.name}" is {words[a.channels]} and "{name}" is {words[b.channels]}. '
+            f'{standard[0].upper()}{standard[1:]} "{a.name}" is {words[a.channels]} and "{name}" is {words[b.channels]}. '
             "A gray clip is compared with a gray clip: store both in the same way."
         )
 
@@ -324,9 +329,11 @@ def score(
     covers = {kind: open_clip(path, start=start, stop=stop) for kind, path in (masks or {}).items()}
     clip = open_clip(restored, start=start, stop=stop)
     if opened["degraded"] is not None:
-        check_match(clip, opened["degraded"], "degraded")
+        check_match(clip, opened["degraded"], str(degraded), standard="restored clip")
     for kind, mask in covers.items():
-        check_match(clip, mask, "mask" if kind == "any" else f"mask of {kind}", channels=False)
+        check_match(clip, mask, str((masks or {})[kind]), channels=False, standard="restored clip")
+    if opened["truth"] is not None:
+        check_match(opened["truth"], clip, str(restored))
     metrics = metric_catalog.load_all(names)
     of_kinds = {kind: mask for kind, mask in covers.items() if kind != "any"}
     scene = Scene(opened["truth"], opened["degraded"], covers.get("any"), of_kinds)

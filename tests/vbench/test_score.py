@@ -199,8 +199,28 @@ def test_the_command_prints_signatures_and_reasons(pair: tuple[Path, Path]) -> N
     document = json.loads(result.output)
     assert set(document["metrics"]) == {"psnr[y,crop=4]", "ssim"}
     assert document["metrics"]["ssim"]["signature"] == "ssim@1|colour=rgb|crop_border=0|window=gaussian11"
-    both = CliRunner().invoke(app, ["score", "--pred", str(pair[1]), "--metrics", "psnr", "--protocol", "default"])
-    assert isinstance(both.exception, InputError)
+    for two in (["--metrics", "psnr", "--protocol", "default"], ["--json", "--csv"]):
+        both = CliRunner().invoke(app, ["score", "--pred", str(pair[1]), *two])
+        assert isinstance(both.exception, UsageError)
+        assert "give one of them" in str(both.exception)
+
+
+def test_a_command_that_can_measure_nothing_fails(clip_folder: MakeClip) -> None:
+    small = clip_folder(np.zeros((2, 8, 8, 3), np.uint8), "small")
+    result = CliRunner().invoke(app, ["score", "--pred", str(small)])
+    assert result.exit_code == 1
+    assert "Nothing that was asked for can be measured" in str(result.exception)
+    assert "brisque: BRISQUE needs" in str(result.exception)
+
+
+def test_clips_that_do_not_match_are_called_by_their_names(
+    pair: tuple[Path, Path], moving: NDArray[np.uint8], clip_folder: MakeClip
+) -> None:
+    small = clip_folder(moving[:, :-2], "small")
+    with pytest.raises(InputError, match=r'ground truth "truth" is .*, "[^"]*small" is '):
+        score(pair[0], small, ["psnr"])
+    with pytest.raises(InputError, match=r'restored clip "result" is .*, "[^"]*small" is '):
+        score(*pair, ["psnr"], degraded=small)
 
 
 def test_a_protocol_measures_some_frames_and_compares_all(
@@ -220,8 +240,16 @@ def test_a_protocol_measures_some_frames_and_compares_all(
     assert found["frames"] == 3
     assert found["metrics"]["psnr"]["frames"] == whole["psnr"]["frames"][1:4]
     assert found["metrics"]["warp_error"]["frames"] == pytest.approx(whole["warp_error"]["frames"][1:3], rel=1e-12)
-    assert "protocol default@" in (text := CliRunner().invoke(app, command).output)
+    text = CliRunner().invoke(app, command).output
+    assert "protocol default@" in text
     assert "frames 1 to 3" in text
+    # Frames have the numbers that they have in the clip, and a pair that of its second frame; in the table too.
+    lines = [line.split(",") for line in CliRunner().invoke(app, [*command, "--csv"]).stdout.splitlines()]
+    numbers = {name: [line[1] for line in lines if line[0] == name and line[1]] for name in names}
+    assert numbers == {"psnr": ["1", "2", "3"], "warp_error": ["2", "3"]}
+    for name, worst in (("psnr", np.argmin), ("warp_error", np.argmax)):
+        (row,) = [line for line in text.splitlines() if line.strip().startswith(f"{name} ")]
+        assert row.split()[-1] == numbers[name][int(worst(found["metrics"][name]["frames"]))]
     other = clip_folder(moving[:4], "short")
     result = CliRunner().invoke(app, ["score", "--gt", str(pair[0]), "--pred", str(other)])
     assert "Frame counts differ" in str(result.exception)
