@@ -117,7 +117,10 @@ def synth(
 
 @app.command()
 def run(
-    models: Annotated[list[str] | None, typer.Option("--models", "-m", help="Names (a,b or repeated), or all.")] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option("--models", "-m", help="Names (a,b or repeated), or all. Identity (doing nothing) runs along."),
+    ] = None,
     dataset: Annotated[list[str] | None, typer.Option("--dataset", "-d", help="Only these data sets.")] = None,
     metrics: Annotated[
         list[str] | None, typer.Option("--metrics", help="Names, or all. Default: the protocol's.")

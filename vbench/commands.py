@@ -96,7 +96,7 @@ def run_models(
     tile: str = "auto",
     precision: str = "fp32",
 ) -> RunResult:
-    """Plan and run; progress on the terminal.
+    """Plan and run; progress on the terminal. Identity runs along: it is a row of every board, and gains are against it.
 
     Raises:
         UsageError: a tile or precision that does not exist, or not on this device.
@@ -108,6 +108,8 @@ def run_models(
     from vbench.run import check_models, default_workers, run
 
     check_models(models)
+    if "identity" not in models and "all" not in models:
+        models = [*models, "identity"]
     found = find_datasets(workspace, list(datasets))
     groups = _by_protocol(protocol, found, bool(datasets))
     where = pick(device)

@@ -68,13 +68,13 @@ def test_the_python_files_of_the_page(here: Path) -> None:
 
 
 def test_a_whole_run_of_a_users_file(here: Path) -> None:
-    """Named with a space and HTML; run again only when it has changed."""
+    """Named with a space and HTML; run again only when it has changed. Identity runs along, unasked."""
     file = here / "my <b>model.py"
     file.write_text(example("my_model.py"))
     run, root = CliRunner(), ["--root", str(here / "runs")]
     synth = ["synth", "--profile", "noise", "--variant", "gaussian25", "--clip", "cat", "--max-frames", "2"]
     assert run.invoke(app, [*synth, *root]).exit_code == 0
-    wanted = ["run", "--models", f"{file}:build", "--models", "identity", "--metrics", "psnr", *root]
+    wanted = ["run", "--models", f"{file}:build", "--metrics", "psnr", *root]
     done = run.invoke(app, wanted)
     assert done.exit_code == 0, done.output
     cells = {cell.model: cell for cell in iter_cells(here / "runs")}

@@ -100,7 +100,7 @@ def test_a_tile_that_fits_is_found_recorded_and_remembered(root: Path, monkeypat
     assert row.precision == "fp32, in tiles of 64x64 faded into each other"
     (kept,) = (root / "cache" / "tiles").glob("small-cpu-fp32-400x70.json")
     assert json.loads(kept.read_text())["tile"] == "64x64"
-    assert "1 were there already" in run(root, "small=device.py:Small")
+    assert "2 were there already" in run(root, "small=device.py:Small")
     assert tried(root) == []
     # Another process, whose frames are gone: it begins with the tile that fitted.
     monkeypatch.setattr(fitting_tiles, "_found", {})
