@@ -87,9 +87,19 @@ def rank_notes(classes: RankClasses, metric: MetricFacts) -> set[str]:
         return {f"{text}."}
     unit = f" {metric.unit}" if metric.unit else ""
     return {
-        f"{text}; a true difference of {classes.detectable:.2g}{unit} between two typical models would be found in 4 of 5 "
+        f"{text}; a true difference of {_two_digits(classes.detectable)}{unit} between two typical models would be found in 4 of 5 "
         "such sets of clips."
     }
+
+
+def _two_digits(value: float) -> str:
+    """
+    Example:
+        >>> _two_digits(127.3), _two_digits(0.0591), _two_digits(1e-7)
+        ('130', '0.059', '1e-07')
+    """
+    text = f"{value:.2g}"
+    return f"{float(text):.0f}" if value >= 100 else text
 
 
 def neighbour_notes(pairs: int, clips: int) -> set[str]:

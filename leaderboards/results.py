@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ class ClipInfo:
     width: int
     channels: int
     fps: float | None
+    data_sha256: str | None = None
+    """Of the frames as they are now, as cells have that of the frames which they were measured on."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,11 @@ class Results:
 
     def boards(self) -> list[Board]:
         """The boards of all cells, by data set and protocol."""
-        return boards(self.cells, self.protocols)
+        hashes = {
+            name: {clip.name: clip.data_sha256 for clip in info.clips.values() if clip.data_sha256 is not None}
+            for name, info in self.datasets.items()
+        }
+        return boards(self.cells, self.protocols, hashes)
 
     @property
     def unfit(self) -> dict[str, tuple[str, ...]]:
@@ -160,6 +167,7 @@ def read_dataset(root: Path, name: str) -> DatasetInfo:
                 int(clip["width"]),
                 int(clip["channels"]),
                 float(clip["fps"]) if clip.get("fps") else None,
+                _data_sha256(clip.get("gt_sha256"), clip.get("lq_sha256")),
             )
             for clip in document.get("clips", ())
         ]
@@ -183,6 +191,14 @@ def read_dataset(root: Path, name: str) -> DatasetInfo:
             f'"{path}" does not describe a data set as this version writes it ({type(error).__name__}: {error}). Make the '
             "data set again with `vbench synth`: results that are there are kept."
         ) from error
+
+
+def _data_sha256(gt: str | None, lq: str | None) -> str | None:
+    """The hash of a pair by those of its two sides: sha256 of their canonical JSON, as `vbench run` writes it into cells."""
+    if lq is None:
+        return None
+    text = json.dumps({"gt": gt, "lq": lq}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _read(path: Path, advice: str) -> dict[str, Any] | None:

@@ -53,13 +53,19 @@ ORDER = (
 there."""
 
 
-def boards(cells: Iterable[Cell], protocols: Mapping[str, ProtocolFacts] | None = None) -> list[Board]:
+def boards(
+    cells: Iterable[Cell],
+    protocols: Mapping[str, ProtocolFacts] | None = None,
+    hashes: Mapping[str, Mapping[str, str]] | None = None,
+) -> list[Board]:
     """The boards of all cells, by data set; rows that differ in convention or data stand on boards of their own.
 
     Args:
         protocols: what is known of the protocols, by label (:func:`leaderboards.store.read_protocols`): the order of the
             columns, the average, departures, and which published set the data are: what is printed for it then stands beside
             (:mod:`leaderboards.reported`). Without it figures are means over clips and columns stand in :data:`ORDER`.
+        hashes: by data set and clip, that of the data as they are now. Rows that were measured on them stand on the main board;
+            without it those do that most were measured on.
     """
     groups: dict[tuple[str, str], list[Cell]] = defaultdict(list)
     for cell in cells:
@@ -69,9 +75,11 @@ def boards(cells: Iterable[Cell], protocols: Mapping[str, ProtocolFacts] | None 
         facts = (protocols or {}).get(protocol)
         reason: str | None = None
         rest = members
+        present = (hashes or {}).get(dataset, {})
         while rest:
-            main, rest, why = _split(rest)
+            main, rest, why = _split(rest, present)
             board = _Making(dataset, protocol, main, facts).board(reason)
+            board = replace(board, notes=(*board.notes, *_changed(main, present, reason)))
             if board.published is not None:
                 from leaderboards.published import figures
                 from leaderboards.reported import with_reported
@@ -82,8 +90,19 @@ def boards(cells: Iterable[Cell], protocols: Mapping[str, ProtocolFacts] | None 
     return out
 
 
-def _split(cells: Sequence[Cell]) -> tuple[list[Cell], list[Cell], str | None]:
-    """Cells that compare with the majority, the others, and why those are apart."""
+def _changed(cells: Sequence[Cell], present: Mapping[str, str], reason: str | None) -> list[str]:
+    """What is to be said of a main board none of whose rows was measured on a clip as it is now."""
+    found = sorted({c.clip for c in cells if c.data_sha256 != present.get(c.clip, c.data_sha256)})
+    if reason is not None or not found:
+        return []
+    names = ", ".join(f'"{name}"' for name in found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+    return [
+        f"The data were changed since these figures were measured, on {names}: `vbench run` measures what is there now."
+    ]
+
+
+def _split(cells: Sequence[Cell], present: Mapping[str, str]) -> tuple[list[Cell], list[Cell], str | None]:
+    """Cells that compare with the data as they are now, else with the majority; the others; and why those are apart."""
     found: dict[str, Counter[str]] = defaultdict(Counter)
     hashes: dict[str, Counter[str]] = defaultdict(Counter)
     convention = [cell.convention for cell in cells]
@@ -91,7 +110,10 @@ def _split(cells: Sequence[Cell]) -> tuple[list[Cell], list[Cell], str | None]:
         found[cell.metric.name][own] += 1
         hashes[cell.clip][cell.data_sha256] += 1
     usual = {metric: counts.most_common(1)[0][0] for metric, counts in found.items()}
-    data = {clip: counts.most_common(1)[0][0] for clip, counts in hashes.items()}
+    data = {
+        clip: present[clip] if present.get(clip) in counts else counts.most_common(1)[0][0]
+        for clip, counts in hashes.items()
+    }
     main: dict[tuple[str, str, str], Cell] = {}
     rest: list[Cell] = []
     reasons = set()
@@ -101,7 +123,8 @@ def _split(cells: Sequence[Cell]) -> tuple[list[Cell], list[Cell], str | None]:
             reasons.add(f"{cell.metric.name} was measured under another convention ({own})")
             rest.append(cell)
         elif cell.data_sha256 != data[cell.clip]:
-            reasons.add(f'the clip "{cell.clip}" was another one when they were measured (its hash differs)')
+            when = "has been made anew since" if data[cell.clip] == present.get(cell.clip) else "was another one when"
+            reasons.add(f'the clip "{cell.clip}" {when} they were measured (its hash differs)')
             rest.append(cell)
         elif key not in main:
             main[key] = cell

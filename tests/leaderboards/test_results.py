@@ -65,6 +65,28 @@ def test_everything_is_read(tmp_path: Path, make_table: MakeTable, make_cell: Ma
     assert [(b.protocol, b.average) for b in results.boards()] == [("default@1", "frames"), ("other@2", "clips")]
 
 
+def test_the_main_board_is_of_the_data_that_are_there(tmp_path: Path, make_cell: MakeCell) -> None:
+    """A data set that was made anew, with one of three models run again: the two others are the majority, and out of date."""
+    from vbench.provenance import fingerprint
+
+    sides = {"gt": "1" * 64, "lq": "2" * 64}
+    now = fingerprint(sides)
+    document = dataset()
+    document["clips"][0] |= {f"{side}_sha256": value for side, value in sides.items()}
+    commit_json(tmp_path / "datasets" / "d" / "dataset.json", document)
+    fill(tmp_path, [make_cell(model, "clip0", 20.0) for model in ("a", "b", "c")])
+    (board,) = Results.read(tmp_path).boards()
+    assert board.reason is None
+    assert 'The data were changed since these figures were measured, on "clip0"' in " ".join(board.notes)
+    write_cell(tmp_path, make_cell("c", "clip0", 21.0).model_copy(update={"data_sha256": now}))
+    main, apart = Results.read(tmp_path).boards()
+    assert [row.model.name for row in main.rows] == ["c"]
+    assert not any("changed since" in note for note in main.notes)
+    assert [row.model.name for row in apart.rows] == ["a", "b"]
+    assert apart.reason == 'the clip "clip0" has been made anew since they were measured (its hash differs)'
+    assert "changed since" not in " ".join(apart.notes)
+
+
 def test_results_without_data_sets_and_runs(tmp_path: Path, make_table: MakeTable) -> None:
     results = Results.read(fill(tmp_path, make_table({"a": [25, 26]})))
     assert results.datasets["d"].title == "d"
