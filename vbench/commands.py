@@ -326,16 +326,24 @@ def read_cells(root: Path) -> list[Cell]:
     return cells
 
 
+def read_boards(root: Path) -> list[Board]:
+    """All boards below ``root``, averaged as their protocols have it, of the data that are there."""
+    from leaderboards.results import Results
+
+    with worded():
+        return Results.read(root).boards()
+
+
 def table_command(root: Path, form: str) -> None:
     """``vbench report table``; ``long`` is every clip's figure as CSV, one row per cell."""
     from leaderboards import export
-    from leaderboards.table import boards, frame
+    from leaderboards.table import frame
 
     cells = read_cells(root)
     if form == "long":
         frame(cells).to_csv(sys.stdout, index=False)
         return
-    found = boards(cells)
+    found = read_boards(root)
     makers = {
         "csv": export.to_csv,
         "markdown": export.to_markdown,

@@ -316,13 +316,10 @@ def _say_alone(out: Console, have: Protocol, lack: Protocol, boards: Sequence[Bo
 
 def _boards(root: Path, labels: tuple[str, str]) -> dict[tuple[str, str], Board]:
     """The main board of each data set under each of two protocols."""
-    from leaderboards.store import iter_cells, read_protocols
-    from leaderboards.table import boards
+    from vbench.commands import read_boards
 
-    with worded():
-        cells = [cell for cell in iter_cells(root) if cell.protocol in labels]
-        facts = read_protocols(root)
-    return {(board.protocol, board.dataset): board for board in boards(cells, facts) if board.reason is None}
+    found = [board for board in read_boards(root) if board.protocol in labels and board.reason is None]
+    return {(board.protocol, board.dataset): board for board in found}
 
 
 def _run(protocol: Protocol, datasets: Sequence[str], models: Sequence[str], root: Path) -> str:

@@ -311,8 +311,16 @@ def run(
             arguments = (plan.workspace, pair, tuple(jobs), plan.protocol)
             score_tasks.append(Task(label, score_pair, arguments, pair.facts.frames * len(jobs)))
 
+    alone: list[Task] = []
+
     def scored(outcome: Outcome) -> None:
         _, pair, jobs, _ = outcome.task.arguments
+        if outcome.error is not None and len(jobs) > 1:
+            # What is wrong with one model's frames says nothing of the others'.
+            for job in jobs:
+                label = f'measuring {job.model.name} on {pair.dataset}, clip "{pair.name}"'
+                alone.append(Task(label, score_pair, (plan.workspace, pair, (job,), plan.protocol), pair.facts.frames))
+            return
         if outcome.error is None:
             result.cells += sum(len(set(job.metrics) - outcome.value.keys()) for job in jobs)
             for metric, reason in outcome.value.items():
@@ -325,6 +333,7 @@ def run(
             _record_failure(plan, pair, job.model, outcome.error, job.restored)
 
     run_tasks(score_tasks, workers=workers, progress=lambda n: say("measuring", n, None), done=scored)
+    run_tasks(alone, workers=workers, done=scored)
     standing = _standing(plan, pairs)
     for (metric, reason), where in standing.items():
         result.unmeasured.setdefault(metric, {})[reason] = len(where)

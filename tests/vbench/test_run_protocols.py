@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -89,6 +90,21 @@ def test_frames_that_are_not_scored_are_hashed_all_the_same(workspace: Workspace
     assert "not those that vbench wrote" in result.failures[0]
 
 
+def test_frames_of_one_model_that_were_changed_are_no_failure_of_the_others(workspace: Workspace) -> None:
+    import cv2
+
+    measured(workspace, PLAIN, ("identity", "hqdn3d", "unsharp"))
+    frame = workspace.restored("noise-gaussian25", "hqdn3d") / "a clip" / "00000000.png"
+    cv2.imwrite(str(frame), cv2.imread(str(frame)) ^ 1)
+    wanted = ("identity", "hqdn3d", "unsharp")
+    plan = RunPlan(workspace, tuple(find_datasets(workspace)), wanted, INNER.metrics, INNER)
+    result = run(plan, command="test")
+    (failure,) = result.failures
+    assert failure.startswith('measuring hqdn3d on noise-gaussian25, clip "a clip": The restored frames of hqdn3d')
+    found = {key: cell.status for key, cell in cells(workspace, INNER).items()}
+    assert found == {(m, k): "failed" if m == "hqdn3d" else "ok" for m in wanted for k in INNER.metrics}
+
+
 def test_a_protocol_of_floats_measures_16_bits(workspace: Workspace) -> None:
     measured(workspace, PLAIN, ("richardson-lucy",))
     assert measured(workspace, DEEP, ("richardson-lucy",)).restored == 1  # again, as the fine frames are not there yet
@@ -172,6 +188,28 @@ def test_data_without_truth_are_measured_without_reference(
     assert {m["name"] for m in summary["metrics"]} == {"psnr", "flicker"}
     again = CliRunner().invoke(app, ["run", *words[1:]])
     assert "0 clips restored, 0 results measured, 6 were there already" in again.output
+
+
+def test_tables_of_a_run_are_averaged_as_the_protocol_has_it(
+    workspace: Workspace, moving: NDArray[np.uint8], clip_folder: MakeClip
+) -> None:
+    """`report table` and `leaderboard export` say the same where clips weigh by their frames."""
+    import pandas as pd
+
+    both = clip_folder(moving, "more/long"), clip_folder(255 - moving[:2], "more/short")
+    words = ["synth", "-p", "noise", "--variant", "gaussian50", "--root", str(workspace.root), "--workers", "1"]
+    assert CliRunner().invoke(app, [*words, "-s", str(both[0]), "-s", str(both[1])]).exit_code == 0
+    frames = PLAIN.model_copy(update={"name": "frames", "average": "frames", "metrics": ("psnr",)})
+    measured(workspace, frames)
+    own = [c for c in iter_cells(workspace.root) if c.dataset == "noise-gaussian50" and c.model == "hqdn3d"]
+    assert len(own) == 2
+    mean = np.mean([value for cell in own for value in cell.frames])
+    assert mean != pytest.approx(np.mean([cell.value for cell in own]), abs=1e-3)
+    root = ["--root", str(workspace.root)]
+    for command in (["report", "table", "--format", "csv"], ["leaderboard", "export", "--format", "csv"]):
+        table = pd.read_csv(io.StringIO(CliRunner().invoke(app, [*command, *root]).stdout))
+        row = table[(table.dataset == "noise-gaussian50") & (table.model == "hqdn3d")]
+        assert row["mean"].item() == pytest.approx(mean, abs=1e-9)
 
 
 def test_figures_stay_where_frames_are_gone(workspace: Workspace) -> None:
