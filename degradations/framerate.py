@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, over_masks
+from degradations.errors import CannotDamage
 from degradations.rng import Rng
 
 LONGEST = 8
@@ -42,11 +43,11 @@ class FrameRate(Degradation):
         """Nothing is random; both rates are recorded.
 
         Raises:
-            ValueError: a frame would be shown more often than can be.
+            CannotDamage: a frame would be shown more often than can be.
         """
         of = shape.fps if self.of is None else self.of
         if of > LONGEST * self.fps:
-            raise ValueError(
+            raise CannotDamage(
                 f"Frames of {of:g} per second cannot be reduced to {self.fps:g}: each would be shown more than {LONGEST} "
                 f"times. Take fps of at least {of / LONGEST:g}."
             )

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, covered
 from degradations.catalog import nearest
+from degradations.errors import CannotDamage
 from degradations.rng import Rng
 
 ALLOWED = (
@@ -163,10 +164,10 @@ class Albumentations(Degradation):
         """The key of the seeds, and the library's version.
 
         Raises:
-            ValueError: the transform may swap height and width, and they differ.
+            CannotDamage: the transform may swap height and width, and they differ.
         """
         if self.transform in TURNING and shape.height != shape.width:
-            raise ValueError(
+            raise CannotDamage(
                 f"{self.transform} swaps height and width, so frames must be square; these are "
                 f"{shape.width} x {shape.height}."
             )
@@ -186,7 +187,7 @@ class Albumentations(Degradation):
         """See the class; the result has 8 bits.
 
         Raises:
-            ValueError: the transform gave frames of another size or type.
+            CannotDamage: the transform gave frames of another size or type.
         """
         transform = self.build()
         planes = list(masks) if self.moves else []
@@ -222,7 +223,7 @@ class Albumentations(Degradation):
         result = transform(image=np.ascontiguousarray(image[..., order]), **more)
         changed = result["image"]
         if changed.shape != image.shape or changed.dtype != np.uint8:
-            raise ValueError(
+            raise CannotDamage(
                 f"{self.transform} made {changed.dtype} of {changed.shape} from a frame that is uint8 of "
                 f"{image.shape}; frames keep their size and type."
             )

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from vbench.errors import InputError
+from vbench.errors import InputError, UsageError
 
 Frames = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 """``(T, H, W, C)``, RGB (C = 3) or gray (C = 1); uint8, uint16 over the full range 0..65535, or float32 about [0, 1],
@@ -74,7 +74,7 @@ def parse_frames(text: str | None) -> tuple[int, int | None]:
     """``"A:B"`` as (A, B): frames from A up to but without B; either may be left out.
 
     Raises:
-        InputError: not of that form, negative, or empty.
+        UsageError: not of that form, negative, or empty.
 
     Example:
         >>> parse_frames("3:10"), parse_frames("5:"), parse_frames(":7"), parse_frames(None)
@@ -84,14 +84,14 @@ def parse_frames(text: str | None) -> tuple[int, int | None]:
         return 0, None
     match = re.fullmatch(r"\s*([0-9]{0,12})\s*:\s*([0-9]{0,12})\s*", text)
     if match is None:
-        raise InputError(
+        raise UsageError(
             "--frames takes A:B (from frame A, counted from 0, up to but without B; either may be left "
             f'out), and "{text}" is not of that form.'
         )
     start = int(match[1] or 0)
     stop = int(match[2]) if match[2] else None
     if stop is not None and stop <= start:
-        raise InputError(f"--frames {text} holds no frame: the second number must be larger than the first.")
+        raise UsageError(f"--frames {text} holds no frame: the second number must be larger than the first.")
     return start, stop
 
 

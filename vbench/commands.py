@@ -58,6 +58,16 @@ def took(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
 
 
+def counted(count: int, what: str) -> str:
+    """A number of things.
+
+    Example:
+        >>> counted(1, "clip"), counted(2000, "data set")
+        ('1 clip', '2,000 data sets')
+    """
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 # --- run -----------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vbench.commands import DEFAULT_ROOT, at_root, say, took
+from vbench.commands import DEFAULT_ROOT, at_root, counted, say, took
 from vbench.console import console, progress
 from vbench.errors import InputError, UsageError
 from vbench.workspace import Workspace
@@ -150,9 +150,9 @@ def _say_adopted(done: Adopted, choice: Choice, workspace: Workspace, seconds: f
     facts, found = done.facts, choice.found
     say(f'{found.words}, in "{found.root}".')
     splits = Counter(clip.split for clip in choice.clips if clip.split)
-    counted = f" ({', '.join(f'{name} {n}' for name, n in sorted(splits.items()))})" if splits else ""
+    by_split = f" ({', '.join(f'{name} {n}' for name, n in sorted(splits.items()))})" if splits else ""
     say(
-        f"{facts.name}: {_count(len(facts.clips), 'clip')}{counted}, {sum(c.frames for c in facts.clips):,} frames, "
+        f"{facts.name}: {counted(len(facts.clips), 'clip')}{by_split}, {sum(c.frames for c in facts.clips):,} frames, "
         f"{sizes(facts)}, damage: {facts.variant}; {done.hashed} read, {done.kept} known already ({took(seconds)})."
     )
     say("Nothing was copied: the frames stay where they are.")
@@ -171,7 +171,3 @@ def _say_adopted(done: Adopted, choice: Choice, workspace: Workspace, seconds: f
             "steady a result looks, not whether it is true."
         )
     say(f"Next: vbench run --models all --dataset {shlex.quote(facts.name)}{at_root(workspace.root)}")
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

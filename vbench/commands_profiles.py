@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vbench.commands import say, took, worded
+from vbench.commands import counted, say, took, worded
 from vbench.console import progress
 
 if TYPE_CHECKING:
@@ -112,6 +112,6 @@ def profiles_preview_command(
     origin = sources_of([source] if source else [], clips, frames, max_frames)[0]
     with worded(), progress("preview") as report:
         sheet, film = preview(profile, wanted, origin, seed, out, report)
-    say(f"{len(wanted)} variant(s) on {origin.name} ({took(time.monotonic() - began)}):")
+    say(f"{counted(len(wanted), 'variant')} on {origin.name} ({took(time.monotonic() - began)}):")
     say(f"  {sheet}")
     say(f"  {film}")

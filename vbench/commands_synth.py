@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from vbench.commands import at_root, say, took, worded
+from vbench.commands import at_root, counted, say, took, worded
 from vbench.console import progress
-from vbench.errors import InputError, UsageError
+from vbench.errors import InputError, UsageError, nearest
 from vbench.storage import FORMATS, Format
-from vbench.workspace import Workspace, read_json
+from vbench.workspace import Workspace
 
 if TYPE_CHECKING:
     from degradations.profile import Profile
@@ -61,9 +62,10 @@ def make(plan: SynthPlan, workers: int | None = None) -> SynthResult:
 
 
 def _say(result: SynthResult, plan: SynthPlan, seconds: float) -> None:
-    made = f"{result.made} made" if result.made else "nothing to do"
-    kept = f", {result.kept} were there already" if result.kept else ""
-    say(f"{len(result.datasets)} data set(s) of {len(plan.sources)} clip(s): {made}{kept} ({took(seconds)}).")
+    made = f"{result.made:,} made" if result.made else "nothing to do"
+    kept = f", {result.kept:,} were there already" if result.kept else ""
+    sets, clips = counted(len(result.datasets), "data set"), counted(len(plan.sources), "clip")
+    say(f"{sets} of {clips}: {made}{kept} ({took(seconds)}).")
     for name in result.datasets:
         say(f"  {plan.workspace.dataset(name)}")
 
@@ -105,7 +107,31 @@ def sources_of(
         if every > 1:
             raise UsageError("--every needs --source: embedded clips are rendered at any instant.")
         return builtin_sources(clips, max_frames)
-    return file_sources(paths, start, stop, max_frames, clips, every)
+    found = file_sources(paths, start, stop, max_frames, clips, every)
+    for text in _remarks(found, start, stop):
+        say(text)
+    return found
+
+
+def _remarks(sources: Sequence[Origin], start: int, stop: int | None) -> Iterator[str]:
+    """What the user may not expect of the sources, and which is no error."""
+    from vbench.sources import file_facts, gap
+
+    if stop is not None:
+        short = [s for s in sources if s.stop < stop]
+        some = ", ".join(f'"{s.name}" has {s.stop}' for s in short[:3])
+        if short:
+            yield f"Fewer frames than --frames {start}:{stop} asks for: {some}{', ...' if len(short) > 3 else ''}."
+    for source in sources:
+        place = Path(source.path or "")
+        missing = (
+            gap([name for name, _, _ in file_facts(place)][source.start : source.stop]) if place.is_dir() else None
+        )
+        if missing is not None:
+            yield (
+                f'Frames of "{source.name}" seem to be missing: "{missing[0]}" is followed by "{missing[1]}". They are '
+                "taken as if nothing were between them."
+            )
 
 
 def chosen(name: str, variants: Sequence[str], severities: Sequence[str]) -> tuple[Profile, tuple[str, ...]]:
@@ -113,17 +139,20 @@ def chosen(name: str, variants: Sequence[str], severities: Sequence[str]) -> tup
 
     Raises:
         ValueError: no such profile or variant.
-        InputError: a severity is no number.
+        UsageError: a severity is no number from 1 to 5.
     """
-    from degradations.profile import load_profile, severity_name
+    from degradations.profile import RUNGS, load_profile, severity_name
 
     profile = load_profile(name)
     wanted: list[str] = list(profile.variants) if "all" in variants else list(variants)
     for text in severities:
         try:
-            wanted.append(severity_name(float(text)))
+            severity = float(text)
         except ValueError:
             raise UsageError(f'--severity takes numbers from 1 to 5, and "{text}" is none.') from None
+        if not 1 <= severity <= RUNGS:
+            raise UsageError(f"--severity takes numbers from 1 to 5, and severity {text} is outside 1..{RUNGS}.")
+        wanted.append(severity_name(severity))
     return profile, tuple(dict.fromkeys(wanted or profile.default))
 
 
@@ -131,14 +160,18 @@ def with_textures(profile: Profile, variants: Sequence[str], folder: Path) -> Pr
     """A profile whose steps that lay textures on take them from this folder.
 
     Raises:
+        ValueError: the folder holds no images, or a step of a variant is wrong.
         InputError: there is no such folder, or no step of a variant takes textures.
     """
     from degradations.catalog import load
+    from degradations.film import texture_files
 
     if not folder.is_dir():
         raise InputError(f'--textures: there is no folder "{folder}".')
+    texture_files.listed(str(folder))
     changed = dict(profile.variants)
     for name in variants:
+        profile.build(name)  # says what is wrong with a step
         variant = profile.variant(name)
         steps = []
         for step in variant.steps:
@@ -169,18 +202,25 @@ def read_description(path: Path) -> tuple[DatasetFacts, Profile]:
     if not file.is_file():
         raise InputError(f'"{file}" does not exist: --from takes the dataset.json of a data set, or its folder.')
     try:
-        facts = DatasetFacts.model_validate(read_json(file))
+        facts = DatasetFacts.model_validate(json.loads(file.read_text("utf-8")))
     except ValidationError as error:
-        first = error.errors()[0]
+        raise InputError(f'"{file}" is no description of a data set: {_first(error)}.') from error
+    except ValueError as error:
         raise InputError(
-            f'"{file}" is no description of a data set: {".".join(map(str, first["loc"]))}: {first["msg"]}.'
+            f'"{file}" is no description of a data set: it is not valid JSON ({error}). A data set\'s is called '
+            "dataset.json."
         ) from error
+    except OSError as error:
+        raise InputError(f'"{file}" cannot be read: {error.strerror}.') from error
     if facts.recipe is None or any(clip.origin is None for clip in facts.clips):
         raise InputError(
             f'"{file}" does not say how the data set "{facts.name}" was made: it was adopted as it is, or made by an '
             "older version."
         )
-    profile = Profile.model_validate(facts.recipe)
+    try:
+        profile = Profile.model_validate(facts.recipe)
+    except ValidationError as error:
+        raise InputError(f'"{file}" carries a profile that is none: {_first(error)}.') from error
     with worded():
         found = sha256(profile, facts.variant)
     if found != facts.profile_sha256:
@@ -189,6 +229,14 @@ def read_description(path: Path) -> tuple[DatasetFacts, Profile]:
             f"{found[:12]} here: the file was changed, or this version of vbench has other settings in a step."
         )
     return facts, profile
+
+
+def _first(error: ValidationError) -> str:
+    """The first thing that is wrong with a document."""
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    said = first["msg"].removeprefix("Value error, ").rstrip(".")
+    return f"{place}: {said}" if place else said
 
 
 def _again(asked: Asked, workspace: Workspace, form: Format) -> SynthPlan:
@@ -209,7 +257,12 @@ def _again(asked: Asked, workspace: Workspace, form: Format) -> SynthPlan:
     facts, profile = read_description(asked.description)
     clips = {clip.name: clip for clip in facts.clips if not asked.clips or clip.name in asked.clips}
     if not clips:
-        raise InputError(f'The data set "{facts.name}" has no clip called {", ".join(asked.clips)}.')
+        if not facts.clips:
+            raise InputError(f'The data set "{facts.name}" has no clips: there is nothing to make again.')
+        wanted = asked.clips[0]
+        raise InputError(
+            f'The data set "{facts.name}" has no clip called "{wanted}". {nearest(wanted, [c.name for c in facts.clips])}'
+        )
     origins = _origins(facts, asked.sources)
     return SynthPlan(
         workspace,
@@ -230,6 +283,11 @@ def _origins(facts: DatasetFacts, paths: Sequence[Path]) -> dict[str, Origin]:
 
     recorded = {clip.name: clip.origin for clip in facts.clips if clip.origin is not None}
     moved = {source.name: source for source in file_sources(paths)} if paths else {}
+    if moved and not moved.keys() & recorded.keys():
+        raise InputError(
+            f'--source gives clips called {", ".join(sorted(moved)[:3])}, and none of those of "{facts.name}" is called '
+            f"so: {', '.join(sorted(recorded)[:3])}{', ...' if len(recorded) > 3 else ''}. A clip is known by its name."
+        )
     out = {}
     for name, origin in recorded.items():
         if name in moved:

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
-from vbench.clip import Clip, ClipInfo
+from vbench.clip import Clip, ClipInfo, validate_name
 from vbench.errors import InputError, nearest
 from vbench.provenance import fingerprint
 from vbench.sources import changed_since, open_clip
@@ -21,6 +29,17 @@ if TYPE_CHECKING:
     from degradations.apply import Recipe
 
 
+def _plain(name: str) -> str:
+    try:
+        return validate_name(name)
+    except InputError as error:
+        raise ValueError(str(error)) from error
+
+
+# Descriptions come from elsewhere, and names in them become folders.
+PlainName = Annotated[str, AfterValidator(_plain)]
+
+
 class Origin(BaseModel):
     """A clean clip, described so that any process can open it again: a path, or an embedded clip.
 
@@ -29,13 +48,13 @@ class Origin(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str
+    name: PlainName
     path: str | None
     builtin: str | None
-    start: int
-    stop: int
+    start: NonNegativeInt
+    stop: PositiveInt
     identity: str
-    every: int = 1
+    every: PositiveInt = 1
     """One frame is taken of so many; the others are the scene between those that stay (motion blur sees them)."""
 
     @property
@@ -54,10 +73,10 @@ class ClipFacts(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str
-    frames: int
-    height: int
-    width: int
+    name: PlainName
+    frames: PositiveInt
+    height: PositiveInt
+    width: PositiveInt
     channels: int
     fps: float
     source: str
@@ -68,7 +87,7 @@ class ClipFacts(BaseModel):
     lq_sha256: str
     mask: bool
     flow: bool
-    scale: int = 1
+    scale: PositiveInt = 1
     """How many times smaller the degraded frames are, along each side."""
     lq_height: int | None = None
     """Of the degraded frames, where they are smaller than the ground truth."""
@@ -86,6 +105,12 @@ class ClipFacts(BaseModel):
     first_frame: int = 0
     """Of an adopted pair: the first frame there that is taken."""
 
+    @model_validator(mode="after")
+    def _one_name(self) -> ClipFacts:
+        if self.origin is not None and self.origin.name != self.name:
+            raise ValueError(f'the clip "{self.name}" is said to come from one called "{self.origin.name}"')
+        return self
+
     @property
     def data_sha256(self) -> str:
         """Hash of the pair: what a number measured on it depends on."""
@@ -97,8 +122,8 @@ class DatasetFacts(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: int = 1
-    name: str
+    schema_version: Literal[1] = 1
+    name: PlainName
     profile: str
     variant: str
     title: str

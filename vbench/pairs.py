@@ -9,12 +9,13 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from degradations.errors import CannotDamage
 from vbench.clip import Clip, EveryClip
 from vbench.datasets import ClipFacts, Origin
 from vbench.errors import InputError, RunError
@@ -197,12 +198,24 @@ def as_damage(frames: NDArray[np.uint8], gray: bool) -> Damage:
     return Damage(planes.expand(-1, 3, -1, -1) if gray else planes)
 
 
+@contextmanager
+def mendable() -> Iterator[None]:
+    """What a step says that the user can mend (an encoder that is missing), as such an error; others keep their
+    traceback, for they are faults of ours."""
+    try:
+        yield
+    except CannotDamage as error:
+        raise InputError(str(error)) from error
+
+
+@mendable()
 def make_damage(
     workspace: Workspace, dataset: str, profile: Profile, variant: str, seed: int, origin: Origin, form: Format
 ) -> dict[str, Any]:
     """Damage one clip by one variant: ``gt``, ``lq``, ``mask``, ``masks``, ``flow``, ``facts``; the recipe comes last.
 
     Raises:
+        InputError: a step cannot do what it is asked for on this machine, or of this clip.
         RunError: the ground truth is gone, or a step broke its promise.
     """
     from degradations.apply import draw, replay, shape_behind

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 from vbench.clip import Clip, RangeClip, natural_key, validate_name
@@ -204,7 +207,10 @@ def _nothing_found(path: Path) -> str:
 
 
 def _name_of(path: Path) -> str:
-    return path.resolve().name if path.is_dir() else path.stem
+    if not path.is_dir():
+        return path.stem
+    # A link to a folder has a name of its own, as one to a video has.
+    return path.name if path.name not in ("", "..") else path.resolve().name
 
 
 def _open(path: Path, name: str) -> Clip:
@@ -215,6 +221,29 @@ def _open(path: Path, name: str) -> Clip:
     from vbench.media import VideoClip
 
     return VideoClip(path, name)
+
+
+def gap(names: Sequence[str]) -> tuple[str, str] | None:
+    """The first two neighbours between which frames seem to be missing: names alike but for one number, which
+    elsewhere rises evenly.
+
+    Example:
+        >>> gap(["f01.png", "f02.png", "f04.png", "f05.png"])
+        ('f02.png', 'f04.png')
+        >>> gap(["f00.png", "f02.png", "f04.png"]), gap(["a.png", "b.png"]), gap(["t7.png", "t9.png", "t23.png"])
+        (None, None, None)
+    """
+    split = [re.fullmatch(r"(.*?)(\d+)(\D*)", name) for name in names]
+    found = [match for match in split if match is not None]
+    if len(found) < len(names) or len({(match[1].rstrip("0"), match[3].lower()) for match in found}) > 1:
+        return None
+    steps = [int(b[2]) - int(a[2]) for a, b in pairwise(found)]
+    usual = Counter(steps).most_common(1)[0] if steps else (0, 0)
+    # Numbers that are no count, of key frames or of times, have no usual step.
+    if usual[0] < 1 or usual[1] <= len(steps) / 2 or usual[1] == len(steps):
+        return None
+    at = next(i for i, step in enumerate(steps) if step != usual[0])
+    return names[at], names[at + 1]
 
 
 # --- what files were like when they were read -----------------------------------------------------

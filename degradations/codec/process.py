@@ -17,6 +17,8 @@ from typing import IO, Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from degradations.errors import CannotDamage
+
 FPS = 25
 """Frames per second of every stream: rates and GOPs of encoders depend on it, and the damage must not depend on the
 clip's own."""
@@ -31,14 +33,14 @@ def ffmpeg_exe() -> str:
     """Path of the FFmpeg in use: that of imageio-ffmpeg, or what the variable IMAGEIO_FFMPEG_EXE names.
 
     Raises:
-        ValueError: there is none.
+        CannotDamage: there is none.
     """
     import imageio_ffmpeg
 
     try:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
-        raise ValueError(
+        raise CannotDamage(
             "There is no FFmpeg to encode with. Install one with `pip install -U imageio-ffmpeg`, or name one in the "
             "variable IMAGEIO_FFMPEG_EXE."
         ) from error
@@ -58,8 +60,8 @@ def _version(exe: str) -> str:
     return out.split("version ", 1)[1].split(" ", 1)[0]
 
 
-def _no_start(exe: str, error: OSError) -> ValueError:
-    return ValueError(
+def _no_start(exe: str, error: OSError) -> CannotDamage:
+    return CannotDamage(
         f'FFmpeg ("{exe}") cannot be started: {error.strerror}. Unset IMAGEIO_FFMPEG_EXE, or '
         "`pip install -U imageio-ffmpeg`."
     )
@@ -144,7 +146,7 @@ def coded(pictures: Iterator[NDArray[np.uint8]], job: Job, reader: Reader[Item])
         The reader's items, in its order; memory is that of the batches and of what the encoder holds back.
 
     Raises:
-        ValueError: FFmpeg failed, was killed, or has no such encoder; its message is quoted.
+        CannotDamage: FFmpeg failed, was killed, or has no such encoder; its message is quoted.
     """
     command = job.command()
     try:
@@ -184,7 +186,7 @@ def coded(pictures: Iterator[NDArray[np.uint8]], job: Job, reader: Reader[Item])
         status = process.wait()
         threads[0].join()
         if status:
-            raise ValueError(_complaint(status, list(messages), job))
+            raise CannotDamage(_complaint(status, list(messages), job))
         if receiver.failure is not None:
             raise _unreadable(receiver.failure, job)
     finally:
@@ -236,7 +238,7 @@ def _unreadable(failure: BaseException, job: Job) -> BaseException:
 
     if not isinstance(failure, av.FFmpegError):
         return failure
-    return ValueError(f"The stream of {job.options['c:v']} cannot be decoded: {failure.strerror}.")
+    return CannotDamage(f"The stream of {job.options['c:v']} cannot be decoded: {failure.strerror}.")
 
 
 def _complaint(status: int, messages: list[str], job: Job) -> str:

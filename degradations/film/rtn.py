@@ -151,7 +151,7 @@ class Rtn(Degradation):
         """What belongs to the clip: blur, noise level, JPEG quality, size, the walk of a moving line, texture files.
 
         Raises:
-            ValueError: the folder of textures is missing or empty.
+            CannotDamage: the folder of textures is missing or empty.
         """
         u = rng.at("clip").generator().random(16)
         applied = rng.at("applied").generator().random(len(QUALITY)) < self.chance
@@ -288,7 +288,7 @@ class Rtn(Degradation):
         """See the class.
 
         Raises:
-            ValueError: a texture file of the recipe is missing or has changed.
+            CannotDamage: a texture file of the recipe is missing or has changed.
         """
         out = torch.empty_like(frames, memory_format=torch.contiguous_format)
         cover = torch.zeros((len(frames), 1, *frames.shape[2:]), dtype=torch.float32)

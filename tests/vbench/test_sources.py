@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from vbench.clip import natural_key, parse_frames, validate_name
 from vbench.errors import InputError
 from vbench.frames_io import write_png
-from vbench.sources import open_clip, open_sources
+from vbench.sources import gap, open_clip, open_sources
 
 
 def folder(path: Path, count: int = 2, height: int = 6, width: int = 8, name: str = "{}.png") -> Path:
@@ -115,6 +115,28 @@ def test_several_sources_and_one_image(tmp_path: Path) -> None:
     one = folder(tmp_path / "one", 1) / "0.png"
     clips = open_sources([folder(tmp_path / "a"), one])
     assert [(c.info.name, c.info.frames) for c in clips] == [("a", 2), ("0", 1)]
+
+
+def test_a_link_to_a_folder_has_its_own_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    farm = tmp_path / "farm"
+    farm.mkdir()
+    for name in ("a", "b"):
+        (farm / name).symlink_to(folder(tmp_path / f"real {name}" / "frames"), target_is_directory=True)
+    assert [c.info.name for c in open_sources([farm])] == ["a", "b"]
+    assert [c.info.name for c in open_sources([farm / "b"])] == ["b"]
+    monkeypatch.chdir(farm / "b")
+    assert open_clip(Path()).info.name == "frames"
+    assert open_clip(Path("..") / "frames").info.name == "frames"
+
+
+@given(st.integers(0, 99), st.integers(1, 3), st.integers(5, 30), st.data())
+def test_a_gap_is_where_a_frame_was_taken_away(first: int, step: int, count: int, data: st.DataObject) -> None:
+    names = [f"x_{first + step * i:04d}.png" for i in range(count)]
+    assert gap(names) is None
+    lost = data.draw(st.integers(1, count - 2))
+    # Of few frames the steps are not told from each other.
+    expected = (names[lost - 1], names[lost + 1])
+    assert gap(names[:lost] + names[lost + 1 :]) in ((expected,) if count > 5 else (expected, None))
 
 
 def test_same_names_are_refused(tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,6 +71,15 @@ def mine(tmp_path: Path) -> str:
 def sources(moving: NDArray[np.uint8], clip_folder: Callable[..., Path]) -> str:
     clip_folder(moving, "one <i>")
     return str(clip_folder(moving[::-1, ..., :1], "gray").parent)
+
+
+@pytest.fixture
+def described(tmp_path: Path, mine: str, sources: str) -> dict[str, Any]:
+    """What a data set's ``dataset.json`` holds."""
+    root = tmp_path / "made"
+    vbench("synth", "-p", mine, "--variant", "film", "-s", sources, "--root", root, "--workers", "1")
+    found: dict[str, Any] = json.loads((root / "datasets" / "mine-film" / "dataset.json").read_text())
+    return found
 
 
 def vbench(*arguments: str | Path) -> str:
@@ -214,8 +225,9 @@ def test_severities_are_data_sets_of_their_own(tmp_path: Path, mine: str, source
     assert (found[1].recipe or {})["variants"]["severity-2.5"]["steps"] == [
         {"gaussian-noise": {"sigma": 20.0, "clip": True}}
     ]
-    with pytest.raises(InputError, match=r"severity 6 is outside 1..5"):
-        vbench("synth", "-p", mine, "--severity", "6", "-s", sources, "--root", root)
+    for wrong in ("6", "0", "-1", "nan", "inf"):
+        with pytest.raises(UsageError, match=rf"from 1 to 5, and severity {wrong} is outside 1..5"):
+            vbench("synth", "-p", mine, "--severity", wrong, "-s", sources, "--root", root)
 
 
 def test_facts_say_what_was_done_to_each_frame(tmp_path: Path, mine: str, sources: str) -> None:
@@ -243,8 +255,94 @@ def test_the_same_bytes_for_any_number_of_workers_and_whatever_was_there_before(
     assert sorted(p.name for p in (room / "gt").iterdir()) == ["gray.mkv", "one <i>.mkv"]
 
 
+def test_an_encoder_that_is_missing_is_a_sentence_and_the_rest_is_made(
+    tmp_path: Path, mine: str, sources: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "no-ffmpeg"))
+    with pytest.raises(RunError) as caught:
+        vbench(
+            "synth", "-p", mine, "--variant", "film,coded", "-s", sources, "--root", tmp_path / "root", "--workers", "1"
+        )
+    said = str(caught.value)
+    assert 'mine-coded: "gray": FFmpeg ("' in said
+    assert "cannot be started: No such file" in said
+    assert "Traceback" not in said
+    assert "ValueError" not in said
+    assert sorted(p.name for p in (tmp_path / "root" / "datasets").iterdir() if (p / "dataset.json").exists()) == [
+        "mine-film"
+    ]
+
+
+def test_descriptions_from_elsewhere_are_not_trusted(tmp_path: Path, described: dict[str, Any]) -> None:
+    for where, value, says in (
+        ("name", "a/../../elsewhere", "name: The clip name .* holds a path separator"),
+        ("clips.0.name", "a/../elsewhere", "clips.0.name: .* holds a path separator"),
+        ("clips.0.origin.name", "a/../elsewhere", "clips.0.origin.name: .* holds a path separator"),
+        ("clips.0.origin.name", "other", 'the clip "gray" is said to come from one called "other"'),
+        ("clips.0.origin.every", 0, "clips.0.origin.every: .* greater than 0"),
+        ("clips.0.frames", 0, "clips.0.frames: .* greater than 0"),
+        ("clips", [], "has no clips: there is nothing to make again"),
+        ("schema_version", 2, "schema_version: Input should be 1"),
+        ("recipe.variants", {}, "carries a profile that is none: variants: "),
+        ("recipe.variants.film.steps", [{"dirt": {"speed": 9}}], 'step 1 .dirt.: there is no setting "speed"'),
+    ):
+        document = deepcopy(described)
+        *path, last = where.split(".")
+        inner: Any = document
+        for part in path:
+            inner = inner[int(part) if part.isdecimal() else part]
+        inner[last] = value
+        file = tmp_path / "dataset.json"
+        file.write_text(json.dumps(document))
+        with pytest.raises(InputError, match=says):
+            vbench("synth", "--from", file, "--root", tmp_path / "root" / "deeper")
+    assert not list((tmp_path / "root").rglob("*.png"))
+
+
+def test_what_is_no_description_is_not_to_be_deleted(tmp_path: Path, described: dict[str, Any], sources: str) -> None:
+    file = tmp_path / "film.mp4"
+    file.write_bytes(b"\xff\xfe\xfa film")
+    for command in (["synth", "--from", file], ["datasets", "verify", file]):
+        with pytest.raises(
+            InputError, match=r"film\.mp4. is no description of a data set: it is not valid JSON"
+        ) as caught:
+            vbench(*command)
+        assert "delete" not in str(caught.value)
+    file = tmp_path / "dataset.json"
+    file.write_text(json.dumps(described))
+    with pytest.raises(InputError, match='no clip called "grey". Did you mean "gray"'):
+        vbench("synth", "--from", file, "--clip", "grey", "--root", tmp_path / "root")
+    other = (Path(sources) / "one <i>").rename(tmp_path / "other")
+    with pytest.raises(InputError, match="--source gives clips called other, and none of those of .* gray, one <i>"):
+        vbench("synth", "--from", file, "--source", other, "--root", tmp_path / "root")
+
+
+def test_what_may_not_be_expected_of_a_source_is_said(tmp_path: Path, mine: str, sources: str) -> None:
+    command: list[str | Path] = [
+        "synth",
+        "-p",
+        mine,
+        "--variant",
+        "film",
+        "-s",
+        sources,
+        "--root",
+        tmp_path / "root",
+        "--workers",
+        "1",
+    ]
+    said = " ".join(vbench(*command, "--frames", "0:100").split())
+    assert 'Fewer frames than --frames 0:100 asks for: "gray" has 6, "one <i>" has 6.' in said
+    frames = sorted((Path(sources) / "gray").iterdir())
+    frames[2].unlink()
+    said = " ".join(vbench(*command, "--replace").split())
+    assert f'Frames of "gray" seem to be missing: "{frames[1].name}" is followed by "{frames[3].name}".' in said
+    assert '"one <i>" seem' not in said
+
+
 def test_what_does_not_go_together_is_said(tmp_path: Path, mine: str, sources: str) -> None:
     root = ["--root", tmp_path / "root"]
+    (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="--profile NAME, or --from"):
         vbench("synth", *root)
     with pytest.raises(UsageError, match="png or ffv1"):
@@ -257,6 +355,10 @@ def test_what_does_not_go_together_is_said(tmp_path: Path, mine: str, sources: s
         vbench("synth", "-p", mine, "-s", sources, "--clip", "grey", *root)
     with pytest.raises(InputError, match="no step of mine/coded lays textures on"):
         vbench("synth", "-p", mine, "--variant", "coded", "-s", sources, "--textures", tmp_path, *root)
+    with pytest.raises(InputError, match="textures .* has no images: none"):
+        vbench("synth", "-p", "oldfilm-rtn", "-s", sources, "--textures", tmp_path / "empty", *root)
+    with pytest.raises(UsageError, match="--frames takes A:B"):
+        vbench("synth", "-p", mine, "-s", sources, "--frames", "a:b", *root)
     vbench("synth", "-p", mine, "-s", sources, *root, "--workers", "1")
     with pytest.raises(UsageError, match="--variant does not go with --from"):
         vbench("synth", "--from", tmp_path / "root" / "datasets" / "mine-film", "--variant", "film", *root)
@@ -280,7 +382,7 @@ def test_a_preview_is_a_sheet_and_a_film(tmp_path: Path, mine: str, sources: str
     out = tmp_path / "preview"
     said = vbench("profiles", "preview", mine, "--variant", "film,unclipped", "--severity", "3", "-s",
                   Path(sources) / "gray", "-o", out)  # fmt: skip
-    assert "3 variant(s) on gray" in said
+    assert "3 variants on gray" in said
     sheet = open_clip(out / "mine.png").info
     assert sheet.width > 1500
     film = open_clip(out / "mine.mp4").info
