@@ -221,6 +221,8 @@ def quality_cost(board: Board, name: str, form: Form = "pdf", title: str | None 
     Raises:
         ValueError: fewer than two models have a figure and a cost.
     """
+    import numpy as np
+
     from leaderboards.overall import pareto
 
     metric = board.primary
@@ -234,7 +236,8 @@ def quality_cost(board: Board, name: str, form: Form = "pdf", title: str | None 
             f'On "{board.dataset}" fewer than two models have both a figure and a cost: nothing to compare.'
         )
     points.sort(key=lambda point: point[1])
-    best = pareto([p[2] for p in points], [p[1] for p in points], metric.direction == "higher")
+    higher = metric.direction == "higher"
+    best = pareto([p[2] for p in points], [p[1] for p in points], higher)
     look = styles([row.model.name for row in board.rows])
     baseline = board.row(BASELINE)
     with _look():
@@ -242,6 +245,8 @@ def quality_cost(board: Board, name: str, form: Form = "pdf", title: str | None 
         axes.set_xscale("log")
         nothing = baseline.entries[metric.name].mean if baseline else None
         if nothing is not None:
+            # Doing nothing takes no time: a model that is no better is not worth its own, however fast.
+            best = best & np.array([p[2] > nothing if higher else p[2] < nothing for p in points])
             axes.axhline(nothing, color=PALETTE[0], linewidth=0.8, dashes=(4, 2))
         front = [point for point, good in zip(points, best, strict=True) if good]
         axes.plot([p[1] for p in front], [p[2] for p in front], color=SOFT, linewidth=0.8, zorder=1)
@@ -277,8 +282,8 @@ def quality_cost(board: Board, name: str, form: Form = "pdf", title: str | None 
     devices = sorted({row.device for row in board.rows})
     caption = (
         f"{title or board.dataset}: {metric.name} against the time that a frame takes on {' and '.join(devices)} (median over "
-        f"clips, {len(board.clips)} of them; protocol {board.protocol}). The line joins the Pareto set: models to which no other "
-        "is both at least as good and at least as fast."
+        f"clips, {len(board.clips)} of them; protocol {board.protocol}). The line joins the Pareto set: models better than doing "
+        "nothing to which no other is both at least as good and at least as fast."
     )
     return Drawn(name, caption, data)
 

@@ -30,7 +30,9 @@ def summary(root: Path, title: str | None = None) -> str:
         escaped(answer(facts).striptags()),
         to_markdown(list(facts.boards)).strip(),
         "Made by:\n\n" + "\n".join(f"    {line}" for command in found.commands for line in command.splitlines()),
-        escaped("Versions: " + ", ".join(f"{name} {version}" for name, version in found.versions) + "."),
+        escaped("Versions: " + ", ".join(f"{name} {version}" for name, version in found.versions) + ".")
+        if found.versions
+        else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 
 from leaderboards.export import ARROWS, number, signed
 from leaderboards.results import Results
-from leaderboards.summary import OverallBoard, overall_boards, severity_curves
+from leaderboards.summary import OverallBoard, severity_curves
 from leaderboards.table import BASELINE, Board, Row
 from reports import figures
 from reports.figure_set import lines_of
 from reports.views.answers import board_answer
 from reports.views.facts import Facts, gather
 from reports.views.method import method
-from reports.views.overview import alarm_views, answer, asked
-from reports.views.words import count, short
+from reports.views.overview import about_table, alarm_views, answer, asked, widest
+from reports.views.words import count, short, telling
 
 if TYPE_CHECKING:
     from fpdf import FPDF
@@ -75,8 +75,8 @@ def render(facts: Facts, done: Callable[[], None] = lambda: None) -> bytes:
     pdf = _document(facts)
     _first_page(pdf, facts)
     done()
-    for overall in overall_boards(facts.main, facts.results.datasets):
-        _overall(pdf, overall)
+    for overall in widest(facts):
+        _overall(pdf, facts, overall)
     _severities(pdf, facts)
     done()
     for board in facts.boards:
@@ -216,24 +216,25 @@ def _table(
     pdf.ln(2)
 
 
-def _overall(pdf: FPDF, overall: OverallBoard) -> None:
+def _overall(pdf: FPDF, facts: Facts, overall: OverallBoard) -> None:
     metric = overall.metrics[0]
     rows = []
     for row in overall.rows:
         entry = row.entries[metric.name]
-        tone = INK if entry.mean_gain is None or row.model.name == BASELINE else BAD if entry.harm else GOOD
         rank = "–" if entry.mean_rank is None else f"{entry.mean_rank:.1f}"
         gain = "" if entry.mean_gain is None else signed(entry.mean_gain, metric.name)
+        tone = INK if row.model.name == BASELINE or not telling(gain) else BAD if entry.harm else GOOD
         worse = "" if entry.boards_worse is None else f"{entry.boards_worse} of {entry.boards}"
         best = "B" if entry.best else ""
         rows.append([(rank, best, INK), (short(row.model.name, 40), best, INK), (gain, best, tone), (worse, "", INK)])
-    _heading(pdf, overall.title)
+    several = len({b.protocol for b in facts.main}) > 1
+    _heading(pdf, f"{overall.title} ({overall.protocol})" if several else overall.title)
     unit = f" [{metric.unit}]" if metric.unit else ""
     heads = ["mean rank", "model", f"mean gain in {metric.name}{unit}", "boards made worse"]
     _table(pdf, heads, rows, (18, 70, 45, 41))
     _text(
         pdf,
-        f"Over {count(len(overall.boards), 'board')}, protocol {overall.protocol}. {' '.join(overall.notes)}",
+        f"Over {count(len(overall.boards), 'board')}, protocol {overall.protocol}. {' '.join(about_table(overall))}",
         7.5,
         SOFT,
     )
@@ -329,13 +330,14 @@ def _row(row: Row, board: Board, others: Sequence[str]) -> list[tuple[str, str, 
     between = ""
     if interval is not None and interval.low is not None and interval.high is not None:
         between = f"{number(interval.low, metric)} to {number(interval.high, metric)}"
-    tone = BAD if entry.harm else GOOD if entry.better else INK
+    gain = "" if entry.gain is None else signed(entry.gain, metric)
+    tone = INK if not telling(gain) else BAD if entry.harm else GOOD
     cells = [
         (str(row.rank or "–"), "", INK),
         (short(row.model.name, LONGEST_NAME), "B" if entry.best else "", INK),
         (number(entry.mean, metric) if entry.mean is not None else "hole", "B" if entry.best else "", INK),
         (between, "", SOFT),
-        ("" if entry.gain is None else signed(entry.gain, metric), "", tone),
+        (gain, "", tone),
     ]
     for name in others:
         other = row.entries[name]

@@ -26,7 +26,7 @@ from reports.views.words import isolated, name, short, telling
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-__all__ = ["Overview", "alarm_views", "answer", "asked", "overview"]
+__all__ = ["Overview", "about_table", "alarm_views", "answer", "asked", "overview", "widest"]
 
 WIDE, NARROW = (760.0, 420.0), (350.0, 340.0)
 
@@ -117,12 +117,12 @@ def overview(facts: Facts) -> Overview:
         groups[board.protocol, board.primary.name].append(board)
     ordered = sorted(groups, key=lambda key: protocol_place(key[0]))
     costs = [cost for key in ordered if (cost := _cost(facts, groups[key])) is not None]
-    widest = _widest(facts)
-    tables = tuple(_table(facts, board) for board in widest)
-    return Overview(asked(facts), answer(facts), tables, board_tables(facts, widest), tuple(costs), alarm_views(facts))
+    held = widest(facts)
+    tables = tuple(_table(facts, board) for board in held)
+    return Overview(asked(facts), answer(facts), tables, board_tables(facts, held), tuple(costs), alarm_views(facts))
 
 
-def _widest(facts: Facts) -> list[OverallBoard]:
+def widest(facts: Facts) -> list[OverallBoard]:
     """Overall boards that are no part of another: those of all data sets, or of a profile where there is nothing else."""
     every = overall_boards(facts.main, facts.results.datasets)
 
@@ -195,11 +195,14 @@ def _table(facts: Facts, found: OverallBoard) -> OverallTable:
         gains=heat(
             f"Gain in {metric.name}{unit} over doing nothing", heads, lines, metric.name, metric.direction == "higher"
         ),
-        # Of other metrics the table says nothing.
-        notes=tuple(
-            n for n in found.notes if not any(n.startswith(f"{m.name} is on ") for m in found.metrics if m != metric)
-        ),
+        notes=about_table(found),
     )
+
+
+def about_table(found: OverallBoard) -> tuple[str, ...]:
+    """The notes of a table of the first metric, without those on other metrics."""
+    others = [m.name for m in found.metrics if m != found.primary]
+    return tuple(note for note in found.notes if not any(note.startswith(f"{other} is on ") for other in others))
 
 
 def _overall_row(facts: Facts, model: str, entry: OverallEntry, metric: str) -> OverallRow:
