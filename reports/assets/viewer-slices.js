@@ -21,6 +21,7 @@ viewer.slices = (() => {
     // Each frame takes at least a pixel of the page; a slice is about so high.
     const high = upright ? Math.round(viewer.clamp(clip.height * 0.6, 70, 150)) : Math.round(length * viewer.clamp(96 / length, 1, 14));
     holder.dataset.line = state.line;
+    holder.closest(".slices").classList.add("drawn");
     holder.classList.toggle("short", upright && length * 24 < wide / 2);
     holder.replaceChildren(...sources.map((source) => {
       const file = upright ? source.columns : source.rows;

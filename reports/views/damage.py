@@ -94,7 +94,7 @@ def profiles(facts: Facts, sheets: Mapping[str, Sequence[SheetRow]]) -> tuple[Pr
             Profile(
                 anchor=f"damage-{slug(profile)}",
                 name=profile,
-                title=str(recipe.get("title") or profile),
+                title=facts.family(datasets[0]),
                 description=str(recipe.get("description") or "").strip(),
                 source=str(recipe.get("source") or first.get("source") or "").strip(),
                 version="" if version is None else f"version {version}, {str(first.get('profile_sha256') or '')[:12]}",
