@@ -225,7 +225,7 @@ def models_show_command(name: str) -> None:
         lines |= {f"  {key}": value for key, value in more.items() if value}
         if spec.weights.restriction:
             lines["  not free"] = spec.weights.restriction
-    say(f"{spec.name}: {spec.title}, for {spec.task}")
+    say(f"{spec.name}: {spec.title}, {'a model that you bring' if spec.task == 'brought' else f'for {spec.task}'}")
     width = max(map(len, lines)) + 2
     columns = console().width
     for key, value in lines.items():

@@ -42,7 +42,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
         'Did you mean "oldfilm"?'
         >>> nearest("xyz", ["oldfilm", "codec"])
         'Known: codec, oldfilm.'
+        >>> nearest("xyz", ["codec", "codec"])
+        'Known: codec.'
     """
-    names = sorted(known)
+    names = sorted(set(known))
     close = difflib.get_close_matches(name, names, n=1)
     return f'Did you mean "{close[0]}"?' if close else f"Known: {', '.join(names) or 'none'}."

@@ -18,8 +18,10 @@ def _table(one: Grid) -> str:
     columns = [one.columns[i] for i in shown]
     heads = [f"{escape(c.group)}: {escape(c.head)}" if c.group else escape(c.head) for c in columns]
     lead, side = ([one.lead], ["---:" if one.lead == "#" else "---"]) if one.lead else ([], [])
-    lines = [f"### {escape(one.title)}", "", "| " + " | ".join([*lead, "model", *heads]) + " |"]
-    lines.append("| " + " | ".join([*side, "---", *("---" if c.left else "---:" for c in columns)]) + " |")
+    lines = [f"### {escape(one.title)}"]
+    if one.rows:
+        lines += ["", "| " + " | ".join([*lead, "model", *heads]) + " |"]
+        lines.append("| " + " | ".join([*side, "---", *("---" if c.left else "---:" for c in columns)]) + " |")
     for row in one.rows:
         names = ([escape(row.lead)] if one.lead else []) + [escape(row.model)]
         lines.append("| " + " | ".join([*names, *(_cell(row.cells[i]) for i in shown)]) + " |")

@@ -73,9 +73,13 @@ def tables(one: Grid, width: int) -> list[RenderableType]:
     Args:
         one: the grid.
         width: of the terminal, in characters.
+
+    Without rows there is the title alone.
     """
     from rich.text import Text
 
+    if not one.rows:
+        return [Text(visible(one.title), style="bold")]
     ranks = [row.lead for row in one.rows]
     first = [(one.lead, [Text(visible(_shared(row, ranks) if one.lead == "#" else row.lead)) for row in one.rows])]
     first = first if one.lead else []

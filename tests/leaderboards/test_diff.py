@@ -13,6 +13,8 @@ from leaderboards.diff import Diff, diff
 from leaderboards.diff_gate import Limit, check_limits, failures, parse_limit
 from leaderboards.export.diff import diff_grid, diff_json, diff_markdown, others, verdict
 from leaderboards.export.document import LeaderboardDocument, document, dumps, loads
+from leaderboards.export.markdown import markdown
+from leaderboards.export.terminal import tables
 from leaderboards.export.view import select
 from leaderboards.paired import holm, sign_flip
 from leaderboards.query_parser import QueryError
@@ -248,6 +250,15 @@ def test_words_and_tables(found: Diff) -> None:
     assert "| a | 27.50 | 27.30 | **−0.20 !** |" in text
     assert text.count("<details>") == text.count("</details>") == 1
     assert others(diff(state([]), state([]))) == []
+
+
+def test_a_board_without_any_change_has_no_table(make_table: MakeTable) -> None:
+    same = state(make_table({"a": [20, 21], "b": [25, 26]}))
+    grid = diff_grid(diff(same, same).boards[0])
+    assert grid.rows == ()
+    assert len(tables(grid, 80)) == 1
+    assert "|" not in markdown([grid]).replace("\\|", "")
+    assert "2 models on 2 clips, protocol default@1; 2 without any change." in markdown([grid])
 
 
 def test_json_is_whole_and_the_same_twice(make_table: MakeTable, found: Diff) -> None:

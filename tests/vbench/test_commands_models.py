@@ -77,6 +77,12 @@ def test_a_model_is_shown() -> None:
     assert invoke()[1] == invoke("list")[1]
 
 
+def test_a_model_that_a_user_brings_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def build(): pass")
+    result = CliRunner().invoke(app, ["models", "show", f"{tmp_path / 'mine.py'}:build"])
+    assert result.output.startswith("mine.build: build of mine.py, a model that you bring\n")
+
+
 def test_what_a_model_costs_and_may_not_be_used_for_is_shown() -> None:
     said = invoke("show", "rfr-dncnn-online-s25")[1]
     assert "3 steps of training a frame" in said
