@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -84,6 +85,10 @@ def shape_behind(recipe: Recipe) -> ClipShape:
     for step in recipe.steps:
         shape = load(step.kind).model_validate(step.settings).shape_after(shape, step.params)
     return shape
+
+
+OUTSIDE = (-1.0, 2.0)
+"""Frames that reach beyond are not in [0, 1], but have been given in another scale."""
 
 
 class Degraded(NamedTuple):
@@ -192,6 +197,29 @@ def _checked(stream: Iterable[Damage], shape: ClipShape, who: str) -> Iterator[D
         raise ValueError(f"{who[0].upper()}{who[1:]} gave {seen} frames; the recipe is for {shape.frames}.")
 
 
+def _check_given(frames: Tensor, seed: int, fps: float) -> None:
+    """Raises ValueError where what a caller gave to `degrade` is of another kind than it says."""
+    if not isinstance(frames, Tensor):
+        raise ValueError(  # noqa: TRY004 - as everything that is wrong with the frames
+            f"The frames are of type {type(frames).__name__}; they should be a torch.Tensor (T, C, H, W), float32 in [0, 1]."
+        )
+    if frames.ndim != 4 or frames.shape[1] not in (1, 3) or not frames.numel():
+        raise ValueError(f"The frames are {tuple(frames.shape)}; they should be (T, C, H, W) with C of 1 or 3.")
+    if frames.dtype != torch.float32:
+        hint = " and divide by 255" if frames.dtype == torch.uint8 else ""
+        raise ValueError(f"The frames are {frames.dtype}; they should be torch.float32 in [0, 1]: call .float(){hint}.")
+    # A little outside is what resampling leaves; what is far outside is of another scale.
+    low, high = (float(value) for value in torch.aminmax(frames.detach()))
+    if high > OUTSIDE[1] or low < OUTSIDE[0]:
+        raise ValueError(
+            f"The frames hold values from {low:g} to {high:g}; they should be in [0, 1]: divide 8-bit values by 255."
+        )
+    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+        raise ValueError(f"seed = {seed!r} should be a whole number.")
+    if not (math.isfinite(fps) and fps > 0):
+        raise ValueError(f"fps = {fps!r} should be frames per second, above 0.")
+
+
 def degrade(
     frames: Tensor,
     profile: str | Path | Profile,
@@ -211,7 +239,8 @@ def degrade(
         subframes: the scene between frames, where there is one; motion blur uses it.
 
     Raises:
-        ValueError: the frames are of another type or shape, or there is no such profile or variant.
+        ValueError: the frames are of another type, shape or range, the seed is no whole number, or there is no such
+            profile or variant.
 
     Example:
         >>> clean = torch.full((2, 3, 8, 8), 0.5)
@@ -220,11 +249,11 @@ def degrade(
         (True, True)
     """
     loaded = profile if isinstance(profile, Profile) else load_profile(profile)
-    if frames.ndim != 4 or frames.shape[1] not in (1, 3) or not len(frames):
-        raise ValueError(f"The frames are {tuple(frames.shape)}; they should be (T, C, H, W) with C of 1 or 3.")
+    _check_given(frames, seed, fps)
+    frames = frames.detach()
     count, channels, height, width = frames.shape
     shape = ClipShape(count, height, width, channels, fps, rendered=subframes is not None)
-    recipe = draw(loaded, variant, shape, seed=seed, clip=clip)
+    recipe = draw(loaded, variant, shape, seed=operator.index(seed), clip=clip)
     parts = list(replay(recipe, [frames.cpu()], subframes))
     masks = {kind: torch.cat([p.masks[kind] for p in parts]).to(frames.device) for kind in parts[0].masks}
     return Degraded(torch.cat([p.frames for p in parts]).to(frames.device), recipe, masks)

@@ -94,14 +94,15 @@ class DamagedCrops(Dataset[Sample]):
         clips: clean clips, or arrays by name. Clips on disk should be folders of frames: videos are slow to enter in
             the middle.
         profile: its name, the path of a YAML, or the profile itself.
-        variants: of which one is drawn for each sample; those that the profile makes by default if empty.
+        variants: one, or several of which one is drawn for each sample; those that the profile makes by default if empty.
         frames: consecutive frames in a sample.
         crop: height and width of the crop of the ground truth, in pixels; None takes whole frames.
         length: samples in an epoch.
         flip: mirror left to right half of the time; the damage is not mirrored.
 
     Raises:
-        ValueError: no clip, a clip that is too short or too small, or a crop that the damage cannot shrink evenly.
+        ValueError: no clip, a clip that is too short or too small, sizes below 1, or a crop that the damage cannot
+            shrink evenly.
 
     Example:
         >>> data = DamagedCrops({"a": np.full((9, 48, 64, 3), 99, np.uint8)}, "noise", ["gaussian25"], frames=5, crop=32)
@@ -116,7 +117,7 @@ class DamagedCrops(Dataset[Sample]):
         self,
         clips: Sequence[Readable] | Mapping[str, NDArray[Any]],
         profile: str | Path | Profile,
-        variants: Sequence[str] = (),
+        variants: str | Sequence[str] = (),
         *,
         frames: int = 5,
         crop: int | tuple[int, int] | None = 128,
@@ -127,8 +128,14 @@ class DamagedCrops(Dataset[Sample]):
         self.clips: list[Readable] = (
             [InMemory(name, array) for name, array in clips.items()] if isinstance(clips, Mapping) else list(clips)
         )
+        for clip in self.clips:
+            if not hasattr(clip, "info"):
+                raise ValueError(
+                    f"A clip is of type {type(clip).__name__}; give arrays by name, {{'name': frames}}, or clips as "
+                    "vbench.sources.open_sources gives them."
+                )
         self.profile = profile if isinstance(profile, Profile) else load_profile(profile)
-        self.variants = tuple(variants) or self.profile.default
+        self.variants = ((variants,) if isinstance(variants, str) else tuple(variants)) or self.profile.default
         self.frames = frames
         self.crop = (crop, crop) if isinstance(crop, int) else crop
         self.length = length
@@ -140,6 +147,13 @@ class DamagedCrops(Dataset[Sample]):
     def _check(self) -> None:
         if not self.clips:
             raise ValueError("There is no clip to cut samples from.")
+        for name, size, least in (
+            ("frames", self.frames, 1),
+            ("length", self.length, 0),
+            *(("crop", c, 1) for c in self.crop or ()),
+        ):
+            if size < least:
+                raise ValueError(f"{name} = {size} should be {least} or more.")
         for clip in self.clips:
             info = clip.info
             height, width = self.crop or (info.height, info.width)

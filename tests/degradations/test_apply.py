@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -201,6 +202,30 @@ def test_a_source_of_another_length_or_size_is_an_error() -> None:
 def test_degrade_says_what_shape_it_wants(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"should be \(T, C, H, W\)"):
         degrade(torch.zeros(shape), "noise", "gaussian25")
+
+
+def test_degrade_says_what_is_of_another_kind() -> None:
+    frames = clip(2)
+    for given, says in (
+        (frames.numpy(), "of type ndarray; they should be a torch.Tensor"),
+        ((frames * 255).byte(), r"torch.uint8; .*call .float\(\) and divide by 255"),
+        (frames.double(), r"torch.float64; .*call .float\(\)\."),
+        (frames * 255, r"values from .* to 25.*divide 8-bit values by 255"),
+        (frames[..., :0], r"should be \(T, C, H, W\)"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            degrade(given, "noise", "gaussian25")  # type: ignore[arg-type]
+    for seed in (1.5, "1", True):
+        with pytest.raises(ValueError, match="should be a whole number"):
+            degrade(frames, "noise", "gaussian25", seed=seed)  # type: ignore[arg-type]
+    for fps in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="fps = .* above 0"):
+            degrade(frames, "social", "messenger-12fps", fps=fps)
+    seven = degrade(frames, "noise", "gaussian25", seed=7).frames
+    assert degrade(frames, "noise", "gaussian25", seed=np.int64(7)).frames.equal(seven)  # type: ignore[arg-type]
+    out = degrade(frames.requires_grad_(), "noise", "gaussian25", seed=7).frames
+    assert out.equal(seven)
+    assert not out.requires_grad
 
 
 def test_a_recipe_of_another_format_is_refused() -> None:

@@ -113,6 +113,13 @@ def test_what_cannot_be_cut_is_said() -> None:
         DamagedCrops(clips(), "sr", ["bicubic-x4"], frames=5, crop=30)
     with pytest.raises(ValueError, match="no clip"):
         DamagedCrops([], "noise")
+    with pytest.raises(ValueError, match="of type ndarray; give arrays by name"):
+        DamagedCrops(list(clips().values()), "noise")  # type: ignore[arg-type]
+    for sizes, says in (({"crop": 0}, "crop = 0"), ({"crop": (8, -8)}, "crop = -8"), ({"frames": 0}, "frames = 0"),
+                        ({"length": -1}, "length = -1")):  # fmt: skip
+        with pytest.raises(ValueError, match=f"{says} should be . or more"):
+            DamagedCrops(clips(), "noise", **{"frames": 5, "crop": 16, **sizes})  # type: ignore[arg-type]
+    assert DamagedCrops(clips(), "noise", "gaussian25", frames=5, crop=16).variants == ("gaussian25",)
     with pytest.raises(ValueError, match="float32; expected"):
         InMemory("f", np.zeros((1, 4, 4, 3), np.float32))
 
