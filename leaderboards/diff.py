@@ -192,8 +192,13 @@ def _board(one: BoardDocument, other: BoardDocument, name: str) -> BoardDiff | s
     came: list[str] = []
     went: list[str] = []
     for model in {**old_rows, **new_rows}:
-        if model not in new_rows or model not in old_rows:
-            (went if model in old_rows else came).append(model)
+        if model not in new_rows:
+            # What had no figure cannot lose it.
+            went += [model] if old_rows[model].entries[name].mean is not None else []
+            continue
+        if model not in old_rows:
+            hole = new_rows[model].entries[name].hole
+            came.append(model if hole is None else f"{model} ({hole})")
             continue
         first, second = old_rows[model].entries[name], new_rows[model].entries[name]
         if first.mean is None or second.mean is None:

@@ -252,6 +252,18 @@ def test_words_and_tables(found: Diff) -> None:
     assert others(diff(state([]), state([]))) == []
 
 
+def test_who_had_no_figure_cannot_lose_it(make_table: MakeTable) -> None:
+    """A model that failed on every clip, and was not run again; another one that fails in the new state only."""
+    before = state(make_table({"a": [20, 21], "broken": [None, None]}))
+    after = state(make_table({"a": [20, 21], "fails": [None, 30]}))
+    found = diff(before, after)
+    (board,) = found.boards
+    assert board.went == ()
+    assert [name.split(" (")[0] for name in board.came] == ["fails"]
+    assert board.came[0].startswith("fails (1 of 2 clips missing")
+    assert not failures(found, [parse_limit("-0.1dB")])
+
+
 def test_a_board_without_any_change_has_no_table(make_table: MakeTable) -> None:
     same = state(make_table({"a": [20, 21], "b": [25, 26]}))
     grid = diff_grid(diff(same, same).boards[0])
