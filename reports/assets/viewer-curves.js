@@ -8,7 +8,6 @@ viewer.curves = (() => {
   const holder = byId("v-curve");
   if (!holder) return { worst: () => {} };
   const choose = byId("v-metric"), legend = byId("v-legend"), about = byId("v-about");
-  for (const m of clip.metrics) choose.append(new Option(m.unit ? `${m.name} [${m.unit}]` : m.name, m.name));
   choose.addEventListener("change", () => set({ metric: choose.value }));
 
   const models = Object.keys(clip.looks).sort((x, y) => clip.looks[x].number - clip.looks[y].number);

@@ -13,6 +13,7 @@ viewer.stage = (() => {
   const shade = make("div", { id: "v-bar" });
   const frame = make("div", { id: "v-cells" });
   stage.append(frame, divider, shade);
+  const hold = stage.querySelector(".hold");
 
   // --- colour bar --------------------------------------------------------------------------------
   const scale = make("select", { id: "v-scale", "aria-label": "Largest difference of the colour scale, in levels of 255" });
@@ -56,6 +57,7 @@ viewer.stage = (() => {
     cell = { width: each, height: Math.round(high) };
     frame.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
     frame.style.gridAutoRows = `${cell.height}px`;
+    hold.hidden = true;
     stage.style.height = `${cell.height * rows + gap * (rows - 1)}px`;
     stage.dataset.view = overlaid ? "wipe" : state.view === "wipe" ? "single" : state.view;
     stage.dataset.show = state.show;

@@ -8,7 +8,6 @@
   if (stage) {
     // --- A and B -----------------------------------------------------------------------------------
     const a = byId("v-a"), b = byId("v-b");
-    for (const select of [a, b]) for (const s of sources) select.append(new Option(s.label, s.key));
     a.addEventListener("change", () => set({ a: a.value }));
     b.addEventListener("change", () => set({ b: b.value }));
     const swap = () => set({ a: state.b, b: state.a });
