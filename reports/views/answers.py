@@ -206,7 +206,7 @@ def _open(facts: Facts) -> str:
     if not shared:
         return f"On {on(nothing)} the clips cannot tell the first from doing nothing."
     end = f", and on {on(nothing) if nothing != shared else 'these'} not from doing nothing either" if nothing else ""
-    return f"First is who has the best mean: on {on(shared)} the clips cannot tell it from the next{end}."
+    return f"First is by the mean: on {on(shared)} the clips cannot tell it from the next{end}."
 
 
 def _elsewhere(facts: Facts) -> str:
