@@ -51,12 +51,14 @@ def measured_clips(
     found: Mapping[str, Mapping[str, Cell]], models: int, clips: Sequence[str], metric: str, apart: Unmeasured
 ) -> list[str]:
     """Clips on which a metric can be measured: without those on which it failed for every model alike, so that it
-    says something of the clip (no damage mask, frames too small, a parameter file that is missing) and of no model."""
+    says something of the clip (no damage mask, frames too small, a parameter file that is missing) and of no model.
+    A model that gave no frames says nothing of the metric."""
     left_out: dict[str, str] = {}
     for clip in clips:
         own = [by_clip[clip] for by_clip in found.values() if clip in by_clip]
-        errors = {c.error for c in own}
-        if len(own) == models and len(errors) == 1 and all(c.status == "failed" for c in own):
+        restored = [c for c in own if c.status == "ok" or c.restored_sha256 is not None] or own
+        errors = {c.error for c in restored}
+        if len(own) == models and len(errors) == 1 and all(c.status == "failed" for c in restored):
             left_out[clip] = (next(iter(errors)) or "no figure").removeprefix(f"{metric} cannot be measured: ")
     if left_out:
         clip, error = next(iter(left_out.items()))

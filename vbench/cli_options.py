@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -19,12 +20,13 @@ def split(values: list[str] | None) -> list[str]:
     """``--x a,b --x c`` as [a, b, c].
 
     Example:
-        >>> split(["a, b", "c"]), split(["mine=cmd:run a,b"])
-        (['a', 'b', 'c'], ['mine=cmd:run a,b'])
+        >>> split(["a, b", "c"]), split(["a,mine=cmd:run a,b"])
+        (['a', 'b', 'c'], ['a', 'mine=cmd:run a,b'])
     """
     out: list[str] = []
     for value in values or []:
-        # A command has commas of its own.
-        parts = [value] if "cmd:" in value else value.split(",")
+        # A command has commas of its own: it is all that follows.
+        command = re.search(r"(?:^|(?<=,))\s*(?:[A-Za-z0-9][A-Za-z0-9._-]*=)?cmd:.*", value, re.DOTALL)
+        parts = value[: command.start() if command else None].split(",") + ([command[0]] if command else [])
         out += [part.strip() for part in parts if part.strip()]
     return out

@@ -134,7 +134,7 @@ def score_pair(workspace: Workspace, pair: Pair, jobs: tuple[ScoreJob, ...], pro
 
     Gives the metrics that cannot be measured on this clip, with the reason; their cells are failures.
     """
-    from vbench.score import Scene, figure, fitted_pristine, measure_clips
+    from vbench.score import Scene, figure, fitted_pristine, measure_clips, reason_against
 
     wanted = {job.model.name: job.metrics for job in jobs}
     clips = {job.model.name: _open_restored(workspace, pair, job.model.name, protocol.depth) for job in jobs}
@@ -145,14 +145,19 @@ def score_pair(workspace: Workspace, pair: Pair, jobs: tuple[ScoreJob, ...], pro
     needs: set[str] = set().union(*(m.needs for m in metrics.values()))
     pristine = None
     if "pristine" in needs & pair.rooms:
+        info = scored_info(pair, protocol)
+        pristine_of = [name for name, m in metrics.items() if "pristine" in m.needs]
+        # Frames that are too small for the metric are so for its model too: one reason is told, not two.
+        impossible |= {name: why for name in pristine_of if (why := reason_against(name, info, pair.rooms)) is not None}
         try:
             kept = workspace.root / "cache" / f"niqe-gt-{pair.siblings_sha256[:32]}.npz"
-            pristine = fitted_pristine([sibling.truth() for sibling in pair.siblings()], kept)
+            if not all(name in impossible for name in pristine_of):
+                pristine = fitted_pristine([sibling.truth() for sibling in pair.siblings()], kept)
         except InputError as error:
-            impossible |= {name: str(error) for name, m in metrics.items() if "pristine" in m.needs}
-            wanted = {model: tuple(m for m in names if m not in impossible) for model, names in wanted.items()}
+            impossible |= dict.fromkeys(pristine_of, str(error))
         except OSError as error:
             raise disk_error(workspace.root, error) from error
+        wanted = {model: tuple(m for m in names if m not in impossible) for model, names in wanted.items()}
     there = needs & pair.rooms
     kinds = [need.partition(":")[2] for need in sorted(there) if need.startswith("mask:")]
     scene = Scene(

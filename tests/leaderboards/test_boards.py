@@ -291,3 +291,17 @@ def test_cost_is_the_median_over_clips_that_were_not_the_first() -> None:
     assert _seconds([first, *later]) == (3.0, (2.0, 4.0))
     assert _seconds([first]) == (9.0, None)
     assert _seconds([]) == (None, None)
+
+
+def test_a_model_without_frames_says_nothing_of_a_metric(make_cell: Any) -> None:
+    """Where a metric cannot be measured on a clip, one model that failed on that clip is no reason to unrank all others."""
+    small = {"error": "flicker cannot be measured: frames too small.", "restored_sha256": "0" * 64}
+    cells = [make_cell(m, clip, value) for m, value in (("a", 25.0), ("b", 20.0)) for clip in ("clip0", "clip1")]
+    cells += [make_cell(m, "clip0", 1.0, "flicker") for m in ("a", "b")]
+    cells += [make_cell(m, "clip1", None, "flicker", **small) for m in ("a", "b")]
+    failed = [make_cell("c", "clip1", None, metric, error="c gave 5 frames for 6") for metric in ("psnr", "flicker")]
+    cells += [*failed, make_cell("c", "clip0", 22.0), make_cell("c", "clip0", 1.0, "flicker")]
+    (board,) = boards(cells)
+    assert {row.model.name: row.complete for row in board.rows} == {"a": True, "b": True, "c": False}
+    assert all((row.rank is not None) == (row.model.name != "c") for row in board.rows)
+    assert any(note.startswith("flicker is over 1 of 2 clips") for note in board.notes)
