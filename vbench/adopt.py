@@ -281,11 +281,12 @@ def adopt(
         lines = [f"- {outcome.error}" for outcome in failed[:MOST_NAMED]]
         lines += [f"- and {len(failed) - MOST_NAMED} more"] if len(failed) > MOST_NAMED else []
         details = [outcome.detail for outcome in failed if outcome.detail][:1]
-        raise RunError(
-            "\n".join(
-                [f"{len(failed)} of {len(todo)} clips cannot be taken; the others are read and kept.", *lines, *details]
-            )
-        )
+        head = f"{len(failed)} of {len(todo)} clips cannot be taken; the others are read and kept."
+        if len(failed) == len(pairs):
+            # A data set that has nothing would stand in the way of all others.
+            shutil.rmtree(folder, ignore_errors=True)
+            head = f"No clip can be taken{f' of {len(pairs)}' if len(pairs) > 1 else ''}; nothing was written."
+        raise RunError("\n".join([head, *lines, *details]))
     fresh = {outcome.task.arguments[1].clip: ClipFacts(**outcome.value["facts"]) for outcome in outcomes}
     together = {c.name: c for c in before.clips} if before else {}
     together |= {name: facts for name, facts in known.items() if facts is not None} | fresh

@@ -95,8 +95,11 @@ def parse_frames(text: str | None) -> tuple[int, int | None]:
     return start, stop
 
 
-def validate_name(name: str) -> str:
-    """``name`` if it can name a clip's folder (spaces and any Unicode may be in it).
+def validate_name(name: str, of: str = "clip", instead: str = "rename the file or folder") -> str:
+    """``name`` if it can name the folder of a clip or a data set (spaces and any Unicode may be in it).
+
+    Args:
+        of, instead: what is named, and what to do where the name cannot be used, for the error.
 
     Raises:
         InputError: empty, hidden, with a path separator or a control character, not Unicode, or too long for
@@ -114,7 +117,7 @@ def validate_name(name: str) -> str:
     elif len(name.encode()) > 200:
         problem = "is longer than 200 bytes"
     if problem:
-        raise InputError(f"The clip name {name!r} {problem}; rename the file or folder.")
+        raise InputError(f"The {of} name {name!r} {problem}; {instead}.")
     return name
 
 

@@ -200,7 +200,7 @@ def read_description(path: Path) -> tuple[DatasetFacts, Profile]:
 
     file = path / "dataset.json" if path.is_dir() else path
     if not file.is_file():
-        raise InputError(f'"{file}" does not exist: --from takes the dataset.json of a data set, or its folder.')
+        raise InputError(f'"{file}" does not exist; the dataset.json of a data set is meant, or its folder.')
     try:
         facts = DatasetFacts.model_validate(json.loads(file.read_text("utf-8")))
     except ValidationError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -304,8 +305,8 @@ def open_dataset(folder: Path) -> Dataset:
     path = folder / "dataset.json"
     if not path.exists():
         raise InputError(
-            f'"{folder}" has no dataset.json: `vbench synth` or `vbench datasets add` was interrupted there. Run the same '
-            "command again; it goes on where it stopped."
+            f'"{folder}" has no dataset.json: `vbench synth` or `vbench datasets add` was interrupted there, or failed. Run the '
+            "same command again, which goes on where it stopped, or delete the folder."
         )
     try:
         return Dataset(folder, DatasetFacts.model_validate(read_json(path)))
@@ -329,9 +330,9 @@ def find_datasets(workspace: Workspace, wanted: list[str] | None = None) -> list
     )
     if not present:
         raise InputError(
-            f'There is no data set in "{room}". Make one first: `vbench synth --profile oldfilm`'
-            + ("" if workspace.root == Path("runs") else f' --root "{workspace.root}"')
-            + "."
+            f'There is no data set in "{room}". Make one first: `vbench synth --profile oldfilm'
+            + ("" if workspace.root == Path("runs") else f" --root {shlex.quote(str(workspace.root))}")
+            + "`."
         )
     for name in wanted or []:
         if name not in present:

@@ -64,7 +64,10 @@ def choose(
         found = found.only(split=split)
     chosen = choose_version(folder, found, version)
     return Choice(
-        validate_name(name or _default_name(found, chosen)), found, chosen, _pairs_of(folder, found, chosen, clips)
+        validate_name(name or _default_name(found, chosen), "data set", "give another with --name"),
+        found,
+        chosen,
+        _pairs_of(folder, found, chosen, clips),
     )
 
 

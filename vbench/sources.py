@@ -41,7 +41,7 @@ def open_clip(
     found = _identify(path)
     if found is None:
         raise InputError(_nothing_found(path))
-    clip = _open(found, name or _name_of(path))
+    clip = _open(found, name or name_of(path))
     total = clip.info.frames
     end = min(total, total if stop is None else stop)
     if max_frames is not None:
@@ -117,19 +117,19 @@ def _places(path: Path) -> list[tuple[Path, str]]:
     if path.is_file() and path.suffix.lower() == ".txt":
         return _clean_side(path, listed(path))
     if path.is_file():
-        return [(path, _name_of(path))]
+        return [(path, name_of(path))]
     known = detect(path)
     if known is not None and any(clip.clean for clip in known.clips):
         return _clean_side(path, known)
     if _images(path):
-        return [(path, _name_of(path))]
+        return [(path, name_of(path))]
     videos = _videos(path)
     folders = [p for p in _visible(path) if p.is_dir() and (_images(p) or _videos(p))]
     if len(videos) == 1 and not folders:
-        return [(path, _name_of(path))]
+        return [(path, name_of(path))]
     if not videos and not folders:
         raise InputError(_nothing_found(path))
-    return [(p, _name_of(p)) for p in sorted([*videos, *folders], key=lambda p: natural_key(p.name))]
+    return [(p, name_of(p)) for p in sorted([*videos, *folders], key=lambda p: natural_key(p.name))]
 
 
 def _clean_side(path: Path, found: Found) -> list[tuple[Path, str]]:
@@ -206,7 +206,8 @@ def _nothing_found(path: Path) -> str:
     )
 
 
-def _name_of(path: Path) -> str:
+def name_of(path: Path) -> str:
+    """What a clip at this path is called: the name of the folder, or of the video without its ending."""
     if not path.is_dir():
         return path.stem
     # A link to a folder has a name of its own, as one to a video has.

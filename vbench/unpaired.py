@@ -9,7 +9,7 @@ from vbench.clip import validate_name
 from vbench.errors import InputError
 from vbench.layouts import Found, FoundClip, detect
 from vbench.pairing import Choice, choose_version
-from vbench.sources import places_of
+from vbench.sources import name_of, places_of
 
 REAL = "real"
 """What the damage of clips is called that are taken as they are."""
@@ -48,9 +48,14 @@ def choose_unpaired(
         FoundClip(validate_name(clip), clip, None, {REAL: place}, None) for place, clip in places_of([path], clips)
     )
     _check_names(taken)
-    called = path.resolve().name if path.is_dir() else path.stem
+    called = name_of(path)
     words = "Clips without ground truth"
-    return Choice(validate_name(name or called), Found(called, words, root, taken), REAL, taken)
+    return Choice(
+        validate_name(name or called, "data set", "give another with --name"),
+        Found(called, words, root, taken),
+        REAL,
+        taken,
+    )
 
 
 def _published(path: Path, found: Found, name: str | None, version: str | None, clips: Collection[str]) -> Choice:
@@ -69,7 +74,7 @@ def _published(path: Path, found: Found, name: str | None, version: str | None, 
     if missing or not taken:
         raise InputError(f'{found.words} in "{path}" has no clip "{(missing or [chosen])[0]}" of version {chosen}.')
     parts = [found.name, *(found.splits if len(found.splits) == 1 else ()), *([chosen] if chosen != "input" else [])]
-    return Choice(validate_name(name or "-".join(parts)), found, chosen, taken)
+    return Choice(validate_name(name or "-".join(parts), "data set", "give another with --name"), found, chosen, taken)
 
 
 def _check_names(clips: tuple[FoundClip, ...]) -> None:

@@ -290,6 +290,20 @@ def test_what_does_not_fit_names_the_clip(pairs: Path, root: Path, moving: Frame
     assert "0 read, 2 known already" in out
 
 
+def test_what_gives_no_clip_leaves_nothing_that_stands_in_the_way(pairs: Path, root: Path, moving: Frames) -> None:
+    add(pairs, root)
+    broken = pairs.parent / "broken"
+    store(broken / "gt" / "a", moving)
+    store(broken / "lq" / "a", moving[:, ::2, ::3])
+    with pytest.raises(RunError, match="^No clip can be taken; nothing was written[.]\n- The clean frames"):
+        add(broken, root)
+    with pytest.raises(InputError, match="data set name '../x' begins with a dot; give another with --name"):
+        add(broken, root, "--name", "../x")
+    assert [found.name for found in find_datasets(Workspace(root))] == ["my pairs-lq"]
+    with pytest.raises(InputError, match=r"`vbench synth --profile oldfilm --root '.*no where'`"):
+        find_datasets(Workspace(root / "no where"))
+
+
 def test_no_pairs_at_all(tmp_path: Path, root: Path, moving: Frames) -> None:
     (tmp_path / "empty").mkdir()
     store(tmp_path / "plain" / "clip", moving)
@@ -316,7 +330,7 @@ def test_no_pairs_at_all(tmp_path: Path, root: Path, moving: Frames) -> None:
 
 def test_names_of_data_sets(pairs: Path, root: Path) -> None:
     for name in (".hidden", "a/b", " "):
-        with pytest.raises(InputError, match="rename"):
+        with pytest.raises(InputError, match="The data set name .*; give another with --name"):
             add(pairs, root, "--name", name)
     add(pairs, root, "--name", NASTY)
     assert the(root).name == NASTY

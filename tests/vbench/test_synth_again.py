@@ -171,7 +171,7 @@ def test_verify_finds_changed_frames_and_changed_descriptions(tmp_path: Path, mi
     (folder / "dataset.json").write_text(json.dumps(document))
     with pytest.raises(InputError, match="the file was changed"):
         vbench("datasets", "verify", folder, "--workers", "1")
-    with pytest.raises(InputError, match="does not exist: --from takes the dataset.json"):
+    with pytest.raises(InputError, match="does not exist; the dataset.json of a data set is meant"):
         vbench("datasets", "verify", tmp_path / "none")
 
 
