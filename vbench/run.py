@@ -65,7 +65,8 @@ def ready_models(
             left_out.append(name)
             continue
         if any(other.name == spec.name for other in ready):
-            raise InputError(f'Two models would be called "{spec.name}". Give one another name: LABEL={name}')
+            bare = name.removeprefix(f"{spec.name}=")
+            raise InputError(f'Two models would be called "{spec.name}". Give one another name: LABEL={bare}')
         own = precision if precision in spec.precisions else "fp32"
         ready.append(Ready(spec.name, model_facts(spec, path), path, spec.scales, name, spec.tiles, tile, own))
     return ready, skipped, tuple(left_out)

@@ -144,13 +144,18 @@ def test_a_model_of_another_size_is_told(here: Path) -> None:
 
 def test_names_that_are_taken(here: Path) -> None:
     (here / "mine.py").write_text(example("my_model.py"))
-    with pytest.raises(InputError, match='would be called "identity", as a model of vbench is'):
+    with pytest.raises(InputError, match=r'called "identity", as a model of vbench is\..*: LABEL=mine\.py:build$'):
         models.spec("identity=mine.py:build")
     from vbench.run import ready_models
 
     with pytest.raises(InputError, match='Two models would be called "a"'):
         ready_models(["a=mine.py:build", "a=mine.py:build_other"])
     assert label_of("<>") == "model"
+    with pytest.raises(InputError, match=r'"my model" cannot be a label: .* like my-model=mine\.py:build$'):
+        models.spec("my model=mine.py:build")
+    with pytest.raises(InputError, match=r"is a Python file: name the function or class .* like mine\.py:build$"):
+        models.spec("a=mine.py")
+    assert models.spec(f"cmd:{COPY} --weights=net.pt {{input}} {{output}} --more=net.pt").name.startswith("cmd-")
 
 
 @pytest.mark.filterwarnings("ignore:.*deprecated:FutureWarning")

@@ -98,7 +98,10 @@ def spec(name: str) -> ModelSpec:
         if found is None:
             raise InputError(f'There is no model "{name}". {nearest(name, names())}')
         if found.name in names():
-            raise InputError(f'"{name}" would be called "{found.name}", as a model of vbench is: LABEL={name}')
+            bare = name.removeprefix(f"{found.name}=")
+            raise InputError(
+                f'"{name}" would be called "{found.name}", as a model of vbench is. Give it another name: LABEL={bare}'
+            )
         return found
     module, attribute = CATALOG[name].split(":")
     found = getattr(importlib.import_module(module), attribute)

@@ -36,6 +36,17 @@ def recognise(text: str) -> ModelSpec | None:
     match = _LABEL.fullmatch(text)
     label, what = (match[1], match[2]) if match else (None, text)
     maker = _maker(what)
+    if maker is None and re.search(r"\.py$", what):
+        raise InputError(
+            f'"{what}" is a Python file: name the function or class in it that gives the model, like {what}:build'
+        )
+    head, _, rest = text.partition("=")
+    named = text.startswith(("cmd:", "frames:", "spandrel:"))
+    if match is None and not named and "/" not in head and rest and _maker(rest) is not None:
+        raise InputError(
+            f'"{head}" cannot be a label: letters, digits, dots, underscores and hyphens can, like '
+            f"{label_of(head)}={rest}"
+        )
     return None if maker is None else maker(what, label)
 
 
