@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vbench.commands import say, worded
+from vbench.commands import say
 from vbench.console import console, progress
 from vbench.errors import InputError, UsageError
 
@@ -63,7 +64,7 @@ def film_statistics_command(
             raise UsageError(f'"{path}" is a data set, which has its own ground truth: leave out --truth.')
         if sets and frames is not None:
             raise UsageError(f'--frames chooses among the frames of a clip; "{path}" is a data set.')
-        jobs += [_dataset_job(one, len(sets) > 1, options) for one in sets]
+        jobs += [_dataset_job(one, len(sets) > 1, options) for one in _measurable(sets)]
         if not sets:
             jobs.append(_clip_job(path, truth, frames, options))
     columns = []
@@ -96,6 +97,36 @@ def _datasets(path: Path) -> list[Dataset]:
     return sorted(sets, key=lambda one: (one.facts.profile, one.facts.severity or 99))
 
 
+def _measurable(sets: list[Dataset]) -> list[Dataset]:
+    """Those of several data sets that can be measured as film; the others are named on standard error.
+
+    Raises:
+        InputError: there is none.
+    """
+    reasons = [_unfit(one) for one in sets]
+    if sets and all(reasons):
+        raise InputError(str(reasons[0]))
+    for reason in filter(None, reasons):
+        print(f"Passed over: {reason}", file=sys.stderr)
+    return [one for one, reason in zip(sets, reasons, strict=True) if reason is None]
+
+
+def _unfit(dataset: Dataset) -> str | None:
+    """Why a data set cannot be measured as film; None if it can."""
+    for pair in dataset.pairs():
+        if pair.facts.scale != 1:
+            return (
+                f'The degraded frames of "{dataset.name}" are {pair.facts.scale} times smaller than the ground truth; '
+                "old film is measured on data sets of one size, such as those of the profile oldfilm."
+            )
+        if "truth" not in pair.rooms:
+            return (
+                f'The data set "{dataset.name}" has no ground truth: it was adopted with --no-truth. Name its clips '
+                f'themselves, such as "{pair.facts.source}".'
+            )
+    return None
+
+
 def _chunks(clip: Clip) -> Any:
     return clip.chunks(16)
 
@@ -113,8 +144,10 @@ def _clip_job(
     def job(done: Callable[[], None]) -> Column:
         from degradations.film.statistics import compare, measure
 
-        with worded():
+        try:
             found = measure(_chunks(film), None if clean is None else _chunks(clean), **options)
+        except ValueError as error:
+            raise InputError(f'"{path}": {error}') from error
         done()
         return Column(film.info.name, {film.info.name: found}, compare(found))
 
@@ -124,12 +157,6 @@ def _clip_job(
 def _dataset_job(dataset: Dataset, several: bool, options: dict[str, Any]) -> tuple[str, Callable[[Any], Column], int]:
     facts = dataset.facts
     pairs = dataset.pairs()
-    for pair in pairs:
-        if pair.facts.scale != 1:
-            raise InputError(
-                f'The degraded frames of "{dataset.name}" are {pair.facts.scale} times smaller than the ground truth; '
-                "old film is measured on data sets of one size, such as those of the profile oldfilm."
-            )
 
     def job(done: Callable[[], None]) -> Column:
         from degradations.film.measure.real import compare_flat

@@ -110,6 +110,15 @@ def test_a_clip_alone_and_beside_its_truth(
     )
 
 
+def test_data_sets_that_are_no_film_are_passed_over_among_others(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    film_statistics_command([root], as_json=True)
+    said = capsys.readouterr()
+    assert [one["name"] for one in json.loads(said.out)["measured"]] == ["still", "nervous"]
+    assert 'Passed over: The degraded frames of "mine-small" are 2 times smaller' in said.err
+
+
 def test_what_cannot_be_measured_is_refused_in_words(root: Path, tmp_path: Path) -> None:
     film = root / "datasets" / "mine-still" / "lq" / "one"
     with pytest.raises(UsageError, match="Name a clip or a data set"):
@@ -128,5 +137,5 @@ def test_what_cannot_be_measured_is_refused_in_words(root: Path, tmp_path: Path)
         film_statistics_command([root / "datasets" / "mine-small"], as_json=False)
     with pytest.raises(InputError, match="does not exist"):
         film_statistics_command([tmp_path / "nothing"], as_json=False)
-    with pytest.raises(InputError, match=r"has 2 frame\(s\)"):
+    with pytest.raises(InputError, match=r'one": The clip has 2 frame\(s\)'):
         film_statistics_command([film], as_json=False, frames="0:2")
