@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from vbench.errors import RunError, VbenchError
+from vbench.errors import VbenchError
 
 
 @dataclass(frozen=True)
@@ -153,10 +153,53 @@ class Crew:
             )
         return self._pool
 
+    def renew(self) -> None:
+        """Other processes in place of these, of which one died."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+    def alone(self, task: Task) -> Outcome:
+        """A task in a process that runs nothing else; if that dies, the outcome says how."""
+        here, there = self._context.Pipe(duplex=False)
+        process = self._context.Process(target=_alone, args=(there, task, self.counter, os.getpid()))
+        process.start()
+        there.close()
+        try:
+            outcome: Outcome = here.recv()
+        except EOFError:
+            process.join()
+            return Outcome(task, error=f"The process that ran it died, alone too: {_ending(process.exitcode)}.")
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            here.close()
+            process.join()
+        return outcome
+
     def kill(self) -> None:
         """End all processes at once; what they had begun was not committed, so nothing is lost."""
-        for process in list((self.pool()._processes or {}).values()):
+        for process in list((self._pool._processes or {}).values()) if self._pool is not None else ():
             process.kill()
+
+
+def _alone(there: Any, task: Task, counter: Any, parent: int) -> None:
+    _start_worker(counter, parent, 1)
+    there.send(_call(task))
+
+
+def _ending(status: int | None) -> str:
+    """How a process ended, in words.
+
+    Example:
+        >>> _ending(3), _ending(-9)[:20]
+        ('it ended itself with status 3', 'killed by SIGKILL, a')
+    """
+    if status is None or status >= 0:
+        return f"it ended itself with status {status}"
+    name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
+    return f"killed by {name}, as the system does where memory runs out" if name == "SIGKILL" else f"killed by {name}"
 
 
 def run_tasks(
@@ -169,14 +212,14 @@ def run_tasks(
 ) -> list[Outcome]:
     """Run all tasks and give their outcomes in the order of the tasks.
 
+    Where a worker process dies (killed, or out of memory), the tasks that may have been at work are run once more, each
+    alone in a process; one that dies again has that as its error, and the others go on.
+
     Args:
         workers: processes; 1 runs everything in this process.
         crew: worker processes that are there already, in place of ``workers``.
         progress: told how many more frames are done, about ten times a second.
         done: called in this process with each outcome as it comes.
-
-    Raises:
-        RunError: a worker process died (killed, or out of memory).
     """
     if not tasks:
         return []
@@ -192,37 +235,49 @@ def run_tasks(
 def _parallel(
     tasks: Sequence[Task], crew: Crew, progress: Progress | None, done: Callable[[Outcome], None] | None
 ) -> list[Outcome]:
-    counter = crew.counter
-    seen = counter.value
     outcomes: dict[int, Outcome] = {}
-    pool = crew.pool()
+
+    def take(i: int, outcome: Outcome) -> None:
+        outcomes[i] = outcome
+        if done is not None:
+            done(outcome)
+
     try:
-        futures: dict[Future[Outcome], int] = {pool.submit(_call, task): i for i, task in enumerate(tasks)}
-        pending = set(futures)
-        while pending:
-            finished, pending = wait(pending, timeout=0.1, return_when=FIRST_COMPLETED)
-            if progress is not None and counter.value > seen:
-                progress(counter.value - seen)
-                seen = counter.value
-            for future in finished:
-                outcome = future.result()
-                outcomes[futures[future]] = outcome
-                if done is not None:
-                    done(outcome)
-        if progress is not None and counter.value > seen:
-            progress(counter.value - seen)
-    except BrokenProcessPool as error:
-        # A process takes tasks in their order, and one waits before the processes.
-        suspects = [task.label for i, task in enumerate(tasks) if i not in outcomes][: crew.workers + 1]
-        raise RunError(
-            "A worker process died: it was killed, or the machine ran out of memory. What was finished is "
-            "kept: run the same command again, with fewer processes (--workers 1) if memory was short. One of these was "
-            f"at work: {'; '.join(suspects)}."
-        ) from error
+        while len(outcomes) < len(tasks):
+            open_tasks = [i for i in range(len(tasks)) if i not in outcomes]
+            try:
+                _side_by_side(tasks, open_tasks, crew, progress, take)
+            except BrokenProcessPool:
+                crew.renew()
+                # A process takes tasks in their order, and one waits before the processes: one of these was at work.
+                # Each once more, alone, so that the one that ends its process ends no other.
+                for i in [i for i in open_tasks if i not in outcomes][: crew.workers + 1]:
+                    take(i, crew.alone(tasks[i]))
     except KeyboardInterrupt:
         crew.kill()
         raise
     return [outcomes[i] for i in range(len(tasks))]
+
+
+def _side_by_side(
+    tasks: Sequence[Task],
+    chosen: Sequence[int],
+    crew: Crew,
+    progress: Progress | None,
+    take: Callable[[int, Outcome], None],
+) -> None:
+    counter, seen = crew.counter, crew.counter.value
+    futures: dict[Future[Outcome], int] = {crew.pool().submit(_call, tasks[i]): i for i in chosen}
+    pending = set(futures)
+    while pending:
+        finished, pending = wait(pending, timeout=0.1, return_when=FIRST_COMPLETED)
+        if progress is not None and counter.value > seen:
+            progress(counter.value - seen)
+            seen = counter.value
+        for future in sorted(finished, key=futures.__getitem__):
+            take(futures[future], future.result())
+    if progress is not None and counter.value > seen:
+        progress(counter.value - seen)
 
 
 class _Direct:

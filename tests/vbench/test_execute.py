@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from vbench.errors import InputError, RunError
+from vbench.errors import InputError
 from vbench.execute import Outcome, Task, advance, run_tasks
 
 
@@ -55,9 +57,38 @@ def test_a_task_that_would_end_the_program_is_a_failure(workers: int) -> None:
     assert outcomes[2].value == 2
 
 
-def test_a_dead_worker_is_said() -> None:
-    with pytest.raises(RunError, match=r"worker process died.*--workers 1.* One of these was at work: a; b\.$"):
-        run_tasks([Task("a", die, (), 1), Task("b", die, (), 1)], workers=2)
+def end_by(signal_number: int) -> None:
+    os.kill(os.getpid(), signal_number)
+
+
+def die_once(marker: str) -> str:
+    """As a process that is killed while memory is short, and not again."""
+    if not os.path.exists(marker):
+        with open(marker, "w", encoding="utf-8"):
+            pass
+        os._exit(9)
+    return "done"
+
+
+def test_a_worker_that_dies_takes_nobody_with_it() -> None:
+    done: list[Outcome] = []
+    tasks = [Task(str(x), double, (x,), 1) for x in (0, 1, 2)]
+    tasks[1:1] = [Task("exits", die, (), 1), Task("killed", end_by, (signal.SIGKILL,), 1)]
+    outcomes = run_tasks(tasks, workers=2, done=done.append)
+    assert [o.value for o in outcomes] == [0, None, None, 2, 4]
+    assert outcomes[1].error == "The process that ran it died, alone too: it ended itself with status 9."
+    assert outcomes[2].error is not None
+    assert "alone too: killed by SIGKILL, as the system does where memory runs out." in outcomes[2].error
+    assert sorted(o.task.label for o in done) == sorted(task.label for task in tasks)
+
+
+def test_a_worker_that_dies_once_is_no_failure(tmp_path: Path) -> None:
+    outcomes = run_tasks(
+        [Task("a", die_once, (str(tmp_path / "seen"),), 1), Task("b", double, (1,), 1), Task("c", double, (3,), 1)],
+        workers=2,
+    )
+    assert [o.value for o in outcomes] == ["done", 2, None]
+    assert outcomes[2].error == "three is not allowed"
 
 
 PARENT = """
