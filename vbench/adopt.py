@@ -359,7 +359,7 @@ def _describe(
         profile=PROFILE,
         variant=choice.version,
         title=f"{found.name}{_of_split(choice)}: {choice.version}",
-        description=f'{found.words}, {_version_words(choice)}adopted in place from "{found.root}".',
+        description=f'{found.words}, {_version_words(choice)}adopted in place from the folder "{found.root.name}".',
         source=str(found.root),
         profile_version=1,
         profile_sha256=choice.fingerprint,

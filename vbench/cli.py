@@ -206,7 +206,7 @@ def demo(
     ),
     workers: Workers = None,
 ) -> None:
-    """The whole way on the embedded clips: all four profiles, all models that can run, the report."""
+    """The whole way on the embedded clips: all kinds of damage, all models that can run, the report."""
     from vbench.commands_demo import demo_command
 
     demo_command(root, workers)

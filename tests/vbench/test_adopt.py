@@ -108,7 +108,9 @@ def test_pairs_are_described_and_nothing_is_copied(gopro: Path, root: Path) -> N
         0,
     )
     assert "GoPro, as released" in facts.description
-    assert str(gopro) in facts.description
+    assert f'the folder "{gopro.name}"' in facts.description  # shown in reports, so without the rest of the path
+    assert str(gopro) not in facts.description
+    assert facts.source == str(gopro)
     assert [c.name for c in facts.clips] == ["GOPR0384_11_00", "GOPR0385_11_01"]
     for clip in facts.clips:
         place = gopro / "test" / clip.name
