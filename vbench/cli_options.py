@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from vbench.errors import UsageError
+
 DEFAULT_ROOT = Path("runs")
 Root = Annotated[Path, typer.Option("--root", help="Folder in which everything lives.", metavar="DIR")]
 Workers = Annotated[
@@ -22,6 +24,9 @@ def split(values: list[str] | None) -> list[str]:
     Example:
         >>> split(["a, b", "c"]), split(["a,mine=cmd:run a,b"])
         (['a', 'b', 'c'], ['a', 'mine=cmd:run a,b'])
+
+    Raises:
+        UsageError: given and empty, as a shell makes of a variable that is not set.
     """
     out: list[str] = []
     for value in values or []:
@@ -29,4 +34,6 @@ def split(values: list[str] | None) -> list[str]:
         command = re.search(r"(?:^|(?<=,))\s*(?:[A-Za-z0-9][A-Za-z0-9._-]*=)?cmd:.*", value, re.DOTALL)
         parts = value[: command.start() if command else None].split(",") + ([command[0]] if command else [])
         out += [part.strip() for part in parts if part.strip()]
+    if values and not out:
+        raise UsageError("An option that takes names was given none. Name some, or leave the option out.")
     return out
