@@ -69,7 +69,11 @@ def really(restorer: Restorer, meta: ClipMeta) -> int:
     def attention(q: tuple[int, ...], k: tuple[int, ...], v: tuple[int, ...], *_: object, **__: object) -> int:
         return 4 * math.prod(q) * k[2]
 
+    def added(held: tuple[int, ...], a: tuple[int, ...], b: tuple[int, ...], *_: object, **__: object) -> int:
+        return 2 * math.prod(a) * b[-1]
+
     extra = {
+        torch.ops.aten.addmm_: added,  # one tap of a deformable convolution on a CPU
         torch.ops.torchvision.deform_conv2d: deformable,
         torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: attention,
     }
