@@ -78,7 +78,8 @@ def select(
 ) -> list[View]:
     """The boards with the rows, order and columns that were asked for. Boards without such a row are left out.
 
-    Without columns these are all metrics. A column that only other boards have is a hole here.
+    Without columns these are all metrics. A column that only other boards have is a hole here, and a board that has no
+    metric of those that were named is left out.
 
     Args:
         boards: from which is chosen.
@@ -100,7 +101,7 @@ def select(
     wanted = parse(asked.where).bind(known) if asked.where is not None else lambda row: True
     ordered([], by, known)  # says what is wrong, even if nothing is left to sort
     out = []
-    for board in kept:
+    for board in _with_some(kept, names):
         info, whole = infos.get(board.dataset), board
         rows = [(found, row) for row in board.rows if wanted(found := values(board, row, info))]
         if not rows:
@@ -128,19 +129,31 @@ def select(
 
 
 def in_order(boards: Iterable[Board], infos: Mapping[str, DatasetInfo]) -> list[Board]:
-    """Boards by profile, then by severity; those that are apart follow their main board."""
+    """Boards by profile, then by severity, the default protocol first; those that are apart follow their main board."""
 
-    def place(board: Board) -> tuple[str, float, str, str]:
+    def place(board: Board) -> tuple[str, float, str, bool, str]:
         info = infos.get(board.dataset)
         severity = info.severity if info else None
         return (
             info.profile or "" if info else "",
             math.inf if severity is None else severity,
             board.dataset,
+            bare(board.protocol) != "default",
             board.protocol,
         )
 
     return sorted(boards, key=place)
+
+
+def _with_some(boards: Sequence[Board], names: Sequence[str]) -> list[Board]:
+    """Those that have a metric of a column that was named; all, where no column is of a metric."""
+
+    def of_metrics(board: Board) -> set[str]:
+        own = tuple(metric.name for metric in board.metrics)
+        return {name for name in names if (found := take_apart(name, own)) is not None and found.metric}
+
+    having = [board for board in boards if of_metrics(board)]
+    return having or list(boards)
 
 
 def chosen(boards: Sequence[Board], asked: Asked) -> list[Board]:

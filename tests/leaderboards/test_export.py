@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,15 @@ def test_rows_order_and_columns(several: list[Board]) -> None:
     assert only_fair.entries["psnr"].best, "best among the rows that are shown"
     assert noise(several).row("good").entries["psnr"].best  # type: ignore[union-attr]
     assert [v.board.dataset for v in select(several, Asked("ssim > 0.5"))] == ["noise"], "a hole on the other board"
+
+
+def test_the_default_protocol_stands_first_and_boards_without_what_was_named_are_left_out(several: list[Board]) -> None:
+    """Of one data set under two protocols, which measure other metrics."""
+    both = [noise(several), replace(noise(several), protocol="codec-votes@1", metrics=noise(several).metrics[:1])]
+    assert [view.board.protocol for view in select(both)] == ["default@1", "codec-votes@1"]
+    assert [view.board.protocol for view in select(both, Asked(columns="ssim,frames_per_second"))] == ["default@1"]
+    assert len(select(both, Asked(columns="psnr,ssim"))) == 2, "a hole on the other board"
+    assert len(select(both, Asked(columns="frames_per_second"))) == 2
 
 
 @pytest.mark.parametrize(
