@@ -259,11 +259,9 @@ def verify(found: Asset, path: Path) -> str:
     Raises:
         InputError: it is another file.
     """
-    if found.packaged and found.packaged.sha256 not in found.sha256:
-        digest = file_sha256(path)
-        if digest == found.packaged.sha256:
-            return digest
     digest = found.digest(path)
+    if found.packaged and digest == found.packaged.sha256:
+        return digest
     if found.sha256 and digest not in found.sha256:
         raise InputError(
             f'"{path}" is not {found.what} as published: its sha256 begins with {digest[:16]}, and '

@@ -9,9 +9,9 @@ from leaderboards.board import BASELINE, Board, Row
 from leaderboards.export.columns import head, text
 from leaderboards.export.grid import Cell as Text
 from leaderboards.export.grid import Grid, GridColumn, GridRow
-from leaderboards.export.view import Asked, chosen, in_order
+from leaderboards.export.view import Asked, request
 from leaderboards.numbers import signature
-from leaderboards.query import Column, Kind, check_columns, ordered, parse, split_names
+from leaderboards.query import Column, Kind, ordered
 from leaderboards.query_parser import Value
 from leaderboards.results import DatasetInfo
 from leaderboards.schema import Cell
@@ -42,14 +42,7 @@ def clip_grids(
     """
     asked = asked or Asked()
     infos = infos or {}
-    kept = chosen(in_order(boards, infos), asked)
-    known = clip_columns(kept)
-    names = split_names(asked.columns) if asked.columns is not None else []
-    if asked.columns is not None:
-        check_columns(names, known)
-    by = split_names(asked.sort) if asked.sort is not None else []
-    ordered([], by, known)
-    wanted = parse(asked.where).bind(known) if asked.where is not None else lambda row: True
+    kept, known, names, by, wanted = request(boards, asked, infos, clip_columns)
     out = []
     for board in kept:
         cells = by_clip(board)

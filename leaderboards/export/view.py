@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from leaderboards.board import BASELINE, Board, Row
 from leaderboards.export.columns import Name, columns, take_apart, values
-from leaderboards.query import check_columns, nearest_of, ordered, parse, split_names
+from leaderboards.query import Column, check_columns, nearest_of, ordered, parse, split_names
 from leaderboards.query_parser import QueryError, Value
 from leaderboards.results import DatasetInfo
 from leaderboards.schema import MetricFacts
@@ -92,16 +92,9 @@ def select(
     """
     asked = asked or Asked()
     infos = infos or {}
-    kept = chosen(in_order(boards, infos), asked)
-    known = columns(kept)
-    names = split_names(asked.columns) if asked.columns is not None else []
-    if asked.columns is not None:
-        check_columns(names, known)
-    by = split_names(asked.sort) if asked.sort is not None else []
-    wanted = parse(asked.where).bind(known) if asked.where is not None else lambda row: True
-    ordered([], by, known)  # says what is wrong, even if nothing is left to sort
+    kept, known, names, by, wanted = request(boards, asked, infos, columns)
     out = []
-    for board in _with_some(kept, names):
+    for board in kept:
         info, whole = infos.get(board.dataset), board
         rows = [(found, row) for row in board.rows if wanted(found := values(board, row, info))]
         if not rows:
@@ -126,6 +119,42 @@ def select(
     if not out and asked.where is not None:
         raise ValueError(f'No row fits "{asked.where}". Without it all rows are there.')
     return out
+
+
+class Request(NamedTuple):
+    """What was asked for, read and checked."""
+
+    boards: list[Board]
+    known: dict[str, Column]
+    """All columns that there are."""
+    names: list[str]
+    """Columns to be shown; none: the usual ones."""
+    by: list[str]
+    """Columns to sort by."""
+    wanted: Callable[[Mapping[str, Value]], bool]
+    """Whether a row is."""
+
+
+def request(
+    boards: Sequence[Board],
+    asked: Asked,
+    infos: Mapping[str, DatasetInfo],
+    columns_of: Callable[[Sequence[Board]], dict[str, Column]],
+) -> Request:
+    """What was asked for, of rows with the columns that ``columns_of`` gives.
+
+    Raises:
+        QueryError: a data set, protocol or column is not there, or the expression cannot be read.
+    """
+    kept = chosen(in_order(boards, infos), asked)
+    known = columns_of(kept)
+    names = split_names(asked.columns) if asked.columns is not None else []
+    if asked.columns is not None:
+        check_columns(names, known)
+    by = split_names(asked.sort) if asked.sort is not None else []
+    ordered([], by, known)  # says what is wrong, even if nothing is left to sort
+    wanted = parse(asked.where).bind(known) if asked.where is not None else lambda row: True
+    return Request(_with_some(kept, names), known, names, by, wanted)
 
 
 def in_order(boards: Iterable[Board], infos: Mapping[str, DatasetInfo]) -> list[Board]:
