@@ -1,8 +1,7 @@
-"""``vbench report``: pages, print, figures, tables."""
+"""``vbench report``: pages, print, figures."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,17 +10,6 @@ import typer
 from vbench.cli_options import DEFAULT_ROOT, Root, split
 
 report_app = typer.Typer(help="Show the results.", no_args_is_help=True)
-
-
-class Board(StrEnum):
-    """Formats of ``vbench report table``."""
-
-    terminal = "terminal"
-    csv = "csv"
-    markdown = "markdown"
-    latex = "latex"
-    json = "json"
-    long = "long"
 
 
 @report_app.command("html")
@@ -84,14 +72,3 @@ def report_figures(
     from vbench.commands_report import figures_command
 
     figures_command(root, out, form, width, split(dataset), split(protocol), split(models), clip)
-
-
-@report_app.command("table")
-def report_table(
-    root: Root = DEFAULT_ROOT,
-    form: Annotated[Board, typer.Option("--format", "-f", help="How to print it.")] = Board.terminal,
-) -> None:
-    """The boards, in the terminal or for a paper."""
-    from vbench.commands import table_command
-
-    table_command(root, form.value)

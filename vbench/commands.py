@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +16,6 @@ from vbench.errors import InputError, UsageError
 from vbench.workspace import Workspace
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
-    from leaderboards.schema import Cell
-    from leaderboards.table import Board
     from vbench.datasets import Dataset
     from vbench.models.spec import ModelSpec
     from vbench.plan import RunResult
@@ -324,152 +319,3 @@ def byte_count(text: str, option: str) -> int:
             f'{option} "{text}" is no size. Write a number and a unit: 500KB, 200MB, 1.5GB, or 0 for none.'
         )
     return int(float(found[1]) * units[found[2].upper()])
-
-
-def read_cells(root: Path) -> list[Cell]:
-    from leaderboards.store import iter_cells
-
-    with worded():
-        cells = list(iter_cells(root))
-    if not cells:
-        raise InputError(f'There are no results in "{root}" yet: `vbench run --models all{at_root(root)}` makes them.')
-    return cells
-
-
-def read_boards(root: Path) -> list[Board]:
-    """All boards below ``root``, averaged as their protocols have it, of the data that are there."""
-    from leaderboards.results import Results
-
-    with worded():
-        return Results.read(root).boards()
-
-
-def table_command(root: Path, form: str) -> None:
-    """``vbench report table``; ``long`` is every clip's figure as CSV, one row per cell."""
-    from leaderboards import export
-    from leaderboards.table import frame
-
-    cells = read_cells(root)
-    if form == "long":
-        frame(cells).to_csv(sys.stdout, index=False)
-        return
-    found = read_boards(root)
-    makers = {
-        "csv": export.to_csv,
-        "markdown": export.to_markdown,
-        "latex": export.to_latex,
-        "json": export.to_json,
-    }
-    if form in makers:
-        sys.stdout.write(makers[form](found))
-        return
-    for board in in_order(found, root):
-        print_board(board)
-
-
-def in_order(boards: list[Board], root: Path) -> list[Board]:
-    """Boards by profile, then by severity."""
-    from vbench.workspace import read_json
-
-    def place(board: Board) -> tuple[str, int, str]:
-        path = Workspace(root).dataset(board.dataset) / "dataset.json"
-        facts = read_json(path) if path.exists() else {}
-        severity = facts.get("severity")
-        return str(facts.get("profile", "")), 10**9 if severity is None else severity, board.dataset
-
-    return sorted(boards, key=place)
-
-
-def print_board(board: Board) -> None:
-    """One board as tables of at most the terminal's width: the rank's metric first, further ones below."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    out = console()
-    if out.width > 200:
-        out.width = 80
-    columns = [*_metric_columns(board), *_gain_columns(board)]
-    names = [Column("#", [Text(str(row.rank or "–")) for row in board.rows])]
-    names.append(Column("model", [Text(row.model.name) for row in board.rows]))
-    for i, part in enumerate(_fitting(columns, out.width - sum(c.width for c in names))):
-        title = board.dataset if i == 0 else None
-        table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
-        for column in (*names, *part):
-            justify = "left" if column.head == "model" else "right"
-            table.add_column(Text(column.head), justify=justify, no_wrap=True)  # type: ignore[arg-type]  # rich's words
-        for cells in zip(*(column.cells for column in (*names, *part)), strict=True):
-            table.add_row(*cells)
-        out.print(table)
-    out.print(
-        f"{len(board.clips)} clips, {board.frames} frames, protocol {board.protocol}. gain: {board.primary.name} over "
-        "identity; below 0 the model did harm.",
-        style="dim",
-        soft_wrap=False,
-    )
-    for text in [*board.notes, *([board.reason] if board.reason else [])]:
-        out.print(text, style="dim", markup=False, soft_wrap=False)
-    for row in board.rows:
-        holes = sorted({e.hole for e in row.entries.values() if e.hole})
-        for hole in holes:
-            out.print(f"hole: {row.model.name}: {hole}", style="dim", markup=False, soft_wrap=False)
-    out.print()
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table in the terminal."""
-
-    head: str
-    cells: list[Text]
-
-    @property
-    def width(self) -> int:
-        """What it takes, with the space beside it."""
-        return max(len(line) for line in (*self.head.splitlines(), *(cell.plain for cell in self.cells))) + 3
-
-
-def _metric_columns(board: Board) -> list[Column]:
-    from rich.text import Text
-
-    from leaderboards.export import ARROWS, number
-
-    out = []
-    for metric in board.metrics:
-        cells = []
-        for row in board.rows:
-            entry = row.entries[metric.name]
-            style = "bold" if entry.best else "underline" if entry.second else "dim" if entry.hole else ""
-            cells.append(Text("hole" if entry.hole else number(entry.mean, metric.name), style=style))
-        unit = f"[{metric.unit}] " if metric.unit else ""
-        out.append(Column(f"{metric.name}\n{unit}{ARROWS[metric.direction]}", cells))
-    return out
-
-
-def _gain_columns(board: Board) -> list[Column]:
-    from rich.text import Text
-
-    from leaderboards.export import signed
-
-    name = board.primary.name
-    gains, costs = [], []
-    for row in board.rows:
-        first = row.entries[name]
-        style = "red" if first.harm else "green" if first.better else "dim"
-        gains.append(Text(signed(first.gain, name), style=style))
-        costs.append(Text("–" if row.seconds_per_frame is None else f"{row.seconds_per_frame:.3f}"))
-    return [Column("gain", gains), Column("s/frame", costs)]
-
-
-def _fitting(columns: list[Column], width: int) -> list[list[Column]]:
-    """Columns in groups that fit side by side; gain and cost, the last two, stand in the first group."""
-    groups: list[list[Column]] = [[]]
-    room = width - sum(column.width for column in columns[-2:])
-    for column in columns[:-2]:
-        if groups[-1] and room < column.width:
-            groups.append([])
-            room = width
-        groups[-1].append(column)
-        room -= column.width
-    groups[0] += columns[-2:]
-    return groups

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from vbench.commands import in_order, print_board, read_boards, report_command, run_models, say, say_run, took
+from vbench.commands import report_command, run_models, say, say_run, took
+from vbench.commands_leaderboard import show_command
 from vbench.commands_synth import chosen, make, sources_of
 from vbench.errors import RunError
 from vbench.workspace import Workspace
@@ -21,6 +22,7 @@ VARIANTS = {
 
 def demo_command(root: Path, workers: int | None) -> None:
     """``vbench demo``."""
+    from leaderboards.export.view import Asked
     from vbench.synth import SynthPlan
 
     began = time.monotonic()
@@ -35,8 +37,7 @@ def demo_command(root: Path, workers: int | None) -> None:
         say(f"  made {', '.join(result.datasets)}")
     outcome = run_models(Workspace(root), ["all"], workers=workers)
     say_run(outcome, time.monotonic() - began)
-    for board in in_order(read_boards(root), root):
-        print_board(board)
+    show_command(root, Asked(), intervals=False, clips=False)
     report_command(root, None, None)
     say(f"Done in {took(time.monotonic() - began)}. Next, in full: vbench synth --profile oldfilm")
     if outcome.failures:

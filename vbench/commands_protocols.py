@@ -316,9 +316,11 @@ def _say_alone(out: Console, have: Protocol, lack: Protocol, boards: Sequence[Bo
 
 def _boards(root: Path, labels: tuple[str, str]) -> dict[tuple[str, str], Board]:
     """The main board of each data set under each of two protocols."""
-    from vbench.commands import read_boards
+    from leaderboards.results import Results
 
-    found = [board for board in read_boards(root) if board.protocol in labels and board.reason is None]
+    with worded():
+        boards = Results.read(root).boards()
+    found = [board for board in boards if board.protocol in labels and board.reason is None]
     return {(board.protocol, board.dataset): board for board in found}
 
 

@@ -251,8 +251,8 @@ def test_frames_that_were_changed_are_found_out(root: Path, sources: Path) -> No
 def test_nothing_to_run_on_says_what_to_do(root: Path) -> None:
     with pytest.raises(InputError, match="no data set.*vbench synth --profile oldfilm"):
         vbench("run", "--root", root)
-    with pytest.raises(InputError, match="no results.*vbench run --models all"):
-        vbench("report", "table", "--root", root)
+    with pytest.raises(InputError, match="no folder.*`vbench run`"):
+        vbench("leaderboard", "show", "--root", root)
     with pytest.raises(InputError, match="no results"):
         vbench("report", "html", "--root", root)
 
@@ -320,14 +320,14 @@ def test_score_of_what_cannot_be_compared(sources: Path, moving: NDArray[np.uint
 def test_tables_in_every_format(root: Path, sources: Path) -> None:
     noise25(sources, root)
     vbench("run", "--models", "identity,temporal-median,unsharp", "--metrics", METRICS, "--root", root, "--workers", 1)
-    text = vbench("report", "table", "--root", root)
+    text = vbench("leaderboard", "show", "--root", root)
     assert max(len(line) for line in text.splitlines()) <= 80
-    assert re.search(r"psnr +ssim +warp_error", text)
+    assert all(name in text for name in ("psnr", "ssim", "warp_error"))
     assert "[dB] ↑" in text
-    assert vbench("report", "table", "-f", "csv", "--root", root).startswith("dataset,protocol,model")
-    assert vbench("report", "table", "-f", "long", "--root", root).count("\n") == 1 + 3 * 3 * 3
-    for form in ("markdown", "latex", "json"):
-        assert "temporal-median" in vbench("report", "table", "-f", form, "--root", root)
+    assert vbench("leaderboard", "export", "--root", root).startswith("dataset,protocol,model")
+    assert vbench("leaderboard", "export", "--long", "--root", root).count("\n") == 1 + 3 * 3 * 3
+    for form in ("markdown", "latex", "json", "html"):
+        assert "temporal-median" in vbench("leaderboard", "export", "-f", form, "--root", root)
 
 
 def test_lists_and_doctor(root: Path) -> None:
