@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vbench.commands import DEFAULT_ROOT, at_root, counted, say, took
-from vbench.console import console, progress
+from vbench.console import progress, table_console
 from vbench.errors import InputError, UsageError
 from vbench.workspace import Workspace
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from vbench.datasets import DatasetFacts
     from vbench.pairing import Choice
 
-WIDTH = 80
-"""Columns of the list where output is piped."""
 GAP = 2
 """Columns between two of its columns."""
 
@@ -38,9 +36,7 @@ def datasets_list_command(root: Path) -> None:
     folders = sorted(p for p in room.iterdir() if p.is_dir() and not p.name.startswith(".")) if room.is_dir() else []
     if not folders:
         find_datasets(workspace)  # says what to do
-    out = console()
-    if out.width > 200:
-        out.width = WIDTH
+    out = table_console()
     unfinished, rows = [], []
     for folder in folders:
         try:

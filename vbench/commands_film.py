@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vbench.commands import say
-from vbench.console import console, progress
+from vbench.console import progress, table_console
 from vbench.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -203,9 +203,7 @@ def _print_json(columns: Sequence[Column]) -> None:
 def _print_tables(columns: Sequence[Column]) -> None:
     from degradations.film.statistics import SOURCE
 
-    out = console()
-    if out.width > 200:
-        out.width = NARROW
+    out = table_console()
     room = out.width - FIXED
     at_once = min(max(1, room // (LEAST + 2)), len(columns))
     width = max(LEAST, min(MOST, room // at_once - 2))

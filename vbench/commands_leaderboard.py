@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vbench.commands import at_root, say
+from vbench.console import table_console
 from vbench.errors import InputError, UsageError
 from vbench.workspace import disk_error, make_folder
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from leaderboards.summary import OverallBoard
 
 FORMS = ("csv", "parquet", "json", "markdown", "latex", "html")
-PLAIN_WIDTH = 80
-"""Characters of a line where output is no terminal and COLUMNS does not say."""
 
 
 @contextmanager
@@ -61,15 +60,6 @@ def read_results(root: Path) -> Results:
     return results
 
 
-def terminal() -> Console:
-    """A console as wide as the terminal; without one as wide as COLUMNS says, else 80 characters."""
-    from rich.console import Console
-
-    said = os.environ.get("COLUMNS", "")
-    width = None if sys.stdout.isatty() else int(said) if said.isdecimal() and int(said) > 0 else PLAIN_WIDTH
-    return Console(file=sys.stdout, highlight=False, width=width)
-
-
 def set_out(out: Console, parts: Sequence[RenderableType]) -> None:
     """Print, without the blanks that fill up lines."""
     if out.is_terminal:
@@ -88,7 +78,7 @@ def show_command(root: Path, asked: Asked, intervals: bool, clips: bool) -> None
     from leaderboards.export.view import select
 
     results = read_results(root)
-    out = terminal()
+    out = table_console()
     with in_words():
         boards = results.boards()
         if clips:
@@ -261,7 +251,7 @@ def diff_command(
         check_limits(found, limits)
         failed = failures(found, limits, lenient) if limits else []
     if form == "terminal" and out is None:
-        screen = terminal()
+        screen = table_console()
         for board in found.boards:
             show_grids(screen, [diff_grid(board, limits)])
         words = [line(HOW)] if any(board.changes for board in found.boards) else []

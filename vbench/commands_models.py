@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vbench.commands import say
-from vbench.console import console, progress
+from vbench.console import console, progress, table_console
 from vbench.errors import InputError, MissingWeights, RunError, UsageError
 
 if TYPE_CHECKING:
@@ -31,9 +31,7 @@ def models_command() -> None:
 
     from vbench import models, weights
 
-    out = console()
-    if out.width > 200:
-        out.width = 80
+    out = table_console()
     told = out.width >= TITLED
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("name", no_wrap=True)

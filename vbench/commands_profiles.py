@@ -5,17 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vbench.commands import counted, say, took, worded
-from vbench.console import progress
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-
-WIDTH = 80
-"""Of lines and tables where the output is no terminal."""
+from vbench.console import progress, table_console
 
 
 def profiles_list_command() -> None:
@@ -36,7 +28,7 @@ def profiles_list_command() -> None:
             variants.append(key, "bold" if key in profile.default else "")
             variants.append("*" if key in profile.default else "").append("  ")
         table.add_row(Text(name, "bold"), Text(profile.title), variants)
-    out = _terminal()
+    out = table_console()
     out.print(table)
     out.print(
         "* made when neither --variant nor --severity is given. Every profile takes --severity 1..5 as well. What each "
@@ -46,15 +38,6 @@ def profiles_list_command() -> None:
     )
 
 
-def _terminal() -> Console:
-    from vbench.console import console
-
-    out = console()
-    if out.width > 200:
-        out.width = WIDTH
-    return out
-
-
 def profiles_show_command(name: str) -> None:
     """``vbench profiles show``: what a profile is, where it comes from, and every step of every variant."""
     from rich.padding import Padding
@@ -62,7 +45,7 @@ def profiles_show_command(name: str) -> None:
 
     from degradations.profile import RUNGS, load_profile, severity_name, sha256
 
-    out = _terminal()
+    out = table_console()
     with worded():
         profile = load_profile(name)
         rungs = [severity_name(n) for n in range(1, RUNGS + 1)] if profile.severities else []

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vbench.commands import at_root, worded
-from vbench.console import console
+from vbench.console import table_console
 from vbench.errors import UsageError
 from vbench.protocol_words import comparison_words, digits_of, one_line, printed, set_words
 
@@ -19,16 +19,6 @@ if TYPE_CHECKING:
     from leaderboards.published import Published
     from vbench.datasets import DatasetFacts
     from vbench.protocols import Protocol
-
-WIDTH = 80
-"""Of lines and tables where the output is no terminal."""
-
-
-def _terminal() -> Console:
-    out = console()
-    if out.width > 200:
-        out.width = WIDTH
-    return out
 
 
 def _grid(out: Console, rows: Iterable[tuple[str, str, str]]) -> None:
@@ -84,7 +74,7 @@ def protocols_list_command() -> None:
         found = protocols.load(name)
         shown = ", ".join(found.metrics[:5]) + (", ..." if len(found.metrics) > 5 else "")
         table.add_row(Text(found.label, "bold"), Text(found.title).append(f"\n{shown}", "dim"))
-    out = _terminal()
+    out = table_console()
     out.print(table, width=min(out.width, 120))
     _say(out, "The number behind @ is the version. Every line with its source: vbench protocols show NAME", "dim")
     _say(
@@ -102,7 +92,7 @@ def protocols_show_command(name: str, root: Path) -> None:
     from vbench import protocols
 
     protocol = protocols.load(name)
-    out = _terminal()
+    out = table_console()
     from rich.text import Text
 
     out.print(Text(f"{protocol.name}, version {protocol.version}: {protocol.title}", "bold"), soft_wrap=False)
@@ -240,7 +230,7 @@ def protocols_diff_command(first: str, second: str, root: Path) -> None:
         raise UsageError(
             f'"{first}" and "{second}" are the same protocol: name two. `vbench protocols list` names all.'
         )
-    out = _terminal()
+    out = table_console()
     out.print(Text(f"{a.label} and {b.label}", "bold"), soft_wrap=False)
     _say_lines(out, a, b)
     _say_moves(out, a, b, root)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vbench.commands import say
-from vbench.console import console, progress
+from vbench.console import progress, table_console
 from vbench.errors import InputError, MissingAsset, RunError, UsageError
 
 RAW_FIGURES = ("vmaf", "vmaf_neg", "psnr_y", "float_ssim", "float_ms_ssim")
@@ -182,9 +182,7 @@ def _say_scores(result: dict[str, Any], start: int) -> None:
         at = facts["frames"].index(worst) + start + _late(result, facts)
         row = (heading(metric), number(facts["value"], name), number(worst, name), str(at))
         table.add_row(*(Text(cell) for cell in row))
-    out = console()
-    if out.width > 200:
-        out.width = 80
+    out = table_console()
     out.print(table)
     for words in _reasons(result):
         say(f"not measured: {words}")
@@ -273,9 +271,7 @@ def metrics_list_command() -> None:
         words = ", ".join(needs[n] for n in needs if n in metric.needs) or "nothing"
         here = Text("no", "yellow") if lacking else Text("yes", "green")
         table.add_row(name, ARROWS[metric.direction], entry.what, words, here)
-    out = console()
-    if out.width > 200:
-        out.width = 80
+    out = table_console()
     out.print(table)
     for text in dict.fromkeys(missing):
         say(text)

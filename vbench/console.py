@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 Report = Callable[[str, int, int | None], None]
 """What is under way, units finished since the last call, and all units (None where it was said before)."""
 
+PLAIN_WIDTH = 80
+"""Characters of a line where output is no terminal and COLUMNS does not say."""
+
 
 def console(stderr: bool = False) -> Console:
     """A console that never breaks a path or a command in the middle when output is piped."""
@@ -24,6 +28,16 @@ def console(stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else 100_000
     return Console(file=stream, highlight=False, soft_wrap=not stream.isatty(), width=width)
+
+
+def table_console() -> Console:
+    """A console for tables and for text that is set in lines: as wide as the terminal; where output is no terminal, as wide
+    as COLUMNS says, else :data:`PLAIN_WIDTH` characters."""
+    from rich.console import Console
+
+    said = os.environ.get("COLUMNS", "")
+    width = None if sys.stdout.isatty() else int(said) if said.isdecimal() and int(said) > 0 else PLAIN_WIDTH
+    return Console(file=sys.stdout, highlight=False, width=width)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import pytest
 
 from vbench.commands import took
-from vbench.console import progress
+from vbench.console import progress, table_console
 from vbench.errors import Interrupted
 
 
@@ -36,3 +36,13 @@ def test_ctrl_c_is_a_sentence() -> None:
 )
 def test_durations(seconds: float, words: str) -> None:
     assert took(seconds) == words
+
+
+@pytest.mark.parametrize(("columns", "width"), [(None, 80), ("132", 132), ("", 80), ("0", 80), ("many", 80)])
+def test_tables_are_as_wide_as_columns_says_where_there_is_no_terminal(
+    columns: str | None, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    assert table_console().width == width
