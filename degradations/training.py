@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypedDict
@@ -141,7 +142,8 @@ class DamagedCrops(Dataset[Sample]):
         self.length = length
         self.seed = seed
         self.flip = flip
-        self.epoch = 0
+        # In memory that worker processes share: those that live on (persistent_workers) have a copy of everything else.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
         self._check()
 
     def _check(self) -> None:
@@ -174,9 +176,28 @@ class DamagedCrops(Dataset[Sample]):
         height, width = self.crop or (info.height, info.width)
         return ClipShape(self.frames, height, width, info.channels, info.fps)
 
+    @property
+    def epoch(self) -> int:
+        """The epoch whose samples come."""
+        return int(self._epoch)
+
     def set_epoch(self, epoch: int) -> None:
-        """Which epoch's samples come from now on (call it before each epoch, as for a distributed sampler)."""
-        self.epoch = epoch
+        """Which epoch's samples come from now on (call it before each epoch, as for a distributed sampler).
+
+        Worker processes of a loader see it at once, those with ``persistent_workers=True`` too.
+
+        Raises:
+            ValueError: the epoch is no whole number.
+        """
+        if isinstance(epoch, bool) or not hasattr(epoch, "__index__"):
+            raise ValueError(f"epoch = {epoch!r} should be a whole number.")
+        self._epoch.fill_(operator.index(epoch))
+
+    def _place(self, index: int) -> Rng:
+        """The address of a sample, counted from the end where it is below 0."""
+        if not -self.length <= index < self.length:
+            raise IndexError(f"Sample {index} of {self.length}.")
+        return Rng.root(self.seed).at("sample", self.epoch, index % self.length)
 
     def __len__(self) -> int:
         return self.length
@@ -187,10 +208,7 @@ class DamagedCrops(Dataset[Sample]):
         Raises:
             IndexError: past the end of the epoch, which ends a loop over the data set.
         """
-        if not -self.length <= index < self.length:
-            raise IndexError(f"Sample {index} of {self.length}.")
-        index %= self.length
-        place = Rng.root(self.seed).at("sample", self.epoch, index)
+        place = self._place(index)
         g = place.generator()
         clip = self.clips[int(g.integers(len(self.clips)))]
         info = clip.info
@@ -218,8 +236,12 @@ class DamagedCrops(Dataset[Sample]):
         )
 
     def recipe(self, index: int) -> Recipe:
-        """What was drawn for a sample of this epoch."""
-        place = Rng.root(self.seed).at("sample", self.epoch, index % self.length)
+        """What was drawn for a sample of this epoch.
+
+        Raises:
+            IndexError: past the end of the epoch.
+        """
+        place = self._place(index)
         g = place.generator()
         info = self.clips[int(g.integers(len(self.clips)))].info
         variant = self.variants[int(g.integers(len(self.variants)))]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +65,31 @@ def test_a_sample_is_the_same_in_any_process_and_any_order(mixed: Path) -> None:
     assert same(data[-1], alone[7])
     with pytest.raises(IndexError):
         data[8]
+
+
+def test_workers_that_live_on_see_the_epoch() -> None:
+    data = DamagedCrops(clips(), "noise", "gaussian25", frames=2, crop=16, length=4)
+    loader = DataLoader(data, batch_size=None, num_workers=2, persistent_workers=True, multiprocessing_context="fork")
+    for epoch in (0, 5, 1):
+        data.set_epoch(epoch)
+        alone = [data[i] for i in range(4)]
+        assert all(same(a, b) for a, b in zip(loader, alone, strict=True))
+    # Workers that are not forked get the data set through this pickler.
+    there = pickle.loads(bytes(ForkingPickler.dumps(data)))
+    data.set_epoch(9)
+    assert there.epoch == 9
+
+
+def test_an_epoch_is_a_whole_number_and_copies_have_their_own() -> None:
+    data = DamagedCrops(clips(), "noise", frames=2, crop=16, length=4)
+    other = copy.deepcopy(data)
+    data.set_epoch(np.int64(7))  # type: ignore[arg-type]
+    assert (data.epoch, other.epoch, pickle.loads(pickle.dumps(data)).epoch) == (7, 0, 7)
+    for wrong in (1.5, "1", True, None):
+        with pytest.raises(ValueError, match="should be a whole number"):
+            data.set_epoch(wrong)  # type: ignore[arg-type]
+    with pytest.raises(IndexError, match="Sample 4 of 4"):
+        data.recipe(4)
 
 
 def test_samples_differ_and_epochs_and_seeds_too(mixed: Path) -> None:
