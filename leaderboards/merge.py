@@ -259,7 +259,7 @@ def _frames(
 def take_clip(room: Path, target: Path, clip: str) -> int:
     """Everything of one clip in a room: its folder of frames, its file, what is noted beside. Gives 1 if there was any."""
     found = 0
-    for path in [room / clip, *(room / f"{clip}{ending}" for ending in (".mkv", ".json", ".npz"))]:
+    for path in [room / clip, *(room / f"{clip}{ending}" for ending in (".mkv", ".avi", ".json", ".npz"))]:
         if path.is_dir():
             for file in sorted(path.rglob("*")):
                 if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts):

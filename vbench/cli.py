@@ -89,7 +89,9 @@ def synth(
     textures: Annotated[
         Path | None, typer.Option("--textures", help="Folder of film textures, for oldfilm-rtn.", metavar="DIR")
     ] = None,
-    form: Annotated[str, typer.Option("--format", help="png: a file per frame; ffv1: one file per clip.")] = "png",
+    form: Annotated[
+        str, typer.Option("--format", help="png: a file per frame; ffv1, magicyuv: a file per clip (small, fast).")
+    ] = "png",
     replace: Annotated[bool, typer.Option("--replace", help="Make the data sets anew.")] = False,
     root: Root = DEFAULT_ROOT,
     workers: Workers = None,

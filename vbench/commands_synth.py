@@ -73,9 +73,9 @@ def _say(result: SynthResult, plan: SynthPlan, seconds: float) -> None:
 def _plan(asked: Asked, workspace: Workspace) -> SynthPlan:
     from vbench.synth import SynthPlan
 
-    if asked.form not in FORMATS:
-        raise UsageError(f'--format is png or ffv1, and "{asked.form}" is neither.')
-    form: Format = "ffv1" if asked.form == "ffv1" else "png"
+    form = next((known for known in FORMATS if known == asked.form), None)
+    if form is None:
+        raise UsageError(f'--format is png, ffv1 or magicyuv, and "{asked.form}" is none of them.')
     if (asked.profile is None) == (asked.description is None):
         raise UsageError(
             "Say what to make: --profile NAME, or --from dataset.json to make a data set again (one of the two)."
@@ -327,7 +327,7 @@ def verify_command(path: Path, workers: int | None) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from vbench.console import console
+    from vbench.console import table_console
     from vbench.execute import Task, cores, run_tasks
     from vbench.verify_data import ABSENT, SAME, Verdict, verify_clip
 
@@ -355,9 +355,7 @@ def verify_command(path: Path, workers: int | None) -> None:
     for v in verdicts:
         found = (v.stored_truth, v.stored_damaged, v.made_truth, v.made_damaged)
         table.add_row(Text(v.clip), *(Text(text, style=styles.get(text, "red")) for text in found))
-    out = console()
-    if out.width > 200:
-        out.width = 100
+    out = table_console()
     out.print(table)
     bad = [v.clip for v in verdicts if not v.good]
     if bad:

@@ -18,7 +18,7 @@ from vbench.errors import InputError, RunError
 from vbench.execute import Crew, Outcome, Task, run_tasks
 from vbench.pairs import make_damage, make_truth, read_truth, recipe_path
 from vbench.provenance import fingerprint, versions
-from vbench.storage import SUFFIX, Format, stored_at
+from vbench.storage import Format, form_of, stored_as
 from vbench.workspace import Workspace, read_json, write_json
 
 if TYPE_CHECKING:
@@ -256,10 +256,11 @@ def _is_finished(plan: SynthPlan, name: str, source: Origin) -> bool:
         return False
     document = read_json(path)
     facts = ClipFacts(**document["facts"])
-    rooms = ["gt", *([] if facts.on_reading else ["lq"]), *(["mask"] if facts.mask else [])]
-    rooms += [f"masks/{kind}" for kind in facts.mask_kinds]
-    stored = [stored_at(folder / room, source.name) for room in rooms]
-    as_asked = all(s is not None and (s.suffix == SUFFIX and s.is_file()) == (plan.form == "ffv1") for s in stored)
+    frames = ["gt", *([] if facts.on_reading else ["lq"])]
+    masks = [*(["mask"] if facts.mask else []), *(f"masks/{kind}" for kind in facts.mask_kinds)]
+    as_asked = all(stored_as(folder / room, source.name) == plan.form for room in frames) and all(
+        stored_as(folder / room, source.name) == form_of(plan.form, sparse=True) for room in masks
+    )
     return document["identity"] == source.identity and as_asked
 
 

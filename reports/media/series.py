@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
+STORED = (".mkv", ".avi")
+"""Endings of the videos in which this suite stores clips without loss: FFV1, MagicYUV."""
 VIDEOS = frozenset({".mp4", ".mkv", ".mov", ".avi", ".y4m", ".webm", ".mxf", ".mpg", ".mpeg", ".ts", ".m4v"})
 
 Rgb = NDArray[np.uint8]
@@ -69,7 +71,7 @@ class Series:
     @cached_property
     def frame_bytes(self) -> int:
         """About how many bytes a frame takes without loss."""
-        if self.video is not None and self.video.suffix.lower() == ".mkv" and self.own:
+        if self.video is not None and self.video.suffix.lower() in STORED and self.own:
             return self.video.stat().st_size // max(self.count, 1)
         if self.files and self.files[0].suffix.lower() == ".png":
             middle = self.files[len(self.files) // 2]
@@ -159,11 +161,13 @@ def _png_size(path: Path) -> tuple[int, int] | None:
 
 
 def stored(room: Path, clip: str, frames: int, sha256: str = "") -> Series:
-    """A clip in a room of the workspace: a folder of PNG, or an FFV1 file; empty where there is neither."""
-    folder, video = room / clip, room / f"{clip}.mkv"
+    """A clip in a room of the workspace: a folder of PNG, or a lossless video; empty where there is neither."""
+    folder = room / clip
     if folder.is_dir():
         return Series(tuple(sorted(folder.glob("[0-9]*.png"))), sha256=sha256)
-    return Series(video=video, count=frames, sha256=sha256) if video.is_file() else Series()
+    videos = (room / f"{clip}{suffix}" for suffix in STORED)
+    video = next((path for path in videos if path.is_file()), None)
+    return Series() if video is None else Series(video=video, count=frames, sha256=sha256)
 
 
 def outside(place: Path, first: int, frames: int, sha256: str = "") -> Series:
