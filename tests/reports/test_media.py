@@ -243,14 +243,15 @@ def test_a_clip_of_one_frame_does_not_move(tmp_path: Path) -> None:
     assert all(s.rows is s.columns is s.video is s.strip is None for s in clip.sources)
 
 
-def test_frames_in_ffv1(root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", [".mkv", ".avi"])
+def test_frames_in_a_lossless_video(root: Path, tmp_path: Path, ending: str) -> None:
     from vbench.storage import FrameVideo
 
     pngs = made(root, tmp_path / "one")
     base = root / "datasets" / "film"
     for room, frames in (("gt", scene()), ("lq", noisy(scene(), 20, 1))):
         shutil.rmtree(base / room / "plain")
-        with FrameVideo(base / room / "plain.mkv", 24.0) as video:
+        with FrameVideo(base / room / f"plain{ending}", 24.0) as video:
             for frame in frames:
                 video.write(frame)
     again = made(root, tmp_path / "two")

@@ -253,6 +253,13 @@ def test_the_same_bytes_for_any_number_of_workers_and_whatever_was_there_before(
     room = tmp_path / "two" / "datasets" / "mine-coded"
     assert sorted(p.name for p in (room / "lq").iterdir()) == ["gray.mkv", "one <i>.mkv"]
     assert sorted(p.name for p in (room / "gt").iterdir()) == ["gray.mkv", "one <i>.mkv"]
+    # In MagicYUV masks stay PNG, and nothing is left to be made.
+    vbench(*synth, tmp_path / "two", "--format", "magicyuv", "--workers", "1")
+    film = tmp_path / "two" / "datasets" / "mine-film"
+    assert sorted(p.name for p in (film / "lq").iterdir()) == ["gray.avi", "one <i>.avi"]
+    assert sorted(p.name for p in (film / "mask").iterdir()) == ["gray", "one <i>"]
+    assert "nothing to do, 6 were there" in vbench(*synth, tmp_path / "two", "--format", "magicyuv", "--workers", "1")
+    assert open_dataset(film).facts == open_dataset(tmp_path / "one" / "datasets" / "mine-film").facts
 
 
 def test_an_encoder_that_is_missing_is_a_sentence_and_the_rest_is_made(
@@ -345,7 +352,7 @@ def test_what_does_not_go_together_is_said(tmp_path: Path, mine: str, sources: s
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="--profile NAME, or --from"):
         vbench("synth", *root)
-    with pytest.raises(UsageError, match="png or ffv1"):
+    with pytest.raises(UsageError, match="png, ffv1 or magicyuv"):
         vbench("synth", "-p", mine, "--format", "gif", *root)
     with pytest.raises(UsageError, match='"much" is none'):
         vbench("synth", "-p", mine, "--severity", "much", *root)
