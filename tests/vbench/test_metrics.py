@@ -1,5 +1,6 @@
 """Metrics against official values, an independent library, and cases that can be worked out by hand."""
 
+import itertools
 import json
 import math
 import re
@@ -15,7 +16,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from vbench import metrics
 from vbench.errors import InputError
 from vbench.metrics.psnr import psnr
-from vbench.metrics.spec import on_255
+from vbench.metrics.spec import Chunk, View, figures_of, on_255
 from vbench.metrics.ssim import ssim
 from vbench.metrics.warp_error import dis_flows, occlusion, pair_flow, sampling, warp, warp_error
 
@@ -90,6 +91,28 @@ def test_scales_agree(moving: NDArray[np.uint8]) -> None:
         assert metric(wide[1], wide[0]) == pytest.approx(metric(b, a), rel=1e-10)
         assert metric(floats[1], floats[0]) == pytest.approx(metric(b, a), rel=1e-10)
     assert on_255(wide[0]).equal(on_255(a)) or torch.allclose(on_255(wide[0]), on_255(a), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "psnr", "psnr[y]", "psnr[tecogan]", "ssim", "ssim[y]", "ssim[uniform7]", "ssim[ffmpeg]", "ssim[tecogan]", "psnr_aligned",
+        "ssim_aligned", "warp_error", "warp_error_ratio", "l_st", "tof", "colour_shift", "gain_shift",
+    ],
+)  # fmt: skip
+def test_the_two_sides_may_be_stored_in_different_depths(moving: NDArray[np.uint8], name: str) -> None:
+    """An 8-bit result of a 16-bit ground truth, and the other way round: figures of the same values in 8 bits on both."""
+    metric = metrics.load(name)
+    truth, result = tensor(moving[:3]), tensor(noisy(moving[:3], 9))
+    forms = [
+        lambda x: x,
+        lambda x: torch.from_numpy(x.numpy().astype(np.uint16) * 257),
+        lambda x: x.double() / 255,
+    ]
+    wanted = figures_of(metric, View(Chunk(result), Chunk(truth))).values
+    for of_result, of_truth in itertools.product(forms, forms):
+        found = figures_of(metric, View(Chunk(of_result(result)), Chunk(of_truth(truth)))).values
+        assert found == pytest.approx(wanted, rel=1e-5, abs=1e-6)
 
 
 def test_ssim_of_tiny_frames_says_why_not() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from vbench.errors import InputError
 from vbench.metrics.planes import PLANES, cropped, planes
-from vbench.metrics.spec import Metric, View, at_least, on_255
+from vbench.metrics.spec import Metric, View, at_least
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -175,8 +175,8 @@ def ssim(
     else:
         sides = (_planes(truth, colour, crop),)
         _check_size(x, window)
-    if sides[0].dtype != x.dtype:  # one of the two has more than 8 bits
-        x, sides = planes(restored, colour, crop), (on_255(sides[0]), *sides[1:])
+    if sides[0].dtype != x.dtype:  # one of the two has more than 8 bits, and is on 0..255 in doubles already
+        x, sides = x.double(), (sides[0].double(), *sides[1:])
     frames = [
         [
             _plane_similarity(x[t, c].numpy(), [m[t, c].numpy() for m in sides], window, c1, c2)
