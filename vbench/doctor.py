@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Literal
 
 State = Literal["ok", "note", "missing"]
-ENCODERS = ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "mpeg2video", "mjpeg")
 
 
 @dataclass(frozen=True)
@@ -75,26 +74,34 @@ def _torch() -> Iterator[Finding]:
 
 
 def _ffmpeg() -> Iterator[Finding]:
+    from degradations.codec.encoders import ENCODERS
+    from vbench import models
     from vbench.media import ffmpeg_exe, ffmpeg_version
 
     exe = ffmpeg_exe()
     yield Finding("FFmpeg", "ok", f"{ffmpeg_version()} ({Path(exe).name}, brought by imageio-ffmpeg)")
+    encoders = tuple(ENCODERS.values())
     listing = subprocess.run([exe, "-hide_banner", "-encoders"], capture_output=True, text=True, check=True).stdout
     have = {line.split()[1] for line in listing.splitlines() if len(line.split()) > 1}
-    lacking = [name for name in ENCODERS if name not in have]
+    lacking = [name for name in encoders if name not in have]
     yield Finding(
         "encoders",
         "missing" if lacking else "ok",
-        _all_or(lacking, ENCODERS, "codec variants that use them cannot be made"),
+        _all_or(lacking, encoders, "codec variants that use them cannot be made"),
     )
     listing = subprocess.run([exe, "-hide_banner", "-filters"], capture_output=True, text=True, check=True).stdout
     have = {line.split()[1] for line in listing.splitlines() if len(line.split()) > 1}
+    filters = [str(models.spec(name).settings.get("filter", "")) for name in models.CATALOG]
     wanted = (
-        *("hqdn3d", "nlmeans", "bm3d", "atadenoise", "vaguedenoiser", "fftdnoiz", "deblock", "deband", "deflicker"),
-        *("removegrain", "unsharp", "libvmaf"),
+        *(text.partition("=")[0] for text in filters if "=" in text),
+        "vidstabdetect",
+        "vidstabtransform",
+        "libvmaf",
     )
     lacking = [name for name in wanted if name not in have]
-    yield Finding("filters", "missing" if lacking else "ok", _all_or(lacking, wanted, "models of that name cannot run"))
+    yield Finding(
+        "filters", "missing" if lacking else "ok", _all_or(lacking, wanted, "models that use them cannot run")
+    )
 
 
 def _all_or(lacking: list[str], wanted: tuple[str, ...], effect: str) -> str:
@@ -120,8 +127,8 @@ def _weights() -> Iterator[Finding]:
         yield Finding("weights", "ok", f"in {where} for {', '.join(here)}")
     if len(here) < len(specs):
         text = (
-            f"{len(specs) - len(here)} of {len(specs)} networks lack theirs, which their authors publish: `vbench models` "
-            "tells where; then `vbench weights import FILE --model NAME`"
+            f"{len(specs) - len(here)} of {len(specs)} networks lack theirs, which their authors publish; how they are "
+            "brought: vbench weights list"
         )
         yield Finding("weights", "note", text)
 
@@ -136,7 +143,7 @@ def _assets() -> Iterator[Finding]:
         elif entry.path is not None:
             yield Finding(found.name, "ok", f"{found.what}, at {entry.path}")
         else:
-            yield Finding(found.name, "note", f"for {', '.join(found.metrics)}: {assets.missing_text(found.name)}")
+            yield Finding(found.name, "note", f"for {', '.join(found.metrics)}: {assets.ways(found)[0]}")
 
 
 def _disk(root: Path) -> Iterator[Finding]:
@@ -161,18 +168,16 @@ def _work(root: Path) -> Iterator[Finding]:
 
 
 def doctor_command(root: Path) -> None:
-    """Print the findings; exit status 1 if anything but weights is missing."""
+    """Print the findings as they are made; exit status 1 if what belongs to every machine is missing."""
     from rich.text import Text
 
-    from vbench.console import console
+    from vbench.console import say_terms
 
-    out = console()
+    styles = {"ok": "green", "note": "yellow", "missing": "red"}
     broken = False
-    marks = {"ok": ("ok", "green"), "note": ("note", "yellow"), "missing": ("missing", "red")}
     for finding in examine(root):
-        mark, style = marks[finding.state]
-        needs_weights = finding.state == "missing" and finding.text.startswith("needs its weights")
-        broken = broken or (finding.state == "missing" and not needs_weights)
-        out.print(Text.assemble((f"{mark:<8}", style), (f"{finding.subject:<15}", "bold"), finding.text))
+        broken = broken or finding.state == "missing"
+        head = Text.assemble((f"{finding.state:<8}", styles[finding.state]), (f"{finding.subject:<13}", "bold"))
+        say_terms([(head, finding.text)], indent=0)
     if broken:
         raise SystemExit(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import http.server
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,7 +126,7 @@ def test_the_published_files_are_taken_in_and_listed(shared: Path) -> None:
     for name, file in files.items():
         assert CliRunner().invoke(app, ["assets", "import", name, str(data / file)]).exit_code == 0
     said = CliRunner().invoke(app, ["assets", "list"]).output
-    assert said.count("here, as published") == 3
+    assert len(re.findall(r"here +as published", said)) == 3
     # Line ends differ from mirror to mirror; the numbers do not.
     other = data / "brisque_allmodel"
     copy = assets.folder() / "copy"

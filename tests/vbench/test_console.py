@@ -1,9 +1,10 @@
 """What a terminal and a pipe get to see."""
 
 import pytest
+from rich.console import Console
 
 from vbench.commands import took
-from vbench.console import progress, table_console
+from vbench.console import progress, say_terms, table_console
 from vbench.errors import Interrupted
 
 
@@ -46,3 +47,18 @@ def test_tables_are_as_wide_as_columns_says_where_there_is_no_terminal(
     if columns is not None:
         monkeypatch.setenv("COLUMNS", columns)
     assert table_console().width == width
+
+
+def test_terms_are_lines_in_a_pipe_and_hang_in_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = "https://example.org/" + "x" * 70
+    rows = [("licence", " ".join(["word"] * 20)), ("from", f"see {address} there")]
+    say_terms(rows)
+    assert capsys.readouterr().out.splitlines() == [f"  licence  {rows[0][1]}", f"  from     {rows[1][1]}"]
+    monkeypatch.setattr("vbench.console.console", lambda: Console(width=60, highlight=False))
+    say_terms(rows)
+    first, second, *others = capsys.readouterr().out.splitlines()
+    assert (first, second) == ("  licence  " + " ".join(["word"] * 10), " " * 11 + " ".join(["word"] * 10))
+    assert [line[11:] for line in others] == ["see", address, "there"]
+    assert [line[:11].strip() for line in others] == ["from", "", ""]
