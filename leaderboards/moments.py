@@ -127,14 +127,14 @@ def _worst(
     which = np.repeat(np.arange(len(clips)), [len(x) for x in values])
     places = np.concatenate([np.arange(len(x)) for x in values])
     value, other = np.concatenate(values), np.concatenate(others)
-    badness = _cost(facts, value)
+    bad = np.concatenate([badness(facts, x) for x in values])
     if by == "gain":
-        theirs = _cost(facts, other)
+        theirs = np.concatenate([badness(facts, x) for x in others])
         with np.errstate(invalid="ignore"):
-            badness = np.where(badness == theirs, 0.0, badness - theirs)
-    known = np.flatnonzero(~np.isnan(badness))
+            bad = np.where(bad == theirs, 0.0, bad - theirs)
+    known = np.flatnonzero(~np.isnan(bad))
     # The worst first, then by clip and frame.
-    order = known[np.argsort(-badness[known], kind="stable")]
+    order = known[np.argsort(-bad[known], kind="stable")]
     # A frame against the first of the clip: the first figure is of the second frame.
     first = board.skip_first + (facts.options.get("pairs") == "first")
     kept: list[Moment] = []
@@ -152,11 +152,21 @@ def _worst(
     return kept
 
 
-def _cost(metric: MetricFacts, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Figures so that more is worse."""
+def badness(metric: MetricFacts, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Figures of a clip's frames so that more is worse, whatever they are of.
+
+    Example:
+        >>> flicker = MetricFacts(
+        ...     name="flicker", version=1, unit="levels", direction="lower", convention="", options={"form": "second"}
+        ... )
+        >>> badness(flicker, np.array([0.3, -0.7])).tolist()
+        [0.3, 0.7]
+    """
     base = metric.name.split("[", maxsplit=1)[0]
     if base == "flicker":
-        return np.abs(values)  # brighter or darker than its neighbours
+        # Brighter or darker: than its neighbours, or than the clip. Of no form is a large figure of a frame a good one.
+        middle = values.mean() if metric.options.get("form") == "deviation" and len(values) else 0.0
+        return np.abs(values - middle)
     if base == "warp_error_ratio":
         # A frame's ratio is best at 1, from both sides: only the clip's figure is turned to be above.
         with np.errstate(divide="ignore"):

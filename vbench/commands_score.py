@@ -159,11 +159,13 @@ def _reasons(result: dict[str, Any]) -> list[str]:
 
 
 def _say_scores(result: dict[str, Any], start: int) -> None:
+    import numpy as np
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
     from leaderboards.export import heading, number
+    from leaderboards.moments import badness
     from leaderboards.schema import MetricFacts
     from vbench.provenance import versions
 
@@ -177,10 +179,10 @@ def _say_scores(result: dict[str, Any], start: int) -> None:
         table.add_column(name, justify=justify)  # type: ignore[arg-type]  # one of rich's words
     for name, facts in result["metrics"].items():
         metric = MetricFacts(**{k: v for k, v in facts.items() if k in MetricFacts.model_fields})
-        figures = [x for x in facts["frames"] if not math.isnan(x)]
-        worst = (min if metric.direction == "higher" else max)(figures)
-        at = facts["frames"].index(worst) + start + _late(result, facts)
-        row = (heading(metric), number(facts["value"], name), number(worst, name), str(at))
+        figures = np.array(facts["frames"], dtype=np.float64)
+        at = int(np.nanargmax(badness(metric, figures)))
+        frame = at + start + _late(result, facts)
+        row = (heading(metric), number(facts["value"], name), number(float(figures[at]), name), str(frame))
         table.add_row(*(Text(cell) for cell in row))
     out = table_console()
     out.print(table)

@@ -281,3 +281,24 @@ def test_raw_video_that_cannot_be_read_is_said(tmp_path: Path, raw: str, text: s
     command = ["score", "--gt", str(tmp_path / "a"), "--pred", str(tmp_path / "b"), "--raw", raw]
     result = CliRunner().invoke(app, command)
     assert text in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("metric", "frame"),
+    [
+        ("flicker", 3),  # brighter by 40, a second difference of -80, which is worse than +40
+        ("flicker[deviation]", 3),
+        ("flicker[generation]", 3),  # more is better of the clip's figure, and worse of a frame's
+    ],
+)
+def test_the_worst_frame_is_the_worst_on_either_side(
+    metric: str, frame: int, moving: NDArray[np.uint8], clip_folder: MakeClip
+) -> None:
+    frames = np.full((6, *moving.shape[1:]), 100, np.uint8)
+    frames[1] -= 20
+    frames[3] += 40
+    folder = clip_folder(frames, "uneasy")
+    text = CliRunner().invoke(app, ["score", "--pred", str(folder), "--metrics", metric], catch_exceptions=False).output
+    row = next(line for line in text.splitlines() if line.strip().startswith("flicker"))
+    # The second difference about frame t is known at frame t + 1.
+    assert int(row.split()[-1]) == frame + (metric == "flicker")
