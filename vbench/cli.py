@@ -55,7 +55,10 @@ def _options(
 @app.command()
 def synth(
     profile: Annotated[
-        str | None, typer.Option("--profile", "-p", help="Kind of damage (vbench profiles list), or your own .yaml.")
+        str | None,
+        typer.Option(
+            "--profile", "-p", help="Kind of damage (vbench profiles list), or your own .yaml.", metavar="NAME"
+        ),
     ] = None,
     description: Annotated[
         Path | None, typer.Option("--from", help="Make a data set again from its dataset.json.", metavar="FILE")
@@ -66,18 +69,27 @@ def synth(
             "--source",
             "-s",
             help="A video, a folder of frames, a folder of clips, or a data set as published. Default: embedded clips.",
+            metavar="PATH",
         ),
     ] = None,
     variant: Annotated[
-        list[str] | None, typer.Option("--variant", help="Only these variants (a,b or repeated), or all.")
+        list[str] | None,
+        typer.Option("--variant", help="Only these variants (a,b or repeated), or all.", metavar="NAMES"),
     ] = None,
     severity: Annotated[
-        list[str] | None, typer.Option("--severity", help="Severities from 1 to 5, like 1,3,4.5, instead of variants.")
+        list[str] | None,
+        typer.Option(
+            "--severity", help="Severities from 1 to 5, like 1,3,4.5, instead of variants.", metavar="NUMBERS"
+        ),
     ] = None,
-    clip: Annotated[list[str] | None, typer.Option("--clip", help="Only these clips (a,b or repeated).")] = None,
-    frames: Annotated[str | None, typer.Option("--frames", help="Frames A:B of each source (A counts from 0).")] = None,
+    clip: Annotated[
+        list[str] | None, typer.Option("--clip", help="Only these clips (a,b or repeated).", metavar="NAMES")
+    ] = None,
+    frames: Annotated[
+        str | None, typer.Option("--frames", help="Frames A:B of each source (A counts from 0).", metavar="A:B")
+    ] = None,
     max_frames: Annotated[
-        int | None, typer.Option("--max-frames", min=1, help="At most so many frames of each.")
+        int | None, typer.Option("--max-frames", min=1, help="At most so many frames of each.", metavar="N")
     ] = None,
     every: Annotated[
         int,
@@ -85,12 +97,15 @@ def synth(
             "--every", min=1, help="One frame of N of a fast video; motion blur sees the others.", metavar="N"
         ),
     ] = 1,
-    seed: Annotated[int | None, typer.Option("--seed", help="Same seed, same bytes. Default: 0.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Same seed, same bytes. Default: 0.", metavar="N")] = None,
     textures: Annotated[
         Path | None, typer.Option("--textures", help="Folder of film textures, for oldfilm-rtn.", metavar="DIR")
     ] = None,
     form: Annotated[
-        str, typer.Option("--format", help="png: a file per frame; ffv1, magicyuv: a file per clip (small, fast).")
+        str,
+        typer.Option(
+            "--format", help="png: a file per frame; ffv1, magicyuv: a file per clip (small, fast).", metavar="FORM"
+        ),
     ] = "png",
     replace: Annotated[bool, typer.Option("--replace", help="Make the data sets anew.")] = False,
     root: Root = DEFAULT_ROOT,
@@ -121,21 +136,30 @@ def synth(
 def run(
     models: Annotated[
         list[str] | None,
-        typer.Option("--models", "-m", help="Names (a,b or repeated), or all. Identity (doing nothing) runs along."),
+        typer.Option(
+            "--models",
+            "-m",
+            help="Names (a,b or repeated), or all. Identity (doing nothing) runs along.",
+            metavar="NAMES",
+        ),
     ] = None,
-    dataset: Annotated[list[str] | None, typer.Option("--dataset", "-d", help="Only these data sets.")] = None,
+    dataset: Annotated[
+        list[str] | None, typer.Option("--dataset", "-d", help="Only these data sets.", metavar="NAMES")
+    ] = None,
     metrics: Annotated[
-        list[str] | None, typer.Option("--metrics", help="Names, or all. Default: the protocol's.")
+        list[str] | None, typer.Option("--metrics", help="Names, or all. Default: the protocol's.", metavar="NAMES")
     ] = None,
     protocol: Annotated[
         str | None,
         typer.Option(
-            "--protocol", help="The conventions of measurement. Without ground truth: no-reference, else: default."
+            "--protocol",
+            help="The conventions of measurement. Without ground truth: no-reference, else: default.",
+            metavar="NAME",
         ),
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, ...", metavar="DEVICE")] = "auto",
     max_clips: Annotated[
-        int | None, typer.Option("--max-clips", min=1, help="At most so many clips per data set.")
+        int | None, typer.Option("--max-clips", min=1, help="At most so many clips per data set.", metavar="N")
     ] = None,
     tile: Annotated[
         str,
@@ -167,26 +191,32 @@ def run(
 
 @app.command()
 def score(
-    pred: Annotated[Path, typer.Option("--pred", help="The restored clip: a video or a folder of frames.")],
+    pred: Annotated[
+        Path, typer.Option("--pred", help="The restored clip: a video or a folder of frames.", metavar="PATH")
+    ],
     gt: Annotated[
-        Path | None, typer.Option("--gt", help="Ground truth, of the same kind; without it only what needs none.")
+        Path | None,
+        typer.Option("--gt", help="Ground truth, of the same kind; without it only what needs none.", metavar="PATH"),
     ] = None,
     degraded: Annotated[
-        Path | None, typer.Option("--input", help="What the model was given, for what asks for it.")
+        Path | None, typer.Option("--input", help="What the model was given, for what asks for it.", metavar="PATH")
     ] = None,
     mask: Annotated[
         list[str] | None,
         typer.Option("--mask", help="Where the damage is, in gray; KIND=PATH of one kind.", metavar="PATH"),
     ] = None,
     metrics: Annotated[
-        list[str] | None, typer.Option("--metrics", help="Names (a,b), or all. Default: the protocol's.")
+        list[str] | None,
+        typer.Option("--metrics", help="Names (a,b), or all. Default: the protocol's.", metavar="NAMES"),
     ] = None,
-    protocol: Annotated[str | None, typer.Option("--protocol", help="The metrics of a protocol.")] = None,
-    frames: Annotated[str | None, typer.Option("--frames", help="Only frames A:B of all clips.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option("--protocol", help="The metrics of a protocol.", metavar="NAME")
+    ] = None,
+    frames: Annotated[str | None, typer.Option("--frames", help="Only frames A:B of all clips.", metavar="A:B")] = None,
     raw: Annotated[
         str | None, typer.Option("--raw", help="Both are raw YUV: 576x324:yuv420p10le.", metavar="WxH:FORMAT")
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, ...")] = "cpu",
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, ...", metavar="DEVICE")] = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with a figure per frame.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV: a line per metric, then a line per frame.")] = False,
 ) -> None:

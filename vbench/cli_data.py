@@ -10,8 +10,8 @@ import typer
 from vbench.cli_options import DEFAULT_ROOT, Root, Workers
 from vbench.cli_options import split as listed
 
-profiles_app = typer.Typer(help="Profiles of damage: list them, show one.", no_args_is_help=True)
-datasets_app = typer.Typer(help="Data sets: list them, take pairs that lie on disk already.", no_args_is_help=True)
+profiles_app = typer.Typer(help="Profiles of damage: list them, show one, make pictures of it.", no_args_is_help=True)
+datasets_app = typer.Typer(help="Data sets: list them, take pairs that lie on disk already, verify one.", no_args_is_help=True)
 film_app = typer.Typer(help="Old film: measure it.", no_args_is_help=True)
 
 
@@ -35,14 +35,23 @@ def profiles_show(name: Annotated[str, typer.Argument(help="A profile, or your o
 def profiles_preview(
     name: Annotated[str, typer.Argument(help="A profile, or your own .yaml.")],
     source: Annotated[
-        Path | None, typer.Option("--source", "-s", help="A video or a folder of frames. Default: an embedded clip.")
+        Path | None,
+        typer.Option(
+            "--source", "-s", help="A video or a folder of frames. Default: an embedded clip.", metavar="PATH"
+        ),
     ] = None,
-    variant: Annotated[list[str] | None, typer.Option("--variant", help="Only these variants (a,b), or all.")] = None,
-    severity: Annotated[list[str] | None, typer.Option("--severity", help="Severities from 1 to 5.")] = None,
-    clip: Annotated[str | None, typer.Option("--clip", help="Which clip, where there are several.")] = None,
-    frames: Annotated[str | None, typer.Option("--frames", help="Frames A:B of the source.")] = None,
-    max_frames: Annotated[int, typer.Option("--max-frames", min=1, help="At most so many frames.")] = 24,
-    seed: Annotated[int, typer.Option("--seed", help="Same seed, same pictures.")] = 0,
+    variant: Annotated[
+        list[str] | None, typer.Option("--variant", help="Only these variants (a,b), or all.", metavar="NAMES")
+    ] = None,
+    severity: Annotated[
+        list[str] | None, typer.Option("--severity", help="Severities from 1 to 5.", metavar="NUMBERS")
+    ] = None,
+    clip: Annotated[
+        str | None, typer.Option("--clip", help="Which clip, where there are several.", metavar="NAME")
+    ] = None,
+    frames: Annotated[str | None, typer.Option("--frames", help="Frames A:B of the source.", metavar="A:B")] = None,
+    max_frames: Annotated[int, typer.Option("--max-frames", min=1, help="At most so many frames.", metavar="N")] = 24,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same pictures.", metavar="N")] = 0,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the pictures.", metavar="DIR")] = Path("preview"),
 ) -> None:
     """A contact sheet (clean, damaged, a detail, masks) and a short video of every variant."""
@@ -64,14 +73,23 @@ def datasets_add(
     folder: Annotated[
         Path, typer.Argument(help="Pairs: a data set as published, a split or a sequence of it, folders gt and lq.")
     ],
-    name: Annotated[str | None, typer.Option("--name", help="Of the data set.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Of the data set.", metavar="NAME")] = None,
     version: Annotated[
-        str | None, typer.Option("--version", help="Which damaged side, where there are several: blur_gamma.")
+        str | None,
+        typer.Option("--version", help="Which damaged side, where there are several: blur_gamma.", metavar="NAME"),
     ] = None,
-    split: Annotated[str | None, typer.Option("--split", help="Only the clips of this split: test.")] = None,
-    clips: Annotated[list[str] | None, typer.Option("--clips", help="Only these clips (a,b or repeated).")] = None,
-    frames: Annotated[str | None, typer.Option("--frames", help="Frames A:B of each clip (A counts from 0).")] = None,
-    scale: Annotated[str, typer.Option("--scale", help="How many times smaller the damaged side is.")] = "auto",
+    split: Annotated[
+        str | None, typer.Option("--split", help="Only the clips of this split: test.", metavar="NAME")
+    ] = None,
+    clips: Annotated[
+        list[str] | None, typer.Option("--clips", help="Only these clips (a,b or repeated).", metavar="NAMES")
+    ] = None,
+    frames: Annotated[
+        str | None, typer.Option("--frames", help="Frames A:B of each clip (A counts from 0).", metavar="A:B")
+    ] = None,
+    scale: Annotated[
+        str, typer.Option("--scale", help="How many times smaller the damaged side is.", metavar="N")
+    ] = "auto",
     no_truth: Annotated[
         bool, typer.Option("--no-truth", help="Videos of which there is no clean copy: real old film.")
     ] = False,
@@ -104,12 +122,13 @@ def film_statistics(
     truth: Annotated[
         Path | None, typer.Option("--truth", help="The clean clip of the one that is named.", metavar="CLIP")
     ] = None,
-    frames: Annotated[str | None, typer.Option("--frames", help="Frames A:B of each clip.")] = None,
+    frames: Annotated[str | None, typer.Option("--frames", help="Frames A:B of each clip.", metavar="A:B")] = None,
     region: Annotated[
-        str | None, typer.Option("--region", help="Only this part: TOP:BOTTOM,LEFT:RIGHT in pixels.")
+        str | None, typer.Option("--region", help="Only this part: TOP:BOTTOM,LEFT:RIGHT in pixels.", metavar="REGION")
     ] = None,
     scratches: Annotated[
-        str | None, typer.Option("--scratch-region", help="Where scratches are looked for, as --region.")
+        str | None,
+        typer.Option("--scratch-region", help="Where scratches are looked for, as --region.", metavar="REGION"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -22,11 +22,16 @@ Where = Annotated[
     ),
 ]
 Sort = Annotated[
-    str | None, typer.Option("--sort", help="Best first by these: psnr,-seconds_per_frame (- turns it round).")
+    str | None,
+    typer.Option("--sort", help="Best first by these: psnr,-seconds_per_frame (- turns it round).", metavar="COLUMNS"),
 ]
-Columns = Annotated[str | None, typer.Option("--columns", "-c", help="psnr,ssim,gain.psnr,memory,...")]
-OfDatasets = Annotated[list[str] | None, typer.Option("--dataset", "-d", help="Only these data sets.")]
-OfProtocols = Annotated[list[str] | None, typer.Option("--protocol", help="Only results under these protocols.")]
+Columns = Annotated[
+    str | None, typer.Option("--columns", "-c", help="psnr,ssim,gain.psnr,memory,...", metavar="COLUMNS")
+]
+OfDatasets = Annotated[list[str] | None, typer.Option("--dataset", "-d", help="Only these data sets.", metavar="NAMES")]
+OfProtocols = Annotated[
+    list[str] | None, typer.Option("--protocol", help="Only results under these protocols.", metavar="NAMES")
+]
 
 
 def _named(values: list[str] | None) -> tuple[str, ...]:
@@ -69,7 +74,10 @@ def leaderboard_export(
     columns: Columns = None,
     long: Annotated[bool, typer.Option("--long", help="A line for every figure of every clip.")] = False,
     intervals: Annotated[
-        str, typer.Option("--intervals", help="In markdown, latex, html: no, range ([low, high]) or pm (±).")
+        str,
+        typer.Option(
+            "--intervals", help="In markdown, latex, html: no, range (\\[low, high]) or pm (±).", metavar="FORM"
+        ),
     ] = "no",
     together: Annotated[bool, typer.Option("--together", help="One table, the data sets side by side.")] = False,
     document: Annotated[bool, typer.Option("--document", help="LaTeX: a whole document, for pdflatex.")] = False,
@@ -87,7 +95,8 @@ def leaderboard_diff(
     old: Annotated[Path, typer.Argument(help="A workspace, or what export --format json wrote.")],
     new: Annotated[Path, typer.Argument(help="Another state of it.")],
     metric: Annotated[
-        list[str] | None, typer.Option("--metric", help="Names (a,b), or all. Default: each board's first.")
+        list[str] | None,
+        typer.Option("--metric", help="Names (a,b), or all. Default: each board's first.", metavar="NAMES"),
     ] = None,
     fail_below: Annotated[
         list[str] | None,
@@ -113,7 +122,8 @@ def leaderboard_merge(
     roots: Annotated[list[Path], typer.Argument(help="Workspaces, such as those of several machines.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Root of the merged one.", metavar="DIR")],
     prefer: Annotated[
-        str | None, typer.Option("--prefer", help="Where results differ: first (root named), or newest (file).")
+        str | None,
+        typer.Option("--prefer", help="Where results differ: first (root named), or newest (file).", metavar="WHICH"),
     ] = None,
     frames: Annotated[
         bool, typer.Option("--frames", help="Restored frames and those of the data sets too (hard links or copies).")

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import re
+from collections.abc import Iterator
+from typing import Any
 
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from vbench.cli import app
 from vbench.cli_options import split
 from vbench.errors import UsageError
 
@@ -15,3 +22,23 @@ def test_nothing_is_all_and_an_empty_name_is_an_error() -> None:
     for given in ([""], [" , "], ["", ""]):
         with pytest.raises(UsageError, match="was given none"):
             split(given)
+
+
+def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield path
+    for name, command in getattr(group, "commands", {}).items():
+        yield from commands(command, (*path, name))
+
+
+@pytest.mark.parametrize("path", list(commands(get_command(app))), ids=" ".join)
+def test_every_help_page_is_whole_and_fits(path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS"):  # any of them makes typer colour what is no terminal
+        monkeypatch.delenv(name, raising=False)
+    said = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "80"}).output
+    assert max(len(line) for line in said.splitlines()) <= 80
+    words = re.sub(r"[\s│]+", " ", said)
+    # What stands in square brackets is text, not markup.
+    for command, text in ((("leaderboard", "export"), "range ([low, high])"), (("metrics", "show"), "psnr[y,crop=4]")):
+        assert path != command or text in words
+    # Options say what they take in the words of the field, not in Python's.
+    assert not re.search(r" -[\w-]+ +<(?!bool>)", words), words
