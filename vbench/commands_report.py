@@ -65,7 +65,7 @@ def pdf_command(root: Path, out: Path | None, title: str | None) -> None:
     began = time.monotonic()
     with worded(), progress("report pdf", "pages") as report:
         written = write_pdf(root, out if out is not None else root / "report.pdf", title, report)
-    say(f"The summary is {written} ({written.stat().st_size / 2**20:.1f} MiB, {took(time.monotonic() - began)}).")
+    say(f"The summary is {written} ({written.stat().st_size / 2**10:.0f} KiB, {took(time.monotonic() - began)}).")
 
 
 def markdown_command(root: Path, out: Path | None, title: str | None) -> None:

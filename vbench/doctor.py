@@ -59,7 +59,8 @@ def _python() -> Iterator[Finding]:
 def _torch() -> Iterator[Finding]:
     import torch
 
-    yield Finding("torch", "ok", f"{torch.__version__}, {torch.get_num_threads()} threads")
+    threads = torch.get_num_threads()
+    yield Finding("torch", "ok", f"{torch.__version__}, {threads} thread{'' if threads == 1 else 's'}")
     if torch.cuda.is_available():
         names = ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
         yield Finding("CUDA", "ok", f"{names} (CUDA {torch.version.cuda})")
