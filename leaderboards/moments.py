@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -99,26 +98,21 @@ def worst_moments(
         raise ValueError(f"The board of {board.dataset} has no {what}; it has {', '.join(there)}.")
     if count < 1:
         raise ValueError(f"The number of moments is 1 or more; it was {count}.")
-    return _worst(_frames(board), board, model, facts, by, info, count)
+    return _worst(board, model, facts, by, info, count)
 
 
-Frames = dict[tuple[str, str], dict[str, NDArray[np.float64]]]
-"""Figures of frames, by model and metric, and clip."""
+def _frames(board: Board, model: str, metric: str) -> dict[str, NDArray[np.float64]]:
+    """Figures of frames, by clip."""
+    return {
+        cell.clip: np.array(cell.frames, dtype=np.float64)
+        for cell in board.cells
+        if (cell.model, cell.metric.name) == (model, metric) and cell.status == "ok" and cell.frames
+    }
 
 
-def _frames(board: Board) -> Frames:
-    out: Frames = defaultdict(dict)
-    for cell in board.cells:
-        if cell.status == "ok" and cell.frames:
-            out[cell.model, cell.metric.name][cell.clip] = np.array(cell.frames, dtype=np.float64)
-    return out
-
-
-def _worst(
-    frames: Frames, board: Board, model: str, facts: MetricFacts, by: By, info: DatasetInfo | None, count: int
-) -> list[Moment]:
-    own = frames.get((model, facts.name), {})
-    base = frames.get((BASELINE, facts.name), {})
+def _worst(board: Board, model: str, facts: MetricFacts, by: By, info: DatasetInfo | None, count: int) -> list[Moment]:
+    own = _frames(board, model, facts.name)
+    base = _frames(board, BASELINE, facts.name)
     if not own or (by == "gain" and model == BASELINE):
         return []
     clips = sorted(own)
@@ -172,17 +166,3 @@ def badness(metric: MetricFacts, values: NDArray[np.float64]) -> NDArray[np.floa
         with np.errstate(divide="ignore"):
             return np.maximum(values, 1 / values)
     return -values if metric.direction == "higher" else values
-
-
-def all_moments(
-    board: Board, info: DatasetInfo | None = None, count: int = COUNT
-) -> dict[tuple[str, str], list[Moment]]:
-    """Worst moments by gain (and, for identity or where there is none, by figure) of every model and metric of a board."""
-    frames = _frames(board)
-    out = {}
-    for row in board.rows:
-        for metric in board.metrics:
-            arguments = (frames, board, row.model.name, metric)
-            found = _worst(*arguments, "gain", info, count)
-            out[row.model.name, metric.name] = found or _worst(*arguments, "value", info, count)
-    return out

@@ -54,13 +54,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LEVEL = 0.95
 RESAMPLES = 10_000
@@ -154,36 +150,6 @@ def _without(row: NDArray[np.float64]) -> Interval | None:
     if np.ptp(row) == 0:
         return Interval(float(row[0]), float(row[0]), "all clips equal")
     return None
-
-
-def interval_table(figures: pd.DataFrame) -> pd.DataFrame:
-    """95 % intervals of the mean of every column: one clip per row, one model (or model and metric) per column.
-
-    Returns:
-        One row per column of ``figures`` with ``mean``, ``low``, ``high`` (NaN where there is none), ``clips`` (those that
-        have a figure) and ``method``. A column with missing clips has no mean: means over different clips do not compare.
-
-    Example:
-        >>> import pandas as pd
-        >>> interval_table(pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [1.0, 2.0, None]})).round(3)
-           mean    low   high  clips                            method
-        a   2.0 -0.484  4.484      3                       Student's t
-        b   NaN    NaN    NaN      2  none: no figure for 1 of 3 clips
-    """
-    import pandas as pd
-
-    data = figures.to_numpy(dtype=np.float64).T
-    found = mean_intervals(data)
-    return pd.DataFrame(
-        {
-            "mean": data.mean(axis=1),
-            "low": [np.nan if i.low is None else i.low for i in found],
-            "high": [np.nan if i.high is None else i.high for i in found],
-            "clips": (~np.isnan(data)).sum(axis=1),
-            "method": [i.method for i in found],
-        },
-        index=figures.columns,
-    )
 
 
 def shares_of(weights: ArrayLike | None, clips: int) -> NDArray[np.float64] | None:

@@ -126,15 +126,14 @@ def values(board: Board, row: Row, info: DatasetInfo | None = None) -> dict[str,
     """Every column of a row. What is missing is None."""
     model = row.model
     holes = sorted({e.hole for e in row.entries.values() if e.hole})
-    seconds = row.seconds_per_frame
     out: dict[str, Value] = {
         "dataset": board.dataset, "protocol": board.protocol, "apart": board.reason, "model": model.name,
         "profile": info.profile if info else None, "severity": info.severity if info else None,
         "title": model.title, "task": model.task, "licence": model.licence, "weights": model.weights_sha256,
         "parameters": _float(model.parameters), "device": row.device, "precision": row.precision,
         "rank": _float(row.rank), "place": _float(row.place), "complete": row.complete, "hole": "; ".join(holes) or None,
-        "clips": float(len(board.clips)), "frames": float(board.frames), "seconds_per_frame": seconds,
-        "frames_per_second": 1 / seconds if seconds else None, "memory": _float(row.memory_bytes),
+        "clips": float(len(board.clips)), "frames": float(board.frames), "seconds_per_frame": row.seconds_per_frame,
+        "frames_per_second": row.frames_per_second, "memory": _float(row.memory_bytes),
         "multiply_adds": row.multiply_adds, "threads": row.threads or None,
     }  # fmt: skip
     for metric, entry in row.entries.items():

@@ -6,7 +6,6 @@ import itertools
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +16,6 @@ from leaderboards.stats import (
     LONGEST,
     Interval,
     bca,
-    interval_table,
     mean_interval,
     mean_intervals,
     student,
@@ -144,16 +142,6 @@ def test_one_clip_far_apart_does_not_send_the_end_to_infinity() -> None:
     assert found.high == pytest.approx(0.1 + 2 * (high - 0.1))
     assert found.low is not None
     assert low < found.low < 0.1
-
-
-def test_a_table_of_intervals() -> None:
-    columns = pd.MultiIndex.from_tuples([("a", "psnr"), ("a", "ssim"), ("b", "psnr")])
-    table = interval_table(pd.DataFrame([[1, 0.5, 2], [2, 0.5, None], [4, 0.5, 3]], columns=columns))
-    assert table.index.equals(columns)
-    assert table["clips"].tolist() == [3, 3, 2]
-    assert table.loc[("a", "ssim"), "low"] == 0.5
-    assert np.isnan(table.loc[("b", "psnr"), ["mean", "low", "high"]].astype(float)).all()
-    assert table.loc[("b", "psnr"), "method"] == "none: no figure for 1 of 3 clips"
 
 
 @settings(max_examples=50, deadline=None)

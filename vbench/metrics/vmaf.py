@@ -143,7 +143,6 @@ class VmafSession:
         self._names = tuple(names)
         self._log = Path(self._folder.name) / "log.json"
         self._frames = 0
-        self._failure: BaseException | None = None
         pipes = [Path(self._folder.name) / name for name in ("distorted", "reference")]
         for pipe in pipes:
             os.mkfifo(pipe)

@@ -50,12 +50,6 @@ def recognise(text: str) -> ModelSpec | None:
     return None if maker is None else maker(what, label)
 
 
-def is_brought(text: str) -> bool:
-    """Whether a name is of one of these forms, and not of a model of the suite or of a package."""
-    match = _LABEL.fullmatch(text)
-    return _maker(match[2] if match else text) is not None
-
-
 def _maker(what: str) -> Callable[[str, str | None], ModelSpec] | None:
     from vbench.models.brought import command, files, frames, python_file
 
