@@ -15,6 +15,7 @@ from torch import Tensor
 from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, Subframes, over_masks
 from degradations.blur.exposure import Light, into_light, out_of_light, rendered
 from degradations.blur.flow import Flow, gray8, motion, pull
+from degradations.border import mirror
 from degradations.rng import Rng
 
 _WAVES = 6
@@ -160,7 +161,7 @@ class RollingShutter(Degradation):
         x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         image = np.ascontiguousarray(frame.numpy().transpose(1, 2, 0))
         out = cv2.remap(
-            image, x - moved[:, :1], y - moved[:, 1:], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+            image, x - moved[:, :1], y - moved[:, 1:], cv2.INTER_CUBIC, borderMode=mirror(image.shape)
         ).reshape(image.shape)
         return torch.from_numpy(np.ascontiguousarray(out.transpose(2, 0, 1)))
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, Subframes
+from degradations.border import mirror
 from degradations.film.common import Double, Float, as_frames, coverage, planes_of, scale_of, stamp, with_coverage
 from degradations.film.shapes import fractal_noise, smooth_step
 from degradations.rng import Rng
@@ -174,4 +175,4 @@ def _move_down(plane: Float, pixels: float, interpolation: int) -> None:
     matrix = np.array([[1, 0, 0], [0, 1, pixels]], dtype=float)
     size = plane.shape[::-1]
     source = np.ascontiguousarray(plane)
-    plane[...] = cv2.warpAffine(source, matrix, size, flags=interpolation, borderMode=cv2.BORDER_REFLECT_101)
+    plane[...] = cv2.warpAffine(source, matrix, size, flags=interpolation, borderMode=mirror(source.shape))

@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
+from degradations.border import mirror
 from degradations.film.common import Double, Float, as_frames, autoregressive, planes_of
 from degradations.rng import Rng
 
@@ -146,5 +147,5 @@ def _warp(plane: Float, matrix: Double, interpolation: int, out: Float) -> None:
         plane.shape[::-1],
         dst=out,
         flags=interpolation,
-        borderMode=cv2.BORDER_REFLECT_101,
+        borderMode=mirror(plane.shape),
     )

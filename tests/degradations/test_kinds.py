@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 from typing import Any
 
 import pytest
@@ -89,6 +90,30 @@ def test_every_kind_keeps_its_promises(
     for values in facts(recipe)[0].values():
         assert isinstance(values, str) or len(values) == frames
     json.dumps(facts(recipe), allow_nan=False)
+
+
+MOVING = {"rolling-shutter": {"readout": 0.5, "shake": 4}, "weave": {"rotation": 1.0}, "splices": {"rate": 0.5}}
+"""Settings with which a step warps whole frames."""
+
+
+def _damage_smallest() -> None:
+    for kind in (k for k in KINDS if k not in ("second-order", "codec", "rate", "packet-loss")):
+        for height, width in ((1, 1), (1, 9), (9, 1)):
+            SETTINGS[kind] = MOVING.get(kind, SETTINGS.get(kind, {}))
+            out = degrade(torch.rand(3, 3, height, width), profile(kind), "v", seed=1)
+            assert bool(torch.isfinite(out.frames).all()), kind
+
+
+def test_frames_of_one_row_or_column_come_back() -> None:
+    """In a process of its own: OpenCV's bicubic warp of such frames does not return with a mirrored border."""
+    process = multiprocessing.get_context("fork").Process(target=_damage_smallest)
+    process.start()
+    process.join(60)
+    alive = process.is_alive()
+    process.kill()
+    process.join()
+    assert not alive, "the damage of a frame of one row or column never ends"
+    assert process.exitcode == 0
 
 
 PER_FRAME = [
