@@ -217,3 +217,11 @@ def joined(parts: Iterable[Damage]) -> Damage:
     if out is None:
         raise ValueError("There is no chunk to join: the clip is empty.")
     return out
+
+
+def as_one_clip(step: Degradation, frames: Tensor, params: Params, masks: Masks) -> Damage:
+    """``frames`` as a clip of their own, through ``step.stream``: what ``apply`` is of a step whose stream cannot be cut into
+    chunks."""
+    shape = ClipShape(len(frames), frames.shape[2], frames.shape[3], frames.shape[1])
+    (out,) = step.stream([Damage(frames, masks)], params, shape)
+    return out

@@ -11,7 +11,7 @@ from PIL import Image
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, Subframes
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, Subframes, as_one_clip
 from degradations.codec.encoders import (
     ENCODERS,
     SCALES,
@@ -158,9 +158,7 @@ class Rate(Degradation):
 
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """``frames`` as one clip of their own (a stream cannot be cut into chunks: use :meth:`stream`)."""
-        shape = ClipShape(len(frames), frames.shape[2], frames.shape[3], frames.shape[1])
-        ((out, kept),) = self.stream([Damage(frames, masks)], params, shape)
-        return Damage(out, kept)
+        return as_one_clip(self, frames, params, masks)
 
     def stream(
         self,
