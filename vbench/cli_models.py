@@ -22,7 +22,7 @@ def metrics_list() -> None:
 
 
 @metrics_app.command("show")
-def metrics_show(name: Annotated[str, typer.Argument(help="A metric, with options: psnr[y,crop=4].")]) -> None:
+def metrics_show(name: Annotated[str, typer.Argument(help="A metric, with options: psnr\\[y,crop=4].")]) -> None:
     """One metric: definition, range, source, licence, options."""
     from vbench.commands_score import metrics_show_command
 
@@ -87,21 +87,29 @@ def models_verify(
     names: Annotated[list[str] | None, typer.Argument(help="Networks: dncnn, fastdvdnet, ...")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every network.")] = False,
     fixture: Annotated[
-        Path | None, typer.Option("--fixture", help="A case: inputs and official outputs, .npz.")
+        Path | None, typer.Option("--fixture", help="A case: inputs and official outputs, .npz.", metavar="FILE")
     ] = None,
     manifest: Annotated[
-        Path | None, typer.Option("--manifest", help="Its manifest. Default: the one beside the case.")
+        Path | None, typer.Option("--manifest", help="Its manifest. Default: the one beside the case.", metavar="FILE")
     ] = None,
     fixtures: Annotated[
-        Path | None, typer.Option("--fixtures", help="Folder with a folder of cases for each network.")
+        Path | None, typer.Option("--fixtures", help="Folder with a folder of cases for each network.", metavar="DIR")
     ] = None,
-    dtype: Annotated[str, typer.Option("--dtype", help="float64, or float32 (at 1e-4).")] = "float64",
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            "--dtype",
+            help="float64, or float32 (at 1e-4). Default: what the case says, mostly float64.",
+            metavar="TYPE",
+        ),
+    ] = None,
     tolerance: Annotated[
-        float | None, typer.Option("--tolerance", help="Relative to the largest value, in place of the fixture's.")
+        float | None,
+        typer.Option("--tolerance", help="Relative to the largest value, in place of the fixture's.", metavar="X"),
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, ...")] = "cpu",
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, ...", metavar="DEVICE")] = "cpu",
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Every output, not only those that are over.")
+        bool, typer.Option("--verbose", "-v", help="With --all: every output, not only those that are over.")
     ] = False,
 ) -> None:
     """Is our network the official one? Its names, shapes and outputs against what the official code computed."""
@@ -134,7 +142,8 @@ def weights_fetch(
 def weights_import(
     file: Annotated[Path, typer.Argument(help="A checkpoint as its authors publish it, or the archive that holds it.")],
     model: Annotated[
-        str | None, typer.Option("--model", help="Which model it is for, if neither hash nor name tells.")
+        str | None,
+        typer.Option("--model", help="Which model it is for, if neither hash nor name tells.", metavar="NAME"),
     ] = None,
 ) -> None:
     """Check a checkpoint against its network and take it in."""

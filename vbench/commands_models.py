@@ -361,7 +361,7 @@ def _show_verified(name: str, case: Path, found: Verified, each: bool) -> None:
     if shown:
         width = max(6, *(len(d.output) for d in shown))
         again = {d.output: d for d in found.decided}
-        say(f"     {'output':<{width}}  {'largest difference':>20}  allowed")
+        say(f"     {'output':<{width}}  {'relative difference':>20}  allowed")
         for d in shown:
             beside = f", {again[d.output].relative:.1e}" if d.output in again and not d.within else ""
             allowed = f"{_allowed(d):.0e}" if d.allowed else "0"

@@ -5,17 +5,19 @@ Two implementations that use the same parameter names hold the same numbers, and
 
 from __future__ import annotations
 
-import json
 import math
 import zlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vbench.fixtures import read_manifest
+
 if TYPE_CHECKING:
     from torch import Tensor
+
+__all__ = ["OWN", "fill", "read_manifest", "state_dict"]
 
 OWN = "buffer"
 """Kind of a tensor that the network's constructor computes (counters, index tables): no recipe fills it."""
@@ -55,12 +57,6 @@ def fill(name: str, shape: tuple[int, ...], kind: str, gain: float = 1.0) -> NDA
         known = ", ".join(sorted([*_SPREADS, "weight", "transposed", "running_var", "slope", "zero"]))
         raise ValueError(f'Parameter "{name}" is of kind "{kind}", which has no recipe; there are {known}.')
     return np.asarray(mean + spread * generator.standard_normal(shape))
-
-
-def read_manifest(path: Path) -> dict[str, Any]:
-    """A manifest: ``tensors`` (name to shape, dtype, kind) and what its authors say of the checkpoint."""
-    document: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return document
 
 
 def state_dict(manifest: dict[str, Any]) -> dict[str, Tensor]:

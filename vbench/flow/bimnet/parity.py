@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vbench.errors import InputError
+from vbench.fixtures import tensor
 from vbench.flow.bimnet.net import REACH, BIMNet, crop, whole_flow
 from vbench.flow.ops import correlation, warp
 from vbench.hooks import watch
@@ -32,7 +31,7 @@ def outputs(network: BIMNet, inputs: dict[str, NDArray[Any]], meta: dict[str, An
         InputError: it gives something else.
     """
     weight = next(network.parameters())
-    given = {name: _tensor(value, weight) for name, value in inputs.items()}
+    given = {name: tensor(value, weight) for name, value in inputs.items()}
     match sorted(given):
         case ["tensorFirst", "tensorSecond"]:
             return _stages(network, given["tensorFirst"], given["tensorSecond"])
@@ -46,12 +45,6 @@ def outputs(network: BIMNet, inputs: dict[str, NDArray[Any]], meta: dict[str, An
             return {f"stride{s}": correlation(given["first"], given["second"], REACH, s) for s in (1, 2)}
         case names:
             raise InputError(f"The case gives {', '.join(names)}; no case of BIMNet is known that does.")
-
-
-def _tensor(values: NDArray[Any], like: Tensor) -> Tensor:
-    """Frames of 8 bits in [0, 1]; other values as they are."""
-    tensor = torch.from_numpy(values).to(like)
-    return tensor / 255 if values.dtype == np.uint8 else tensor
 
 
 def _stages(network: BIMNet, first: Tensor, second: Tensor) -> dict[str, Tensor]:

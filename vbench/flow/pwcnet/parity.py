@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vbench.errors import InputError
+from vbench.fixtures import tensor
 from vbench.flow.ops import correlation
 from vbench.flow.pwcnet.align import align, gradient, resized, sample, whole_flow
-from vbench.flow.pwcnet.net import REACH, Backward, Decoder, PWCNet, backward
+from vbench.flow.pwcnet.net import MULTIPLE, REACH, Backward, Decoder, PWCNet, backward
 from vbench.hooks import watch
 
 LEVELS = {2: "Two", 3: "Thr", 4: "Fou", 5: "Fiv", 6: "Six"}
@@ -36,7 +36,7 @@ def outputs(network: PWCNet, inputs: dict[str, NDArray[Any]], meta: dict[str, An
     match sorted(given):
         case ["frame_1", "frame_2"]:
             return _aligned(network, given["frame_1"], given["frame_2"])
-        case ["first", "second"] if given["first"].shape[1] == 3:
+        case ["first", "second"] if _are_frames(inputs["first"]):
             return _stages(network, given["first"], given["second"])
         case ["first", "second"]:
             return {"volume": correlation(given["first"], given["second"], REACH)}
@@ -57,11 +57,16 @@ def outputs(network: PWCNet, inputs: dict[str, NDArray[Any]], meta: dict[str, An
 
 def _tensor(values: NDArray[Any], like: Tensor) -> Tensor:
     """Frames of 8 bits, ``(H, W, 3)``, as ``(1, 3, H, W)`` in [0, 1]; other values as they are."""
-    tensor = torch.from_numpy(values).to(like)
+    found = tensor(values, like)
     if values.dtype != np.uint8:
-        return tensor
-    frames = tensor[None] if tensor.dim() == 3 else tensor
-    return frames.permute(0, 3, 1, 2) / 255
+        return found
+    frames = found[None] if found.dim() == 3 else found
+    return frames.permute(0, 3, 1, 2)
+
+
+def _are_frames(values: NDArray[Any]) -> bool:
+    """Whether values are frames, whose sides the network takes, and not maps that are correlated."""
+    return values.dtype == np.uint8 or (values.shape[1] == 3 and not any(side % MULTIPLE for side in values.shape[2:]))
 
 
 def _aligned(network: PWCNet, first: Tensor, second: Tensor) -> dict[str, Tensor]:

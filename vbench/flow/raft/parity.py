@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vbench.fixtures import fixed, options
 from vbench.flow.raft.net import RAFT
 
 SLICES = {"fmap1": 2, "fmap2": 2, "corr_last": 4, "up_mask": 8, "hidden_after": 2}
@@ -16,11 +16,16 @@ SLICES = {"fmap1": 2, "fmap2": 2, "corr_last": 4, "up_mask": 8, "hidden_after": 
 
 
 def build(manifest: dict[str, Any], meta: dict[str, Any]) -> RAFT:
-    """The network; there is one size of it here."""
+    """The network; there is one size of it here.
+
+    Raises:
+        InputError: a fixture of another one.
+    """
+    fixed(options(manifest, meta), "RAFT", small=False, corr_levels=4, corr_radius=4, hidden_dim=128, context_dim=128)
     return RAFT()
 
 
-def outputs(network: RAFT, inputs: dict[str, NDArray[np.uint8]], meta: dict[str, Any]) -> dict[str, Tensor]:
+def outputs(network: RAFT, inputs: dict[str, NDArray[Any]], meta: dict[str, Any]) -> dict[str, Tensor]:
     """Flows, and what the network holds on the way.
 
     Args:
@@ -49,8 +54,8 @@ def outputs(network: RAFT, inputs: dict[str, NDArray[np.uint8]], meta: dict[str,
     }
 
 
-def _frames(stored: NDArray[np.uint8]) -> Tensor:
-    frames = torch.from_numpy(stored)
+def _frames(stored: NDArray[Any]) -> Tensor:
+    frames = torch.from_numpy(stored)  # 0 to 255, as the network takes them
     if frames.ndim == 3:
         return frames[:, None].expand(-1, 3, -1, -1)
     return frames.permute(0, 3, 1, 2)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
-from vbench.models.cdvd_tsp.net import CDVDTSP, Merged, restored
+from vbench.fixtures import fixed, make, options, tensor
+from vbench.models.cdvd_tsp.net import CDVDTSP, FRAMES, Merged, restored
 from vbench.models.cdvd_tsp.recons import MULTIPLE
 from vbench.models.cdvd_tsp.sequence import restore, windows
 
@@ -26,9 +27,9 @@ LEVELS = frozenset({"restored_uint8"})
 
 def build(manifest: dict[str, Any], meta: dict[str, Any]) -> CDVDTSP:
     """The network with the fixture's numbers of blocks and channels."""
-    given = (meta.get("options") or manifest.get("options") or {}).get("arguments", {})
-    blocks, channels = int(given.get("n_resblock", 3)), int(given.get("n_feat", 32))
-    return CDVDTSP(blocks, channels, bool(given.get("is_mask_filter", True)))
+    given = options(manifest, meta)
+    fixed(given, "CDVD-TSP", in_channels=3, out_channels=3, n_sequence=FRAMES)
+    return make(CDVDTSP, given, said=("in_channels", "out_channels", "n_sequence", "module"))
 
 
 def outputs(network: CDVDTSP, inputs: dict[str, NDArray[Any]], meta: dict[str, Any]) -> dict[str, Result]:
@@ -54,7 +55,8 @@ def outputs(network: CDVDTSP, inputs: dict[str, NDArray[Any]], meta: dict[str, A
             "restored_uint8": whole,
             **_figures(whole, centres),
         }
-    first, second = network.cascade(_tensor(inputs["frames"], weight)[None])
+    frames = tensor(inputs["frames"], weight).movedim(-1, -3)
+    first, second = network.cascade(frames[None] if frames.dim() == 4 else frames)
     out: dict[str, Result] = dict(restored((first, second))._asdict())
     for i, (before, centre, behind) in enumerate((("0", "1", "2"), ("1", "2", "3"), ("2", "3", "4"))):
         out |= _stage(first, i, 3, before + centre, behind + centre, centre)
@@ -86,7 +88,7 @@ def _crop(frames: NDArray[Any]) -> NDArray[Any]:
 
 def _tensor(frames: NDArray[Any], like: Tensor) -> Tensor:
     """``(T, H, W, 3)``, 8 bits, as ``(T, 3, H, W)`` in [0, 1]."""
-    return torch.from_numpy(frames).to(like).permute(0, 3, 1, 2) / 255
+    return tensor(frames, like).permute(0, 3, 1, 2)
 
 
 def _figures(frames: NDArray[np.uint8], truth: NDArray[np.uint8]) -> dict[str, Result]:
@@ -99,7 +101,9 @@ def _figures(frames: NDArray[np.uint8], truth: NDArray[np.uint8]) -> dict[str, R
         )
         for a, b in pairs
     ]
+    with np.errstate(divide="ignore"):  # infinite of equal frames
+        psnr = np.array([peak_signal_noise_ratio(a, b, data_range=255) for a, b in pairs])
     return {
-        "psnr": np.array([peak_signal_noise_ratio(a, b, data_range=255) for a, b in pairs]),
+        "psnr": psnr,
         "ssim": np.array(ssim),
     }

@@ -8,26 +8,29 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from vbench.fixtures import fixed, make, options, tensor
 from vbench.models.cdvd_tsp.recons import ReconsVideo
 
 
 def build(manifest: dict[str, Any], meta: dict[str, Any]) -> ReconsVideo:
     """The network with the fixture's numbers of frames, channels and blocks."""
-    given = (meta.get("options") or manifest.get("options") or {}).get("arguments", {})
-    return ReconsVideo(**{name: int(value) for name, value in given.items() if name != "feat_in"})
+    given = options(manifest, meta)
+    fixed(given, "the reconstruction network", feat_in=False)
+    return make(ReconsVideo, given, said=("feat_in", "module"))
 
 
 def outputs(network: ReconsVideo, inputs: dict[str, NDArray[Any]], meta: dict[str, Any]) -> dict[str, Tensor]:
     """The restored frame, and the first channels of each part's output.
 
     Args:
-        inputs: ``frames``, uint8 ``(B, 3, H, W, 3)``; ``prior``, ``(B, 1, H, W)``.
+        inputs: ``frames``, ``(B, T, H, W, C)``; ``prior``, ``(B, 1, H, W)``, which the network may do without.
     """
     weight = next(network.parameters())
-    frames = torch.from_numpy(inputs["frames"]).to(weight).permute(0, 1, 4, 2, 3).flatten(1, 2) / 255
+    frames = tensor(inputs["frames"], weight).permute(0, 1, 4, 2, 3).flatten(1, 2)
     seen: dict[str, Tensor] = {}
     hooks = [_watch(part, name, seen) for name, part in network.named_children()]
-    seen["output"] = network(torch.cat([frames, torch.from_numpy(inputs["prior"]).to(weight)], dim=1))
+    beside = [tensor(inputs["prior"], weight)] if "prior" in inputs else []
+    seen["output"] = network(torch.cat([frames, *beside], dim=1))
     for hook in hooks:
         hook.remove()
     return seen

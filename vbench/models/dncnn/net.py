@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from vbench.errors import InputError
+
 FEATURES = 64
 
 
 class DnCNN(nn.Module):
-    """Gray frames ``(B, 1, H, W)`` in [0, 1] to the noise in them, of the same shape.
+    """Frames ``(B, C, H, W)`` in [0, 1], gray as published, to the noise in them, of the same shape.
 
     ``layers`` convolutions of 3 x 3 without bias (17 for one noise level, 20 for blind denoising), batch norm
     on all but the first and last, ReLU between them. Any size; receptive field ``2 * layers + 1``.
+
+    Args:
+        layers: convolutions, at least two.
+        channels: of a frame; 1 of all published checkpoints.
+
+    Raises:
+        InputError: fewer.
 
     Source: Zhang et al., "Beyond a Gaussian Denoiser" (TIP 2017); names as in SaoYan/DnCNN-PyTorch.
 
@@ -21,12 +30,17 @@ class DnCNN(nn.Module):
         torch.Size([1, 1, 9, 7])
     """
 
-    def __init__(self, layers: int) -> None:
+    def __init__(self, layers: int, channels: int = 1) -> None:
         super().__init__()
-        stack: list[nn.Module] = [_conv(1, FEATURES), nn.ReLU(inplace=True)]
+        if layers < 2 or channels < 1:
+            raise InputError(
+                f"DnCNN was asked for {layers} layers and {channels} channels; at least 2 and 1 are needed."
+            )
+        self.channels = channels
+        stack: list[nn.Module] = [_conv(channels, FEATURES), nn.ReLU(inplace=True)]
         for _ in range(layers - 2):
             stack += [_conv(FEATURES, FEATURES), nn.BatchNorm2d(FEATURES), nn.ReLU(inplace=True)]
-        stack.append(_conv(FEATURES, 1))
+        stack.append(_conv(FEATURES, channels))
         self.dncnn = nn.Sequential(*stack)
 
     def forward(self, noisy: Tensor) -> Tensor:

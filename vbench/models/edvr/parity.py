@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from vbench.fixtures import make, options, tensor
 from vbench.models.edvr.align import DeformableConv, act
+from vbench.models.edvr.deform import TAPS
 from vbench.models.edvr.fusion import TSAFusion
 from vbench.models.edvr.net import EDVR, Backbone
 
-OFFSETS = [126, 127, 142, 143]
-MASKS = [63, 71]
-"""Channels that are stored of offsets and masks below the coarsest level: the last group's first and last tap."""
 FUSION = {
     "tsa_feat": ("feat_fusion", 2, True),
     "tsa_attn1": ("spatial_attn2", 4, True),
@@ -33,10 +31,10 @@ Choice = Callable[[Tensor], Tensor]
 
 def build(manifest: dict[str, Any], meta: dict[str, Any]) -> EDVR:
     """The network with the fixture's options."""
-    return EDVR(**(meta.get("options") or manifest.get("constructor") or {}))
+    return make(EDVR, options(manifest, meta))
 
 
-def outputs(network: EDVR, inputs: dict[str, NDArray[np.uint8]], meta: dict[str, Any]) -> dict[str, Tensor]:
+def outputs(network: EDVR, inputs: dict[str, NDArray[Any]], meta: dict[str, Any]) -> dict[str, Tensor]:
     """The restored frame, and what led to it.
 
     Args:
@@ -54,8 +52,7 @@ def outputs(network: EDVR, inputs: dict[str, NDArray[np.uint8]], meta: dict[str,
 
 def frames_of(stored: NDArray[Any], like: Tensor) -> Tensor:
     """Stored frames, of 8 bits or in [0, 1], as ``(B, T, 3, H, W)`` in [0, 1]."""
-    x = torch.from_numpy(stored).to(like)
-    x = x / 255 if stored.dtype == np.uint8 else x
+    x = tensor(stored, like)
     return (x[None] if x.dim() == 4 else x).movedim(-1, 2)
 
 
@@ -114,8 +111,10 @@ class Watch:
             part = self._network.pcd_align.get_submodule(path)
             assert isinstance(part, DeformableConv)  # noqa: S101 - as the constructor makes it
             ends, whole = part.offsets, level == "l3"
-            offsets: slice | list[int] = slice(ends) if whole else OFFSETS
-            masks: slice | list[int] = slice(ends, None) if whole else [ends + i for i in MASKS]
+            # Of the last group; fixtures of fewer groups have fewer channels.
+            last = ends - 2 * TAPS
+            offsets: slice | list[int] = slice(ends) if whole else [last, last + 1, ends - 2, ends - 1]
+            masks: slice | list[int] = slice(ends, None) if whole else [ends + last // 2, ends + ends // 2 - 1]
             self._keep(f"pcd_align.{path}.conv_offset", f"offset_{level}", self._frame(0, offsets))
             self._keep(f"pcd_align.{path}.conv_offset", f"mask_{level}", self._frame(0, masks, torch.sigmoid))
         self._keep("pcd_align.dcn_pack.l3", "pcd_l3_dcn", self._frame(0, slice(8)))

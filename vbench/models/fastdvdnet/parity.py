@@ -9,13 +9,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from vbench.errors import InputError
+from vbench.fixtures import fixed, make, options, tensor
 from vbench.models.fastdvdnet.net import FRAMES, FastDVDnet
 from vbench.models.fastdvdnet.sequence import restore_all, windows
 
 Result = Tensor | NDArray[Any]
 
 LEVELS = frozenset({"saved_uint8_rgb"})
+PSNR_TOLERANCE = 1e-4
+"""In dB, as the page of the fixture states it."""
 
 
 def build(manifest: dict[str, Any], meta: dict[str, Any]) -> FastDVDnet:
@@ -24,11 +26,9 @@ def build(manifest: dict[str, Any], meta: dict[str, Any]) -> FastDVDnet:
     Raises:
         InputError: a fixture of another number of frames.
     """
-    options = meta.get("constructor") or manifest.get("constructor") or manifest.get("options") or {}
-    frames = options.get("arguments", options).get("num_input_frames", FRAMES)
-    if frames != FRAMES:
-        raise InputError(f"The fixture is of FastDVDnet with {frames} frames; the network exists with {FRAMES}.")
-    return FastDVDnet()
+    given = options(manifest, meta)
+    fixed(given, "FastDVDnet", num_input_frames=FRAMES)
+    return make(FastDVDnet, given, said=("num_input_frames", "module"))
 
 
 def outputs(network: FastDVDnet, inputs: dict[str, NDArray[Any]], meta: dict[str, Any]) -> dict[str, Result]:
@@ -41,15 +41,15 @@ def outputs(network: FastDVDnet, inputs: dict[str, NDArray[Any]], meta: dict[str
 def allowed(output: str, peak: float, meta: dict[str, Any]) -> float | None:
     """PSNRs have a tolerance in dB; frame indices and 8-bit frames are equal or they are not."""
     if output.startswith("psnr"):
-        return float(meta["psnr_tolerance_db"])
+        return float(meta.get("psnr_tolerance_db", PSNR_TOLERANCE))
     return 0.0 if output in ("windows", "saved_uint8_rgb") else None
 
 
 def _window(network: FastDVDnet, frames: NDArray[Any], noise_map: NDArray[Any]) -> dict[str, Result]:
     weight = next(network.parameters())
-    x = torch.from_numpy(frames).to(weight)
+    x = tensor(frames, weight)
     x = x.reshape(-1, 3 * FRAMES, *x.shape[-2:])
-    n = torch.from_numpy(noise_map).to(weight)
+    n = tensor(noise_map, weight)
     seen: dict[str, Result] = {}
     hooks = [_watch(block, name, seen) for name, block in network.temp1.named_children()]
     inner = network.first(x, n)
@@ -73,9 +73,10 @@ def _watch(block: nn.Module, name: str, seen: dict[str, Result]) -> torch.utils.
 
 def _sequence(network: FastDVDnet, inputs: dict[str, NDArray[Any]], meta: dict[str, Any]) -> dict[str, Result]:
     weight = next(network.parameters())
-    noisy = torch.from_numpy(inputs["noisy"]).to(weight)
-    denoised, first = restore_all(network, noisy, float(meta.get("noise_std", meta["sigma"] / 255)))
-    clean = torch.from_numpy(inputs["clean"].transpose(0, 3, 1, 2)).to(weight) / 255
+    noisy = tensor(inputs["noisy"], weight)
+    noise = meta["noise_std"] if "noise_std" in meta else meta["sigma"] / 255
+    denoised, first = restore_all(network, noisy, float(noise))
+    clean = tensor(inputs["clean"], weight).permute(0, 3, 1, 2)
     saved = (denoised.float() * 255).clamp(0, 255).to(torch.uint8)  # cut off, not rounded
     return {
         "denoised": denoised,

@@ -9,24 +9,35 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vbench.fixtures import make, options, tensor
 from vbench.models.pvdnet.pixel_volume import PixelVolume
 
 
-def build(manifest: dict[str, Any], meta: dict[str, Any]) -> PixelVolume:
+class Placed(PixelVolume):
+    """The pixel volume, with a tensor that says in what and where it is computed: there are no weights to ask."""
+
+    precision: Tensor
+
+    def __init__(self, side: int = 5) -> None:
+        super().__init__(side)
+        self.register_buffer("precision", torch.zeros(()), persistent=False)
+
+
+def build(manifest: dict[str, Any], meta: dict[str, Any]) -> Placed:
     """The pixel volume with the fixture's window; it has no weights."""
-    options = meta.get("options") or meta.get("constructor") or manifest.get("constructor") or {}
-    return PixelVolume(int(options.get("ksize", 5)))
+    return make(Placed, options(manifest, meta), side="ksize")
 
 
-def outputs(network: PixelVolume, inputs: dict[str, NDArray[Any]], meta: dict[str, Any]) -> dict[str, Tensor]:
+def outputs(network: Placed, inputs: dict[str, NDArray[Any]], meta: dict[str, Any]) -> dict[str, Tensor]:
     """The volume.
 
     Args:
         inputs: ``img``, ``pad``: frames of 8 bits, or values as they are; ``flow`` in pixels.
     """
-    img, flow, pad = (_tensor(inputs[name]) for name in ("img", "flow", "pad"))
+    img, flow, pad = (_tensor(inputs[name], network.precision) for name in ("img", "flow", "pad"))
     return {"volume": network(img, flow, pad)}
 
 
-def _tensor(values: NDArray[Any]) -> Tensor:
-    return torch.from_numpy(values / 255 * 2 - 1 if values.dtype == np.uint8 else values)
+def _tensor(values: NDArray[Any], like: Tensor) -> Tensor:
+    found = tensor(values, like)
+    return found * 2 - 1 if values.dtype == np.uint8 else found

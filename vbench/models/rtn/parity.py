@@ -58,9 +58,9 @@ def outputs(network: RTN, inputs: dict[str, NDArray[Any]], meta: dict[str, Any])
     return {**stages, "restored": torch.cat(restored)}
 
 
-def _clip(stored: NDArray[np.uint8]) -> Tensor:
-    """8-bit frames as ``(T, 3, H, W)`` in [-1, 1]; gray ones in three equal channels."""
-    frames = torch.from_numpy((stored / 255 - 0.5) / 0.5)
+def _clip(stored: NDArray[Any]) -> Tensor:
+    """Frames of 8 bits, or in [-1, 1], as ``(T, 3, H, W)`` in [-1, 1]; gray ones in three equal channels."""
+    frames = torch.from_numpy((stored / 255 - 0.5) / 0.5 if stored.dtype == np.uint8 else stored)
     return frames[:, None].expand(-1, 3, -1, -1) if frames.dim() == 3 else frames.permute(0, 3, 1, 2)
 
 

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from vbench.fixtures import make, options, tensor
 from vbench.models.vnlnet.net import VNLnet
 
 
 def build(manifest: dict[str, Any], meta: dict[str, Any]) -> VNLnet:
     """The network of a fixture, gray or colour, by its options."""
-    return VNLnet(**{name: int(value) for name, value in (meta.get("constructor") or manifest["constructor"]).items()})
+    return make(VNLnet, options(manifest, meta))
 
 
-def outputs(network: VNLnet, inputs: dict[str, NDArray[np.uint8]], meta: dict[str, Any]) -> dict[str, Tensor]:
+def outputs(network: VNLnet, inputs: dict[str, NDArray[Any]], meta: dict[str, Any]) -> dict[str, Tensor]:
     """The noise estimate, the denoised frames, and what each layer gives (first frame, three channels).
 
     Args:
-        inputs: ``stack``, uint8 ``(B, N * C, H, W)``.
+        inputs: ``stack``, ``(B, N * C, H, W)``, of 8 bits or in [0, 1].
     """
-    stack = torch.from_numpy(inputs["stack"]).to(next(network.parameters())) / 255
+    stack = tensor(inputs["stack"], next(network.parameters()))
     seen: dict[str, Tensor] = {}
     hooks = [_watch(layer, f"net.{i}", seen) for i, layer in enumerate(network.net)]
     noise = network(stack)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, get_args
 
 import numpy as np
@@ -10,11 +11,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vbench.errors import InputError
+from vbench.fixtures import options, tensor
 from vbench.models.vnlnet.neighbours import Ends, Neighbourhood, gray, pad, sources
 from vbench.models.vnlnet.search import Matches, PatchSearch, Window, centres, gather
 
 PADDINGS: dict[str, Ends] = {"vnlnet": "published", "rfr": "repaired"}
 """Whose padding the outputs of a clip are of, by the first part of their names."""
+
+DEFAULTS: dict[str, Any] = {
+    "patch_search_width": 41,
+    "patch_data_width": 1,
+    "search_width": 41,
+    "past_frames": 7,
+    "future_frames": 7,
+    "step": 1,
+}
+"""The published settings, where neither case nor manifest says otherwise."""
 
 CLEAR = 1e-5
 """A match is clear if the second best distance exceeds the best by more than this fraction."""
@@ -26,21 +38,47 @@ def build(manifest: dict[str, Any], meta: dict[str, Any]) -> PatchSearch:
     Raises:
         InputError: queries on a grid coarser than one pixel.
     """
-    options = manifest["defaults"] | meta
-    if options.get("step", 1) != 1:
-        raise InputError(f"The case searches for every {options['step']}th pixel; every pixel is searched for here.")
-    window = Window(int(options["patch_search_width"]), int(options["search_width"]))
-    return PatchSearch(window, int(options["past_frames"]), int(options["future_frames"]))
+    defaults = manifest.get("defaults")
+    given = DEFAULTS | (defaults if isinstance(defaults, dict) else {}) | options(manifest, meta) | meta
+    if given["step"] != 1:
+        raise InputError(f"The case searches for every {given['step']}th pixel; every pixel is searched for here.")
+    numbers = {name: given[name] for name in DEFAULTS}
+    strange = {name: value for name, value in numbers.items() if type(value) is not int}
+    if strange:
+        raise InputError(f"The case gives {strange}; whole numbers were expected.")
+    window = Window(numbers["patch_search_width"], numbers["search_width"])
+    return PatchSearch(window, numbers["past_frames"], numbers["future_frames"])
 
 
-def outputs(
-    network: PatchSearch, inputs: dict[str, NDArray[np.uint8]], meta: dict[str, Any]
-) -> dict[str, NDArray[Any]]:
+def where(output: str, stored: dict[str, NDArray[Any]], meta: dict[str, Any]) -> NDArray[np.bool_] | None:
+    """Where an output is compared: everywhere (None), or, if the fixture says so, where its matches are clear.
+
+    Elsewhere two patches are as good but for rounding, and the order of additions decides. What says where that is, is no
+    output itself: its places are an empty array.
+    """
+    stated = meta.get("tolerance")
+    if not isinstance(stated, dict) or stated.get("where") != "clear":
+        return None
+    path, _, name = output.rpartition("/")
+    if name == "clear":
+        return np.zeros(0, np.bool_)
+    bits, shape = stored.get(f"{path}/clear"), stored[output].shape
+    if bits is None or len(shape) != 3:
+        return None
+    neighbours = next((stored[key].shape[-1] for key in (f"{path}/dy", f"{path}/dx") if key in stored), shape[-1])
+    size = (*shape[1:], neighbours) if name == "stack" else shape
+    clear = np.unpackbits(bits, count=math.prod(size)).astype(np.bool_).reshape(size)
+    # A stack has the neighbours first, each with its colours.
+    return np.repeat(np.moveaxis(clear, -1, 0), shape[0] // neighbours, axis=0) if name == "stack" else clear
+
+
+def outputs(network: PatchSearch, inputs: dict[str, NDArray[Any]], meta: dict[str, Any]) -> dict[str, NDArray[Any]]:
     """One search (``video`` ``(T, h, w)``, whole numbers), or several of a clip (``video`` ``(T, H, W, C)``)."""
     video = inputs["video"]
     if video.ndim == 3:
-        return _one(network, torch.from_numpy(video).to(network.precision), meta)
-    clip = (torch.from_numpy(video).to(network.precision.device).permute(0, 3, 1, 2) / 255).contiguous()
+        return _one(network, torch.from_numpy(video).to(network.precision), meta, video.dtype)
+    # In float32 whatever the search sums in, as officially.
+    clip = tensor(video, network.precision.float()).permute(0, 3, 1, 2).contiguous()
     out: dict[str, NDArray[Any]] = {}
     for name, ends in PADDINGS.items():
         for index, found in _clip(network, clip, ends, meta["frames"]).items():
@@ -48,7 +86,7 @@ def outputs(
     return out
 
 
-def _one(network: PatchSearch, video: Tensor, meta: dict[str, Any]) -> dict[str, NDArray[Any]]:
+def _one(network: PatchSearch, video: Tensor, meta: dict[str, Any], kind: np.dtype[Any]) -> dict[str, NDArray[Any]]:
     centre, width = int(meta["num_frame"]), int(meta.get("patch_data_width", 1))
     found = network(video, centre)
     shape = (video.shape[1], video.shape[2])
@@ -58,8 +96,8 @@ def _one(network: PatchSearch, video: Tensor, meta: dict[str, Any]) -> dict[str,
     window = video[first : first + len(at), None]
     return _displacements(found) | {
         "index": _last(frames[:, None, None] * shape[0] * shape[1] + at).astype(np.uint32),
-        "distance": _last(found.distance).round().astype(np.int64),
-        "stack": _last(gather(window, at)[:, 0]).round().astype(np.uint8),
+        "distance": _last(found.distance),
+        "stack": _last(gather(window, at)[:, 0]).astype(kind),
     }
 
 
@@ -83,7 +121,7 @@ def _clip(network: PatchSearch, clip: Tensor, ends: Ends, wanted: list[int]) -> 
 
 
 def _displacements(found: Matches) -> dict[str, NDArray[Any]]:
-    return {"dy": _last(found.dy).astype(np.int8), "dx": _last(found.dx).astype(np.int8)}
+    return {"dy": _last(found.dy), "dx": _last(found.dx)}
 
 
 def _last(values: Tensor) -> NDArray[Any]:

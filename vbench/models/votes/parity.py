@@ -8,19 +8,27 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from vbench.fixtures import make, options
 from vbench.models.edvr.align import act
 from vbench.models.edvr.net import enlarge
 from vbench.models.edvr.parity import Watch, frames_of
 from vbench.models.votes.bin import FRAMES
-from vbench.models.votes.bin_parity import allowed, map_outputs
+from vbench.models.votes.bin_parity import ROUNDING, allowed, map_outputs
+from vbench.models.votes.bin_parity import decided as bin_decided
 from vbench.models.votes.net import VOTES
 
-__all__ = ["allowed", "build", "outputs"]
+__all__ = ["ROUNDING", "allowed", "build", "decided", "outputs"]
 
 
 def build(manifest: dict[str, Any], meta: dict[str, Any]) -> VOTES:
     """The network with the fixture's options."""
-    return VOTES(**(meta.get("options") or manifest.get("constructor") or {}))
+    return make(VOTES, options(manifest, meta))
+
+
+def decided(network: VOTES, exact: VOTES) -> VOTES:
+    """A network of float32 with the predictions of one of float64, which say what is rounded to what."""
+    network.bin = bin_decided(network.bin, exact.bin)  # type: ignore[assignment]  # called as BIN is
+    return network
 
 
 def outputs(network: VOTES, inputs: dict[str, NDArray[Any]], meta: dict[str, Any]) -> dict[str, Tensor]:
