@@ -92,7 +92,10 @@ OUTSIDE = (-1.0, 2.0)
 
 
 class Degraded(NamedTuple):
-    """Damaged frames ``(T, C, H, W)`` in [0, 1], the recipe, and where what kind of local damage is.
+    """Damaged frames ``(T, C, H, W)``, the recipe, and where what kind of local damage is.
+
+    Frames are as the last step left them, neither rounded nor clipped unless that step does so: noise and ringing may
+    reach beyond [0, 1]. :func:`stored` gives what a data set holds of them.
 
     ``masks`` has a plane of coverage ``(T, 1, H, W)`` in [0, 1] for every kind that has a place; ``mask`` is their
     union, or None.
@@ -197,7 +200,7 @@ def _checked(stream: Iterable[Damage], shape: ClipShape, who: str) -> Iterator[D
         raise ValueError(f"{who[0].upper()}{who[1:]} gave {seen} frames; the recipe is for {shape.frames}.")
 
 
-def _check_given(frames: Tensor, seed: int, fps: float) -> None:
+def _check_given(frames: Tensor, variant: str, seed: int, clip: str, fps: float) -> None:
     """Raises ValueError where what a caller gave to `degrade` is of another kind than it says."""
     if not isinstance(frames, Tensor):
         raise ValueError(  # noqa: TRY004 - as everything that is wrong with the frames
@@ -214,9 +217,12 @@ def _check_given(frames: Tensor, seed: int, fps: float) -> None:
         raise ValueError(
             f"The frames hold values from {low:g} to {high:g}; they should be in [0, 1]: divide 8-bit values by 255."
         )
+    for what, name in (("variant", variant), ("clip", clip)):
+        if not isinstance(name, str):
+            raise ValueError(f"{what} = {name!r} should be a name.")  # noqa: TRY004 - see above
     if isinstance(seed, bool) or not hasattr(seed, "__index__"):
         raise ValueError(f"seed = {seed!r} should be a whole number.")
-    if not (math.isfinite(fps) and fps > 0):
+    if not (isinstance(fps, (int, float)) and math.isfinite(fps) and fps > 0):
         raise ValueError(f"fps = {fps!r} should be frames per second, above 0.")
 
 
@@ -239,8 +245,8 @@ def degrade(
         subframes: the scene between frames, where there is one; motion blur uses it.
 
     Raises:
-        ValueError: the frames are of another type, shape or range, the seed is no whole number, or there is no such
-            profile or variant.
+        ValueError: the frames are of another type, shape or range, the seed is no whole number, a name is none, or
+            there is no such profile or variant.
 
     Example:
         >>> clean = torch.full((2, 3, 8, 8), 0.5)
@@ -249,7 +255,7 @@ def degrade(
         (True, True)
     """
     loaded = profile if isinstance(profile, Profile) else load_profile(profile)
-    _check_given(frames, seed, fps)
+    _check_given(frames, variant, seed, clip, fps)
     frames = frames.detach()
     count, channels, height, width = frames.shape
     shape = ClipShape(count, height, width, channels, fps, rendered=subframes is not None)
@@ -257,6 +263,16 @@ def degrade(
     parts = list(replay(recipe, [frames.cpu()], subframes))
     masks = {kind: torch.cat([p.masks[kind] for p in parts]).to(frames.device) for kind in parts[0].masks}
     return Degraded(torch.cat([p.frames for p in parts]).to(frames.device), recipe, masks)
+
+
+def stored(frames: Tensor) -> Tensor:
+    """Frames as a data set of 8 bits holds them: clipped to [0, 1], at whole levels (rounded half up).
+
+    Example:
+        >>> [round(v, 2) for v in (stored(torch.tensor([-0.1, 0.1, 1.4])) * 255).tolist()]
+        [0.0, 26.0, 255.0]
+    """
+    return frames.mul(255.0).add_(0.5).clamp_(0.0, 255.5).floor_().div_(255.0)
 
 
 def facts(recipe: Recipe, measured: Sequence[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:

@@ -166,7 +166,7 @@ class Profile(BaseModel):
                     f"The profile {self.where()} has no severities, only variants: {', '.join(self.variants)}."
                 )
             severity = float(asked[1])
-            if name != severity_name(severity):
+            if 1 <= severity <= RUNGS and name != severity_name(severity):
                 raise ValueError(f'The variant "{name}" is written "{severity_name(severity)}".')
             try:
                 return self.severities.at(severity)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from degradations.apply import Recipe, degrade, draw, shape_behind
+from degradations.apply import Recipe, degrade, draw, shape_behind, stored
 from degradations.base import ClipShape
 from degradations.profile import Profile, load_profile
 from degradations.rng import Rng
@@ -75,7 +75,8 @@ class InMemory:
 
 class Sample(TypedDict):
     """One crop: ``gt`` and ``lq`` are ``(T, C, H, W)`` float32 in [0, 1], RGB or gray (``lq`` smaller where the damage
-    shrinks); ``mask`` is ``(T, 1, H, W)``, the share of each pixel that local damage covers, or all zero."""
+    shrinks), at whole 8-bit levels as a data set holds them; ``lq`` of variants that are made on reading is neither
+    rounded nor clipped. ``mask`` is ``(T, 1, H, W)``, the share of each pixel that local damage covers, or all zero."""
 
     gt: Tensor
     lq: Tensor
@@ -89,7 +90,8 @@ class DamagedCrops(Dataset[Sample]):
     """Random crops of clean clips, damaged when they are asked for.
 
     Sample ``i`` of epoch ``e`` is the same in any process, with any number of workers and in any order: it is drawn
-    from the address (seed, e, i) alone. What the damage draws is new in every sample.
+    from the address (seed, e, i) alone. What the damage draws is new in every sample. A model is trained on what it is
+    measured on: samples hold what a data set of that variant would.
 
     Args:
         clips: clean clips, or arrays by name. Clips on disk should be folders of frames: videos are slow to enter in
@@ -228,7 +230,7 @@ class DamagedCrops(Dataset[Sample]):
         mask = out.mask
         return Sample(
             gt=gt,
-            lq=out.frames,
+            lq=out.frames if chosen.on_reading else stored(out.frames),
             mask=torch.zeros_like(out.frames[:, :1]) if mask is None else mask,
             clip=info.name,
             variant=variant,

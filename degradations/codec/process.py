@@ -253,7 +253,14 @@ def _complaint(status: int, messages: list[str], job: Job) -> str:
     where = f"FFmpeg's encoder {encoder} failed on a clip of {width} x {height}"
     if status < 0:
         name = signal.Signals(-status).name if -status in set(signal.Signals) else str(-status)
-        return f"{where}: it was killed by the signal {name}. If memory ran out, use smaller frames or fewer workers."
+        if -status == signal.SIGKILL:
+            return (
+                f"{where}: it was killed by the signal {name}. If memory ran out, use smaller frames or fewer workers."
+            )
+        return (
+            f"{where}: it broke off by the signal {name}, an error of its own (x265 has one with very small frames and a "
+            "rate). Take frames of another size, or another codec."
+        )
     first = next((line for line in text if line), "no message")
     hint = ""
     if encoder == "libvvenc" and "submitting" in first:

@@ -218,9 +218,15 @@ def test_degrade_says_what_is_of_another_kind() -> None:
     for seed in (1.5, "1", True):
         with pytest.raises(ValueError, match="should be a whole number"):
             degrade(frames, "noise", "gaussian25", seed=seed)  # type: ignore[arg-type]
-    for fps in (0, -1, float("nan"), float("inf")):
+    for what, names in (("variant", (None, 3)), ("clip", (3, None))):
+        for name in names:
+            with pytest.raises(ValueError, match=f"{what} = {name} should be a name"):
+                degrade(frames, "noise", **{"variant": "gaussian25", what: name})  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"severity 1e\+26 is outside 1\.\.5"):
+        degrade(frames, "noise", "severity-99999999999999999999999999")
+    for fps in (0, -1, float("nan"), float("inf"), "24"):
         with pytest.raises(ValueError, match="fps = .* above 0"):
-            degrade(frames, "social", "messenger-12fps", fps=fps)
+            degrade(frames, "social", "messenger-12fps", fps=fps)  # type: ignore[arg-type]
     seven = degrade(frames, "noise", "gaussian25", seed=7).frames
     assert degrade(frames, "noise", "gaussian25", seed=np.int64(7)).frames.equal(seven)  # type: ignore[arg-type]
     out = degrade(frames.requires_grad_(), "noise", "gaussian25", seed=7).frames

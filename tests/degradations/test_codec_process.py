@@ -104,14 +104,16 @@ def test_an_ffmpeg_that_is_named_and_not_there_is_told(monkeypatch: pytest.Monke
         run(Codec(codec="h264", qp=30), texture(2))
 
 
-def test_a_killed_ffmpeg_is_told(started: Processes) -> None:
+@pytest.mark.parametrize(("by", "says"), [(signal.SIGKILL, "it was killed by the signal SIGKILL"),
+                                          (signal.SIGABRT, "it broke off by the signal SIGABRT, an error of its own")])  # fmt: skip
+def test_a_killed_ffmpeg_is_told(started: Processes, by: signal.Signals, says: str) -> None:
     def killing() -> Iterator[Damage]:
         yield Damage(texture(2))
-        os.kill(started[0].pid, signal.SIGKILL)
+        os.kill(started[0].pid, by)
         started[0].wait()
         yield Damage(texture(2))
 
-    with pytest.raises(ValueError, match="libx264 failed on a clip of 64 x 48: it was killed by the signal SIGKILL"):
+    with pytest.raises(ValueError, match=f"libx264 failed on a clip of 64 x 48: {says}"):
         list(Codec(codec="h264", qp=30).stream(killing(), {}, ClipShape(4, 48, 64)))
 
 

@@ -14,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from degradations.apply import replay
+from degradations.apply import degrade, replay, stored
 from degradations.training import DamagedCrops, InMemory, Sample
+from vbench.restore import to_uint8
 
 MIXED = """
 name: mixed
@@ -109,12 +110,12 @@ def test_the_crop_is_cut_from_the_clip_and_its_recipe_replays(mixed: Path) -> No
     data = DamagedCrops(sources, mixed, ["plain"], frames=3, crop=16, length=5)
     for i in range(5):
         sample = data[i]
-        stored = (sample["gt"] * 255).round().byte().permute(0, 2, 3, 1).numpy()
+        cut = (sample["gt"] * 255).round().byte().permute(0, 2, 3, 1).numpy()
         part = sources[sample["clip"]][sample["start"] : sample["start"] + 3]
         windows = np.lib.stride_tricks.sliding_window_view(part, (16, 16), axis=(1, 2)).transpose(0, 1, 2, 4, 5, 3)
-        assert (windows == stored[:, None, None]).all(axis=(0, 3, 4, 5)).sum() == 1
+        assert (windows == cut[:, None, None]).all(axis=(0, 3, 4, 5)).sum() == 1
         (again,) = replay(data.recipe(i), [sample["gt"]])
-        assert again.frames.equal(sample["lq"])
+        assert stored(again.frames).equal(sample["lq"])
 
 
 def test_the_target_is_in_the_tone_of_the_variant(mixed: Path) -> None:
@@ -130,6 +131,19 @@ def test_masks_and_smaller_inputs() -> None:
     small = DamagedCrops(clips(), "sr", ["bicubic-x4"], frames=2, crop=32, length=1)[0]
     assert tuple(small["lq"].shape) == (2, 3, 8, 8)
     assert tuple(small["mask"].shape) == (2, 1, 8, 8)
+
+
+@pytest.mark.parametrize(("name", "variant", "whole"), [("vhs", "worn", True), ("noise", "speckle", True),
+                                                        ("noise", "awgn50", False)])  # fmt: skip
+def test_samples_hold_what_a_data_set_would(name: str, variant: str, whole: bool) -> None:
+    data = DamagedCrops({"a": np.full((3, 40, 56, 3), 240, np.uint8)}, name, variant, frames=3, crop=None, length=1)
+    lq = data[0]["lq"]
+    levels = lq * 255
+    assert bool((levels.round() - levels).abs().max() < 1e-4) is whole
+    assert (float(lq.max()) <= 1) is whole
+    raw = degrade(data[0]["gt"], name, variant, clip=data.recipe(0).clip, fps=24.0).frames
+    assert float(raw.max()) > 1  # or the test shows nothing
+    assert lq.equal(torch.from_numpy(to_uint8(raw)).permute(0, 3, 1, 2).float() / 255 if whole else raw)
 
 
 def test_what_cannot_be_cut_is_said() -> None:
