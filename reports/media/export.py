@@ -155,12 +155,12 @@ def export(
     chosen = plan(clips, budget)
     worst, first = _worst(boards, cells), _first_models(boards)
     works = _works(clips, chosen, worst, first)
-    _run(works, store, progress)
+    counts = _run(works, store, progress)
     kept, size = _fit(works, chosen, store, budget)
     more = _more(works, chosen, store, budget, size) if kept == chosen else chosen
     if more != chosen:
         works = _works(clips, more, worst, first)
-        _run(works, store, progress)
+        _run(works, store, progress, counts)  # the same jobs, of more frames each
         kept, size = _fit(works, more, store, budget)
     found = tuple(_clip(work, kept, store) for work in works)
     for name in sorted({name for clip in found for name in _names(clip)}):
@@ -176,13 +176,21 @@ def _store(cache: Path, folder: Path) -> Store:
         return Store(folder)  # results on a disk that is read only
 
 
-def _run(works: Sequence[_Work], store: Store, progress: Progress | None) -> None:
-    """Make what the works want and the store lacks, as many jobs at a time as there are processors."""
-    jobs = [(work, i) for work in works for i in range(len(work.jobs))]
-    if progress is not None:
-        progress("pictures", 0, sum(_count(work.jobs[i][1]) for work, i in jobs))
+def _run(
+    works: Sequence[_Work], store: Store, progress: Progress | None, before: Sequence[int] | None = None
+) -> list[int]:
+    """Make what the works want and the store lacks, as many jobs at a time as there are processors.
 
-    def run(item: tuple[_Work, int]) -> int:
+    Gives how many files each job is. ``before`` is that of an earlier call for the same jobs with fewer frames: progress
+    goes on from there.
+    """
+    jobs = [(work, i) for work in works for i in range(len(work.jobs))]
+    counts = [_count(work.jobs[i][1]) for work, i in jobs]
+    told = before or [0] * len(counts)
+    if progress is not None:
+        progress("pictures", 0, sum(counts))
+
+    def run(item: tuple[_Work, int]) -> None:
         work, i = item
         job = work.jobs[i][1]
         try:
@@ -191,12 +199,12 @@ def _run(works: Sequence[_Work], store: Store, progress: Progress | None) -> Non
             what = work.jobs[i][0]
             if not isinstance(what, _Thumb):  # the same frame is missed among the pictures
                 work.notes.append(f"{what.label} is not among the pictures. {error}")
-        return _count(job)
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for done in pool.map(run, jobs):
+        for n, m, _ in zip(counts, told, pool.map(run, jobs), strict=True):
             if progress is not None:
-                progress("pictures", done, None)
+                progress("pictures", n - m, None)
+    return counts
 
 
 def _more(works: Sequence[_Work], chosen: Plan, store: Store, budget: int, size: int) -> Plan:

@@ -435,3 +435,15 @@ def test_pictures_of_an_adopted_data_set(root: Path, tmp_path: Path) -> None:
     truth = clip.source("truth")
     assert truth is not None
     assert (opened(tmp_path / "out" / truth.stills[5]) == scene()[5]).all()
+
+
+@pytest.mark.parametrize("budget", [0, 600_000, 1_200_000, BUDGET])
+def test_progress_ends_at_its_total(root: Path, tmp_path: Path, budget: int) -> None:
+    """Where room is left, more frames of each clip are made in a second go: counted once, as what they add."""
+    told: list[tuple[int, int | None]] = []
+    cells = list(iter_cells(root))
+    export(root, tmp_path / "out", boards(cells), cells, budget, lambda _, count, total: told.append((count, total)))
+    totals = [total for _, total in told if total is not None]
+    assert sum(count for count, _ in told) == totals[-1]
+    assert totals == sorted(totals)
+    assert len(totals) == (2 if budget == 600_000 else 1)
