@@ -210,7 +210,11 @@ def _repeat_last(a: Damage, count: int) -> Damage:
 
 
 def joined(parts: Iterable[Damage]) -> Damage:
-    """Chunks of a clip as one, in memory."""
+    """Chunks of a clip as one, in memory.
+
+    Raises:
+        ValueError: there are none.
+    """
     out: Damage | None = None
     for part in parts:
         out = part if out is None else _join(out, part)

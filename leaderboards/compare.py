@@ -28,10 +28,12 @@ class Move:
 
     @property
     def rank_moves(self) -> bool:
+        """Whether its rank is another one, which models that the clips cannot tell apart share."""
         return self.rank_before != self.rank_after
 
     @property
     def place_moves(self) -> bool:
+        """Whether its place by the mean is another one."""
         return self.place_before != self.place_after
 
 

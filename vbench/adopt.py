@@ -119,7 +119,11 @@ def _hash(clip: Clip) -> str:
 
 
 def hash_pair(folder: Path, pair: _Sides, choice: str) -> dict[str, Any]:
-    """Decode both sides of a pair once, see that they fit, and commit what is known of it."""
+    """Decode both sides of a pair once, see that they fit, and commit what is known of it.
+
+    Raises:
+        InputError: a side cannot be decoded or has more than 8 bits, or the two do not fit.
+    """
     places = {"gt": pair.clean, "lq": pair.degraded}
     clips = {
         side: open_clip(path, name=pair.clip, start=pair.start, stop=pair.stop)

@@ -39,11 +39,18 @@ class Clip(Protocol):
     """A video. ``read`` gives any run of frames; ``chunks`` walks through it with bounded memory."""
 
     @property
-    def info(self) -> ClipInfo: ...
+    def info(self) -> ClipInfo:
+        """Size, length and colours; nothing more than that is decoded for it."""
 
-    def read(self, start: int, stop: int) -> Frames: ...
+    def read(self, start: int, stop: int) -> Frames:
+        """Frames ``start`` to ``stop`` (excluded), counted from 0.
 
-    def chunks(self, size: int = 16) -> Iterator[Frames]: ...
+        Raises:
+            InputError: they are not all in the clip, or cannot be decoded.
+        """
+
+    def chunks(self, size: int = 16) -> Iterator[Frames]:
+        """All frames in order, ``size`` at a time; the last chunk may be shorter."""
 
 
 def walk(clip: Clip, size: int) -> Iterator[Frames]:

@@ -87,17 +87,18 @@ def show_command(root: Path, asked: Asked, intervals: bool, clips: bool) -> None
         views = select(boards, asked, results.datasets)
         show_grids(out, overall_grids(results, views, asked, "range" if intervals else "no"))
         for view in views:
-            show_board(out, view, results, intervals)
+            show_board(out, view, intervals)
 
 
 def show_grids(out: Console, grids: Sequence[Grid]) -> None:
+    """Print tables, each with what is beneath it."""
     from leaderboards.export.terminal import tables, under
 
     for grid in grids:
         set_out(out, [*tables(grid, out.width), *under(grid), ""])
 
 
-def show_board(out: Console, view: View, results: Results, intervals: bool = False) -> None:
+def show_board(out: Console, view: View, intervals: bool = False) -> None:
     """One board with what is beneath it."""
     from leaderboards.export.terminal import board_text
 
@@ -115,6 +116,7 @@ def overall_boards_of(results: Results, views: Sequence[View], asked: Asked) -> 
 
 
 def overall_grids(results: Results, views: Sequence[View], asked: Asked, intervals: Intervals) -> list[Grid]:
+    """The boards of :func:`overall_boards_of` as tables."""
     from leaderboards.export.overall import overall_grid
 
     out = []

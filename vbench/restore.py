@@ -53,7 +53,8 @@ class Restorer(Protocol):
     the window that it needs, and forgets everything between clips.
     """
 
-    def restore(self, chunks: Iterator[Tensor], meta: ClipMeta) -> Iterator[Tensor]: ...
+    def restore(self, chunks: Iterator[Tensor], meta: ClipMeta) -> Iterator[Tensor]:
+        """The restored frames ``(t, C, H * scale, W * scale)``, in chunks of any length; see the class."""
 
 
 def to_uint8(frames: Tensor) -> NDArray[np.uint8]:

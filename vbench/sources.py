@@ -62,7 +62,11 @@ def open_clip(
 
 
 def places_of(paths: Sequence[Path], clips: Collection[str] = ()) -> list[tuple[Path, str]]:
-    """Where the clips of `open_sources` lie (each a folder of frames or a video) and what each is called; none is opened."""
+    """Where the clips of `open_sources` lie (each a folder of frames or a video) and what each is called; none is opened.
+
+    Raises:
+        InputError: there is nothing at a path, or no clip of a name that is asked for.
+    """
     places = [found for path in paths for found in _places(Path(path))]
     if clips:
         names = {name for _, name in places}

@@ -84,6 +84,9 @@ def file_sources(
     ``clips`` are the names of those that are wanted; all if empty. ``every`` takes one frame of so many, the middle
     one: of a fast camera's video the others are what an exposure sees. ``start``, ``stop`` and ``max_frames`` count
     the frames of the source.
+
+    Raises:
+        InputError: there is no such clip, or a clip has none of the frames that are asked for.
     """
     from vbench.sources import file_facts, open_sources
 

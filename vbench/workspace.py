@@ -29,10 +29,12 @@ class Workspace:
 
     @property
     def datasets(self) -> Path:
+        """A folder per data set."""
         return self.root / "datasets"
 
     @property
     def results(self) -> Path:
+        """A file per cell, protocols, and the last run."""
         return self.root / "results"
 
     @property
@@ -42,12 +44,15 @@ class Workspace:
 
     @property
     def report(self) -> Path:
+        """The pages that ``vbench report html`` makes."""
         return self.root / "report"
 
     def dataset(self, name: str) -> Path:
+        """The folder of a data set."""
         return self.datasets / name
 
     def restored(self, dataset: str, model: str) -> Path:
+        """What a model made of a data set, with 8 bits: a folder per clip."""
         return self.root / "restored" / dataset / model
 
     def restored16(self, dataset: str, model: str) -> Path:
@@ -56,7 +61,11 @@ class Workspace:
 
     @contextmanager
     def lock(self, what: str) -> Iterator[None]:
-        """Hold the root for one command at a time, and clear what a killed one left unfinished."""
+        """Hold the root for one command at a time, and clear what a killed one left unfinished.
+
+        Raises:
+            RunError: another command holds it.
+        """
         from filelock import FileLock, Timeout
 
         make_folder(self.root)

@@ -57,7 +57,11 @@ class Jpeg(Degradation):
         return {"quality": [self._quality_of(params, frame) for frame in range(shape.frames)]}
 
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
-        """See the class; the result has 8 bits."""
+        """See the class; the result has 8 bits.
+
+        Raises:
+            ValueError: OpenCV cannot code a frame.
+        """
         out = torch.empty_like(frames)
         for i, frame in enumerate(frames):
             quality = self._quality_of(params, start + i)

@@ -165,7 +165,11 @@ def transcoded(
 def through(
     chunks: Iterable[Damage], geometry: Geometry, job: Job, read: Callable[[IO[bytes]], Iterator[Any]]
 ) -> Iterator[Damage]:
-    """Chunks through a job; ``read`` gives the planes of each frame, or these and the frame's masks."""
+    """Chunks through a job; ``read`` gives the planes of each frame, or these and the frame's masks.
+
+    Raises:
+        ValueError: FFmpeg failed, or the decoder gave another number of frames.
+    """
     shelf = Shelf()
 
     def feed() -> Iterator[Pixels]:

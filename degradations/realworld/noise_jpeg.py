@@ -122,7 +122,11 @@ class Jpeg(Stage):
         return {"quality": [int(q) for q in found]}, scene.sizes
 
     def one(self, image: Image, drawn: Params, index: int, rng: Rng) -> Image:
-        """See the class."""
+        """See the class.
+
+        Raises:
+            ValueError: OpenCV cannot code the frame.
+        """
         whole = to_bytes(image)
         ordered = whole if self.swapped else np.ascontiguousarray(whole[..., ::-1])
         options = [cv2.IMWRITE_JPEG_QUALITY, drawn["quality"][index]]

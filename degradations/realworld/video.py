@@ -62,7 +62,11 @@ class Video(Stage):
     def run(
         self, images: Iterator[Image], drawn: Params, places: Places, rng: Rng, folder: Path, measured: Params
     ) -> Iterator[Image]:
-        """All frames into a file in ``folder``, then out of it again; the bits of each frame go into ``measured``."""
+        """All frames into a file in ``folder``, then out of it again; the bits of each frame go into ``measured``.
+
+        Raises:
+            ValueError: the encoder or the decoder gave another number of frames.
+        """
         first = next(images)
         path = folder / f"{rng.key[:16]}.mp4"
         spent = encode(chain([first], images), path, drawn)
@@ -81,7 +85,11 @@ class Video(Stage):
 
 
 def encode(images: Iterator[Image], path: Path, drawn: Params) -> list[int]:
-    """Write a stream of ``drawn["bits"]`` a frame; the bits of every frame, in order of display."""
+    """Write a stream of ``drawn["bits"]`` a frame; the bits of every frame, in order of display.
+
+    Raises:
+        ValueError: the encoder wrote another number of frames.
+    """
     import av
     from av.video.reformatter import ColorRange, Colorspace
 

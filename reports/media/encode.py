@@ -121,7 +121,11 @@ class Preview:
         return self
 
     def write(self, image: Rgb) -> None:
-        """The next frame; all have one size."""
+        """The next frame, ``(H, W, 3)`` uint8; all have one size.
+
+        Raises:
+            ValueError: FFmpeg stopped; its message is quoted.
+        """
         width, height = video_shape(image.shape[1], image.shape[0])
         image = _resized(image, width, height)
         odd = ((0, image.shape[0] % 2), (0, image.shape[1] % 2), (0, 0))

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from vbench.builtin import SIZE
 from vbench.builtin.paths import ease, wander
 from vbench.builtin.scene import Float, Layer, Matrix, Scene, Shot, decode, encode, view
-from vbench.clip import ClipInfo, Frames, walk
-from vbench.errors import InputError
+from vbench.clip import ClipInfo, Frames, check_range, walk
 
 FPS = 24.0
 H, W = SIZE
@@ -56,8 +55,7 @@ class BuiltinClip:
 
     def read(self, start: int, stop: int) -> Frames:
         """Frames ``start`` to ``stop`` (excluded), uint8."""
-        if not 0 <= start < stop <= self.info.frames:
-            raise InputError(f'Frames {start}:{stop} are not in "{self.info.name}", which has {self.info.frames}.')
+        check_range(self.info, start, stop)
         return np.stack([np.floor(self.render(t) * 255 + 0.5).astype(np.uint8) for t in range(start, stop)])
 
     def chunks(self, size: int = 16) -> Iterator[Frames]:

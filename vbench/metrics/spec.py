@@ -97,11 +97,14 @@ class Figures:
 class Session(Protocol):
     """Metrics that must see a whole clip before they give figures."""
 
-    def feed(self, view: View) -> None: ...
+    def feed(self, view: View) -> None:
+        """The next frames of the clip."""
 
-    def end(self) -> Mapping[str, Figures]: ...
+    def end(self) -> Mapping[str, Figures]:
+        """The figures by metric, after the last frame."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give up what is under way; called whether or not :meth:`end` was."""
 
 
 def mean(figures: Figures) -> float:
@@ -207,7 +210,7 @@ def on_255(frames: Tensor) -> Tensor:
 
 
 def at_least(side: int, what: str) -> Callable[[ClipInfo], None]:
-    """A check that refuses frames with a side below ``side`` pixels."""
+    """A check that raises InputError for frames with a side below ``side`` pixels; ``what`` needs them larger."""
 
     def check(info: ClipInfo) -> None:
         if min(info.height, info.width) < side:

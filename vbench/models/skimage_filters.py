@@ -66,6 +66,9 @@ def denoised(frames: Tensor, filter_: Callable[[Picture, float], Picture]) -> Te
 
     Equal channels are one: a gray clip and the same in three channels give the same. A frame without noise (one of a
     single level) comes out as it is.
+
+    Raises:
+        RunError: a frame has values that are not finite.
     """
     import numpy as np
     import torch
