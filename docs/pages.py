@@ -344,7 +344,9 @@ def main() -> None:
     (HERE / "models.md").write_text(models_page(), "utf-8")
     shared = HERE.parent.parent / "shared"
     if not (shared / "parity").is_dir():
-        raise SystemExit("The fixtures beside the project (../shared) are not there: metrics.md and networks.md are left as they are.")
+        raise SystemExit(
+            "The fixtures beside the project (../shared) are not there: metrics.md and networks.md are left as they are."
+        )
     (HERE / "metrics.md").write_text(metrics_page(shared), "utf-8")
     (HERE / "networks.md").write_text(networks_page(shared), "utf-8")
 
