@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vbench.commands import say
 from vbench.console import progress, say_terms, table_console
-from vbench.errors import InputError, MissingAsset, RunError, UsageError
+from vbench.errors import InputError, MissingAsset, RunError, UsageError, nearest
 
 RAW_FIGURES = ("vmaf", "vmaf_neg", "psnr_y", "float_ssim", "float_ms_ssim")
 """What is measured on raw YUV: figures of libvmaf on the planes as they are stored."""
@@ -42,17 +43,22 @@ def score_command(
     if raw is not None:
         if as_csv:
             raise UsageError("--csv is of decoded clips; of raw YUV there is --json.")
+        _only_raw({"--frames": frames, "--input": degraded, "--mask": masks, "--protocol": protocol}, device)
         _score_raw(gt, pred, metrics, raw, as_json)
         return
     if as_csv and as_json:
         raise UsageError("--json and --csv both say in which form figures are printed: give one of them.")
     if metrics and protocol:
         raise UsageError("--metrics and --protocol both say what is to be measured: give one of them.")
-    everything = not metrics or list(metrics) == ["all"]
-    chosen = protocols.load(protocol or "default")
+    # Of names that stand for several, what cannot be measured is left out; a metric that was named itself is an error then.
+    several = [name for name in metrics if name == "all" or "[*]" in name]
+    everything = not metrics or len(several) > 0
+    # As `vbench run` does: nearly all of `default` compares with a ground truth.
+    chosen = protocols.load(protocol or ("default" if gt is not None else "no-reference"))
     places = _masks(masks)
     start, stop = parse_frames(frames)
     names = [m.name for m in metric_catalog.load_all(list(metrics) or chosen.metrics)]
+    own = [m.name for m in metric_catalog.load_all([name for name in metrics if name not in several])]
     info = open_clip(pred, start=start, stop=stop).info
     first, last = (0, info.frames) if metrics else chosen.scored.of(info.frames)
     total = last - first
@@ -76,17 +82,25 @@ def score_command(
             skip=everything,
             scored=(first, last),
         )
+    for name in own:
+        if name in result["skipped"] and name not in result["metrics"]:
+            raise InputError(result["skipped"][name])
     if not result["metrics"]:
         reasons = "\n".join(f"  {words}" for words in _reasons(result))
         raise InputError(f'Nothing that was asked for can be measured on "{pred}":\n{reasons}')
+    remarks = list(_gaps([gt, pred, degraded, *places.values()], start, stop))
     if as_csv:
+        print(*remarks, sep="\n", end="\n" if remarks else "", file=sys.stderr)
         print(_csv(result, start + first), end="")
         return
     if as_json:
         beside = {"versions": versions(), **({} if metrics else {"protocol": chosen.label})}
+        beside |= {"remarks": remarks} if remarks else {}
         print(json.dumps({**_finite(result), **beside}, ensure_ascii=False, indent=1, allow_nan=False))
         return
     _say_scores(result, start + first)
+    for words in remarks:
+        say(words)
     if not metrics:
         shown = f", frames {start + first} to {start + last - 1}" if total < info.frames else ""
         say(f"protocol {chosen.label}{shown}")
@@ -97,11 +111,34 @@ def score_command(
             )
 
 
+def _only_raw(given: Mapping[str, object], device: str) -> None:
+    """Raise UsageError for options that say nothing of raw YUV, which is measured whole, by libvmaf, as it is stored."""
+    found = [name for name, value in given.items() if value] + (["--device"] if device != "cpu" else [])
+    if found:
+        raise UsageError(
+            f"--raw measures whole files, by libvmaf alone: {' and '.join(found)} cannot be given with it. It takes --gt, "
+            "--pred, --metrics and --json."
+        )
+
+
+def _gaps(clips: Iterable[Path | None], start: int, stop: int | None) -> Iterator[str]:
+    """Frames that seem to be missing from folders: the frames behind are compared as if nothing were between."""
+    from vbench.sources import file_facts, gap
+
+    for place in dict.fromkeys(path for path in clips if path is not None and path.is_dir()):
+        missing = gap([name for name, _, _ in file_facts(place)][start:stop])
+        if missing is not None:
+            yield (
+                f'Frames of "{place}" seem to be missing: "{missing[0]}" is followed by "{missing[1]}". Frames are compared by '
+                "their place in the folder, not by their number."
+            )
+
+
 def _masks(given: Sequence[str]) -> dict[str, Path]:
     """Masks by kind of damage, "any" for all together: ``PATH``, ``dirt=PATH``.
 
     Raises:
-        UsageError: two of one kind.
+        UsageError: two of one kind, or of no kind that there is.
 
     Example:
         >>> sorted(_masks(["a/mask", "dirt=a/dirt"]))
@@ -112,6 +149,8 @@ def _masks(given: Sequence[str]) -> dict[str, Path]:
     out: dict[str, Path] = {}
     for text in given:
         kind, equals, path = text.partition("=")
+        if equals and kind not in DAMAGE_KINDS and not Path(text).exists() and Path(path).exists():
+            raise UsageError(f'There is no kind of damage "{kind}" (--mask {text}). {nearest(kind, DAMAGE_KINDS)}')
         # A path may hold an equals sign; what is before it is a kind only if it is one of ours.
         kind, path = (kind, path) if equals and kind in DAMAGE_KINDS else ("any", text)
         if kind in out:
@@ -180,9 +219,11 @@ def _say_scores(result: dict[str, Any], start: int) -> None:
     for name, facts in result["metrics"].items():
         metric = MetricFacts(**{k: v for k, v in facts.items() if k in MetricFacts.model_fields})
         figures = np.array(facts["frames"], dtype=np.float64)
-        at = int(np.nanargmax(badness(metric, figures)))
-        frame = at + start + _late(result, facts)
-        row = (heading(metric), number(facts["value"], name), number(float(figures[at]), name), str(frame))
+        worst, frame = "", ""  # a clip may have a figure where none of its frames has one
+        if not np.isnan(figures).all():
+            at = int(np.nanargmax(badness(metric, figures)))
+            worst, frame = number(float(figures[at]), name), str(at + start + _late(result, facts))
+        row = (heading(metric), number(facts["value"], name), worst, frame)
         table.add_row(*(Text(cell) for cell in row))
     out = table_console()
     out.print(table)
@@ -207,7 +248,6 @@ def _score_raw(gt: Path | None, pred: Path, metrics: Sequence[str], raw: str, as
     """Two raw YUV files on their planes as they are stored."""
     import re
 
-    from vbench.errors import nearest
     from vbench.ffmpeg_pipe import ffmpeg_version
     from vbench.metrics.vmaf import RawVideo, of_raw
 

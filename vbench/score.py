@@ -379,6 +379,7 @@ def score(
             for side, (path, c) in facts.items()
             if c is not None
         },
+        "first_frame": start + (scored[0] if scored else 0),
         "frames": info.frames if scored is None else scored[1] - scored[0],
         "height": info.height,
         "width": info.width,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -143,6 +144,33 @@ def test_weights_of_piq_are_never_fetched_unasked(
     external._piq_function.cache_clear()
 
 
+def test_weights_of_pyiqa_are_never_fetched_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    loader = pytest.importorskip("pyiqa.utils.download_util")
+    monkeypatch.setattr(loader, "DEFAULT_CACHE_DIR", str(tmp_path))
+    fetch = loader.download_url_to_file
+    capfd.readouterr()
+    with pytest.raises(MissingAsset, match=r"pyiqa:niqe needs a file that is not on this machine.* Get it from https"):
+        metrics.load("pyiqa:niqe").check(ClipInfo("a", 1, 200, 200, 3, 24.0, 8, "s", "c"))
+    assert loader.download_url_to_file is fetch
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "channels"),
+    [("torchmetrics:vif", 8, 3), ("torchmetrics:sam", 64, 1), ("piq:ms_ssim", 100, 3), ("piq:haarpsi", 8, 3)],
+)
+def test_frames_that_a_library_does_not_take_are_refused_before_a_clip_is_begun(
+    name: str, size: int, channels: int
+) -> None:
+    pytest.importorskip(name.partition(":")[0])
+    info = ClipInfo("a", 1, size, size, channels, 24.0, 8, "s", "c")
+    with pytest.raises(InputError, match=rf"{name} cannot be measured on (gray|colour) frames of {size} x {size}: \w"):
+        metrics.load(name).check(info)
+    metrics.load(name).check(dataclasses.replace(info, height=400, width=300, channels=3))
+
+
 @pytest.mark.shared
 def test_brisque_of_piq_is_what_papers_on_old_film_report(
     shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -173,6 +201,10 @@ def test_brisque_of_piq_is_what_papers_on_old_film_report(
         # windows, on which the fixture and oneDNN agree). The fixture's page finds piq up to 0.1 from the official code.
         assert found == pytest.approx(official, abs=0.03), entry["file"]
         seen += 1
+    black = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
+    assert (
+        str(figures_of(metrics.load("piq:brisque"), View(Chunk(black))).values) == "[nan]"
+    )  # piq raises, and the clip goes on
     external._piq_function.cache_clear()
     assert seen >= 10
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from vbench.errors import InputError, nearest
+from vbench.errors import InputError, UsageError, nearest
 from vbench.metrics.spec import DAMAGE_KINDS, Metric
 
 
@@ -162,7 +162,12 @@ def _arguments(base: str, entry: Entry, text: str) -> dict[str, Any]:
         if not taken:
             known = ", ".join(shown(k, values) for k, values in entry.options) or "none"
             raise InputError(f'"{base}" has no option "{item}". It takes: {known}.')
-        out[taken[0]] = int(value) if value.isdecimal() else value
+        given = int(value) if value.isdecimal() else value
+        if out.setdefault(taken[0], given) != given:
+            raise InputError(
+                f'"{base}[{text}]" says two things of one option, "{out[taken[0]]}" and "{given}". It takes one of: '
+                f"{shown(taken[0], dict(entry.options)[taken[0]])}."
+            )
     return out
 
 
@@ -223,9 +228,18 @@ def _kinds(name: str) -> tuple[str, ...]:
 def split_names(text: str) -> list[str]:
     """Names separated by commas, of which those in brackets belong to their name.
 
+    Raises:
+        UsageError: there is no name, or a bracket without its fellow.
+
     Example:
         >>> split_names("psnr[y,crop=4], ssim")
         ['psnr[y,crop=4]', 'ssim']
     """
-    parts = re.findall(r"[^,\[\]]+(?:\[[^\[\]]*\])?", text)
-    return [part.strip() for part in parts if part.strip()]
+    parts = [part.strip() for part in re.split(r",(?![^\[\]]*\])", text)]
+    for part in parts:
+        if re.fullmatch(r"[^\[\]]*(?:\[[^\[\]]*\])?", part) is None:
+            raise UsageError(f'In "{part}" a bracket stands alone. Options are given as in "psnr[y,crop=4]".')
+    names = [part for part in parts if part]
+    if not names:
+        raise UsageError("No metric was named. Name some, or leave the option out for those of the protocol.")
+    return names

@@ -38,10 +38,27 @@ def masked_squares(difference: Tensor, chosen: Tensor) -> list[float]:
 
 
 def chosen_pixels(mask: Chunk, where: str) -> Tensor:
-    """Damaged or intact pixels of a mask, ``(T, 1, H, W)`` bool."""
-    coverage = mask.once("coverage", lambda: on_255(mask.frames) / 255.0)
+    """Damaged or intact pixels of a mask, ``(T, 1, H, W)`` bool.
+
+    Raises:
+        InputError: a mask of colours; one that is stored as RGB and gray is taken.
+    """
+    coverage = mask.once("coverage", lambda: _coverage(mask))
     found: Tensor = coverage >= BROKEN if where == "damaged" else coverage <= INTACT
     return found
+
+
+def _coverage(mask: Chunk) -> Tensor:
+    """From 0 (no damage) to 1, ``(T, 1, H, W)``."""
+    frames = on_255(mask.frames) / 255.0
+    plane = frames[:, :1]
+    if not bool((frames == plane).all()):
+        at = mask.start + int((frames != plane).flatten(1).any(dim=1).nonzero()[0])
+        raise InputError(
+            f"A mask says in gray how much of each pixel is damaged, and frame {at} of the mask that was given has colours. "
+            "Store it in gray, 0 where there is no damage."
+        )
+    return plane
 
 
 def _mask(view: View, kind: str) -> Chunk:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import io
+import math
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from vbench.errors import InputError, MissingAsset, nearest
-from vbench.metrics.spec import Metric, View, on_255
+from vbench.errors import InputError, MissingAsset, VbenchError, nearest
+from vbench.metrics.spec import Chunk, Figures, Metric, View, figures_of, on_255
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,6 +41,10 @@ TORCHMETRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
 """Functions of torchmetrics that compare two pictures: name, direction, arguments."""
 
 
+_LOADERS = ("pyiqa.utils.download_util",)
+"""Modules of other libraries that fetch files."""
+
+
 def load(library: str, name: str) -> Metric:
     """A metric of another library.
 
@@ -52,7 +59,50 @@ def load(library: str, name: str) -> Metric:
         )
     from importlib.metadata import version
 
-    return {"pyiqa": _pyiqa, "torchmetrics": _torchmetrics, "piq": _piq}[library](name, licence, version(package))
+    found = {"pyiqa": _pyiqa, "torchmetrics": _torchmetrics, "piq": _piq}[library](name, licence, version(package))
+    assert found.measure is not None  # noqa: S101 - of all three
+    return dataclasses.replace(
+        found, measure=partial(_in_words, found.name, found.measure), check=partial(_check, found.check, found.name)
+    )
+
+
+TRIED = 256
+"""What a library refuses it refuses by size or channels, and no size above this (pixels of a side) is known to be refused."""
+
+
+def _check(prepared: Callable[[ClipInfo], None], name: str, info: ClipInfo) -> None:
+    """Libraries do not tell what sizes they take: one frame of noise is tried, before a clip is begun."""
+    prepared(info)
+    refused = _refusal(name, min(info.height, TRIED), min(info.width, TRIED), info.channels)
+    if refused:
+        kind = "gray" if info.channels == 1 else "colour"
+        raise InputError(f"{name} cannot be measured on {kind} frames of {info.width} x {info.height}: {refused}")
+
+
+@lru_cache(maxsize=64)
+def _refusal(name: str, height: int, width: int, channels: int) -> str | None:
+    import torch
+
+    noise = torch.rand(2, 1, channels, height, width, generator=torch.Generator().manual_seed(0))
+    try:
+        figures_of(load(*name.split(":", maxsplit=1)), View(Chunk(noise[0]), Chunk(noise[1])))
+    except MissingAsset:
+        raise
+    except InputError as error:
+        return str(error.__cause__ or error).rstrip(".") + "."
+    return None
+
+
+def _in_words(name: str, measure: Callable[[View], Figures | list[float]], view: View) -> Figures | list[float]:
+    try:
+        return measure(view)
+    except VbenchError:
+        raise
+    except Exception as error:  # whatever a library raises for frames that it does not take
+        raise InputError(
+            f"{name} cannot be measured on frames {view.restored.start} to {view.restored.start + len(view.restored) - 1}: "
+            f"{str(error) or type(error).__name__}"
+        ) from error
 
 
 PIQ: dict[str, tuple[str, str, bool, dict[str, Any]]] = {
@@ -127,6 +177,8 @@ def _nothing_is_fetched(metric: str) -> Iterator[None]:
     """Let a library that fetches its weights by itself use those that are here, and no others: nothing is fetched unasked."""
     import torch
 
+    # Libraries also hold the function by a name of their own.
+    holders = [torch.hub, *(m for name in _LOADERS if (m := sys.modules.get(name)) is not None)]
     real = torch.hub.download_url_to_file
 
     def refuse(url: str, dst: str, *rest: object, **more: object) -> None:
@@ -135,12 +187,14 @@ def _nothing_is_fetched(metric: str) -> Iterator[None]:
             f'"{dst}" (TORCH_HOME names another folder).'
         )
 
-    torch.hub.download_url_to_file = refuse
+    for holder in holders:
+        holder.download_url_to_file = refuse  # type: ignore[attr-defined]
     try:
-        with redirect_stdout(io.StringIO()):  # where PyTorch tells what it is about to fetch
+        with redirect_stdout(io.StringIO()):  # where they tell what they are about to fetch
             yield
     finally:
-        torch.hub.download_url_to_file = real
+        for holder in holders:
+            holder.download_url_to_file = real  # type: ignore[attr-defined]
 
 
 def _measure_piq(name: str, view: View) -> list[float]:
@@ -150,7 +204,8 @@ def _measure_piq(name: str, view: View) -> list[float]:
     frames = _floats(view.restored.frames).expand(-1, 3, -1, -1)
     with torch.inference_mode():
         if not PIQ[name][2]:
-            return [float(function(a[None])) for a in frames]
+            # Of a frame without any variation BRISQUE is not defined, and piq stops there.
+            return [float(function(a[None])) if bool(a.max() > a.min()) else math.nan for a in frames]
         truth = _floats(view.reference().frames).expand(-1, 3, -1, -1)
         return [float(function(a[None], b[None])) for a, b in zip(frames, truth, strict=True)]
 
@@ -191,12 +246,15 @@ def _pyiqa_model(name: str, device: str) -> Any:
         import pyiqa
 
         try:
-            return pyiqa.create_metric(name, device=device)
-        except Exception as error:  # whatever its loaders raise: no network, no file
+            with _nothing_is_fetched(f"pyiqa:{name}"):
+                return pyiqa.create_metric(name, device=device)
+        except MissingAsset:
+            raise
+        except Exception as error:  # whatever its loaders raise: no network, no file, nothing said
+            said = next(iter(str(error).splitlines()), "")[:200]
             raise MissingAsset(
-                f"pyiqa:{name} cannot be made here ({type(error).__name__}: {str(error).splitlines()[0][:200]}). It "
-                "fetches its weights itself when there is a network; run it once there, or set TORCH_HOME to a folder "
-                "that holds them."
+                f"pyiqa:{name} cannot be made here ({type(error).__name__}: {said}). Its weights are looked for where PyTorch "
+                "keeps files; TORCH_HOME names another place."
             ) from error
 
 

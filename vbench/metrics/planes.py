@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+TECOGAN_SMALLEST = 48
+"""Below this side (pixels) TecoGAN's crop leaves nothing."""
+
+
 def rgb(frames: Tensor) -> Tensor:
     """All channels on 0..255, float64 (gray for gray frames)."""
     return on_255(frames)
@@ -92,14 +96,27 @@ def cropped(frames: Tensor, border: int) -> Tensor:
     return frames[..., border:-border, border:-border]
 
 
+def refuse_crop(colour: str, border: int) -> None:
+    """Raise InputError if a border is to be cropped from frames that TecoGAN's colour crops in its own way."""
+    if colour == "tecogan" and border:
+        raise InputError(
+            f'"tecogan" crops frames in a way of its own, and crop={border} is another. Leave one of the two out.'
+        )
+
+
+def smallest(colour: str, border: int, window: int = 1) -> int:
+    """The least side of frames of which a window of so many pixels is left."""
+    return max(TECOGAN_SMALLEST if colour == "tecogan" else 0, window + 2 * border)
+
+
 def tecogan_crop(frames: Tensor) -> Tensor:
     """TecoGAN's central crop: each side the largest multiple of 32 that is at most the side less 16."""
     sides = []
     for side in frames.shape[-2:]:
         size = (side - 16) // 32 * 32
-        if size < 32:
+        if side < TECOGAN_SMALLEST:
             raise InputError(
-                f"TecoGAN's crop needs sides of at least 48 pixels, and these frames are {frames.shape[-1]} x "
+                f"TecoGAN's crop needs sides of at least {TECOGAN_SMALLEST} pixels, and these frames are {frames.shape[-1]} x "
                 f"{frames.shape[-2]}."
             )
         begin = (side - size) // 2

@@ -6,8 +6,8 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING
 
-from vbench.metrics.planes import PLANES, cropped, planes
-from vbench.metrics.spec import Figures, Metric, View, mean, on_255
+from vbench.metrics.planes import PLANES, cropped, planes, refuse_crop, smallest
+from vbench.metrics.spec import Figures, Metric, View, at_least, mean, on_255
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -97,7 +97,11 @@ def make(colour: str = "rgb", crop: int = 0, average: str = "frames", form: str 
         crop: pixels left out at each side.
         average: "frames" (mean of the frames' PSNRs) or "pooled" (PSNR of the mean square).
         form: "plain", or "basicsr-pt".
+
+    Raises:
+        InputError: "tecogan" with a crop: it has one of its own.
     """
+    refuse_crop(colour, crop)
     function = basicsr_pt if form == "basicsr-pt" else psnr
     words = [f"8-bit {PLANES[colour][1]}", "peak 255, all samples of a frame"]
     words.append(f"{crop} pixels cropped at each side" if crop else "no border crop")
@@ -117,6 +121,7 @@ def make(colour: str = "rgb", crop: int = 0, average: str = "frames", form: str 
         | ({"average": "pooled"} if average == "pooled" else {})
         | ({"form": form} if form != "plain" else {}),
         measure=partial(_measure, function, colour, crop),
+        check=at_least(smallest(colour, crop), "PSNR"),
         combine=pooled if average == "pooled" else mean,
         values="0 to infinity",
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from vbench.errors import InputError
-from vbench.metrics.planes import PLANES, cropped, planes
+from vbench.metrics.planes import PLANES, cropped, planes, refuse_crop, smallest
 from vbench.metrics.spec import Metric, View, at_least
 
 if TYPE_CHECKING:
@@ -297,16 +297,25 @@ def ssim_ffmpeg(x: Tensor, y: Tensor) -> list[float]:
     return out
 
 
-def make(colour: str = "rgb", crop: int = 0, window: str = "gaussian11") -> Metric:
+def make(colour: str = "rgb", crop: int = 0, window: str = "") -> Metric:
     """SSIM under one convention.
 
     Args:
         colour: "rgb", "y", "luma", "pil-l" or "tecogan".
         crop: pixels left out at each side.
-        window: "gaussian11", "uniform7", "uniform21" or "ffmpeg".
+        window: "gaussian11", "uniform7", "uniform21" or "ffmpeg"; by default that of the colour's source, "uniform7" for
+            "tecogan" and "gaussian11" for all others.
+
+    Raises:
+        InputError: "tecogan" with a crop or another window: it has its own.
     """
-    if colour == "tecogan":
-        window = "uniform7"
+    refuse_crop(colour, crop)
+    own = "uniform7" if colour == "tecogan" else "gaussian11"
+    window = window or own
+    if colour == "tecogan" and window != own:
+        raise InputError(
+            f'TecoGAN\'s SSIM has the window "{own}", and "{window}" is another. Leave one of the two out.'
+        )
     side = 8 if window == "ffmpeg" else WINDOWS[window]
     crop_words = f", {crop} pixels cropped at each side" if crop else ""
     mean_words = ", mean over channels" if colour == "rgb" else ""
@@ -324,7 +333,7 @@ def make(colour: str = "rgb", crop: int = 0, window: str = "gaussian11") -> Metr
         else "scikit-image structural_similarity",
         options={"colour": colour, "crop_border": crop, "window": window},
         measure=partial(_measure, colour, crop, window),
-        check=at_least(side + 2 * crop, "SSIM"),
+        check=at_least(smallest(colour, crop, side), "SSIM"),
         values="-1 to 1",
     )
 

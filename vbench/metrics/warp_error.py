@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 SMALLEST_FRAME = 32
 """Below this side length (pixels) DIS has no level of its pyramid to work on."""
+NOTHING = 1e-24
+"""What rounding in the interpolation leaves of two equal frames is less than this mean square (some 1e-31), and a single step
+of 16 bits in one pixel of a large frame more (some 1e-16)."""
 ROWS_OF = 2**16
 """Pixels of a frame that are compared at a time."""
 Direction = Literal["forward", "backward", "first"]
@@ -301,7 +304,7 @@ def _with_truth(flow: str, view: View) -> Figures:
     flows = flows_of(view, flow, "truth", "forward")
     own = truth.once(("warp", flow, "truth", "forward", "square"), lambda: errors_of(truth, flows, "forward", "square"))
     found = _measure(flow, "truth", "forward", "square", view)
-    times = [a / b if b else math.nan for a, b in zip(found, own, strict=True)]
+    times = [a / b if b > NOTHING else math.nan for a, b in zip(found, own, strict=True)]
     return Figures(times, {"error": found, "truth": own})
 
 
@@ -313,11 +316,17 @@ def ratio(figures: Figures) -> float:
         1.0
         >>> ratio(Figures([], {"error": [0.5], "truth": [1.0]}))
         2.0
+
+    A still clip has no error but rounding: one that flickers is infinitely far from it.
+
+        >>> ratio(Figures([], {"error": [1e-3], "truth": [2e-34]})), ratio(Figures([], {"error": [1e-33], "truth": [0.0]}))
+        (inf, 1.0)
     """
     own, truth = (mean(Figures(figures.columns[key])) for key in ("error", "truth"))
-    if own == truth:
+    still = [error <= NOTHING for error in (own, truth)]
+    if own == truth or all(still):
         return 1.0
-    return math.inf if 0 in (own, truth) else max(own / truth, truth / own)
+    return math.inf if any(still) else max(own / truth, truth / own)
 
 
 def total(figures: Figures) -> float:

@@ -1,0 +1,136 @@
+"""What ``vbench score`` refuses, leaves out or remarks on: options that contradict, masks of colours, folders with gaps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from typer.testing import CliRunner
+
+from vbench.cli import app
+from vbench.errors import InputError, UsageError
+from vbench.score import score
+
+MakeClip = Callable[..., Path]
+Frames = NDArray[np.uint8]
+
+
+def run(*options: object) -> tuple[int, str, BaseException | None]:
+    result = CliRunner().invoke(app, ["score", *map(str, options)])
+    return result.exit_code, result.stdout, result.exception
+
+
+def refused(error: type[Exception], text: str, *options: object) -> None:
+    _, _, exception = run(*options)
+    assert isinstance(exception, error), exception
+    assert text in str(exception)
+
+
+@pytest.fixture
+def pair(moving: Frames, clip_folder: MakeClip) -> tuple[Path, Path]:
+    return clip_folder(moving, "truth"), clip_folder(moving // 2 + 60, "result")
+
+
+def both(pair: Sequence[Path]) -> list[object]:
+    return ["--gt", pair[0], "--pred", pair[1]]
+
+
+@pytest.mark.parametrize(
+    ("metric", "error", "text"),
+    [
+        ("", UsageError, "No metric was named"),
+        (" , ", UsageError, "No metric was named"),
+        ("psnr[y", UsageError, 'In "psnr[y" a bracket stands alone'),
+        ("psnr]", UsageError, "a bracket stands alone"),
+        ("psnr[y,rgb]", InputError, 'says two things of one option, "y" and "rgb"'),
+        ("psnr[crop=2,crop=4]", InputError, 'says two things of one option, "2" and "4". It takes one of: crop=N'),
+        ("psnr[tecogan,crop=4]", InputError, '"tecogan" crops frames in a way of its own'),
+        ("ssim[tecogan,crop=4]", InputError, '"tecogan" crops frames in a way of its own'),
+        ("ssim[tecogan,uniform21]", InputError, 'has the window "uniform7", and "uniform21" is another'),
+        ("psnr[crop=40]", InputError, "PSNR needs frames of at least 81 x 81 pixels"),
+    ],
+)
+def test_names_that_contradict_themselves_are_refused(
+    pair: tuple[Path, Path], metric: str, error: type[Exception], text: str
+) -> None:
+    """None of them may be measured as something else than it says."""
+    refused(error, text, *both(pair), "--metrics", metric)
+
+
+def test_a_metric_with_a_crop_of_its_own_tells_what_is_too_small(moving: Frames, clip_folder: MakeClip) -> None:
+    small = clip_folder(moving[:, :40], "small")
+    found = score(small, small, ["psnr[tecogan]", "ssim[tecogan]", "psnr"], skip=True)
+    assert list(found["metrics"]) == ["psnr"]
+    assert "at least 48 x 48 pixels" in found["skipped"]["psnr[tecogan]"]
+    assert "at least 48 x 48 pixels" in found["skipped"]["ssim[tecogan]"]
+
+
+def test_a_clip_with_a_figure_and_no_figure_of_any_frame(moving: Frames, clip_folder: MakeClip) -> None:
+    """A still clip has no warping error, and so none of its pairs a ratio to it; rounding is none either."""
+    still = clip_folder(np.repeat(moving[:1], 4, axis=0), "still")
+    uneasy = clip_folder(moving[:4], "uneasy")
+    code, out, _ = run("--gt", still, "--pred", still, "--metrics", "warp_error_ratio")
+    assert code == 0
+    (row,) = [line for line in out.splitlines() if line.strip().startswith("warp_error_ratio [")]
+    assert row.split()[-1] == "1.000"
+    found = score(still, uneasy, ["warp_error_ratio"])["metrics"]["warp_error_ratio"]
+    assert found["value"] == float("inf")
+    assert np.isnan(found["frames"]).all()
+
+
+def test_masks_are_gray(pair: tuple[Path, Path], moving: Frames, clip_folder: MakeClip) -> None:
+    """One that is stored as RGB counts each pixel once (it was counted three times: 4.8 dB too much); colours are refused."""
+    mask = np.zeros((*moving.shape[:3], 1), np.uint8)
+    mask[:, 10:30, 20:50] = 255
+    wide = np.repeat(mask, 3, axis=3)
+    names = ["psnr_damaged", "psnr_intact"]
+    gray, rgb = (
+        score(*pair, names, masks={"any": clip_folder(m, name)})["metrics"]
+        for m, name in ((mask, "gray"), (wide, "rgb"))
+    )
+    assert {n: rgb[n]["frames"] for n in names} == {n: gray[n]["frames"] for n in names}
+    wide[4, 0, 0, 1] = 7
+    refused(
+        InputError,
+        "frame 4 of the mask that was given has colours",
+        *[*both(pair), "--mask", clip_folder(wide, "tint"), "--metrics", "psnr_damaged"],
+    )
+
+
+def test_kinds_of_damage_are_named_rightly(pair: tuple[Path, Path], moving: Frames, clip_folder: MakeClip) -> None:
+    mask = clip_folder(np.full((*moving.shape[:3], 1), 255, np.uint8), "mask")
+    refused(UsageError, 'no kind of damage "drit"', *both(pair), "--mask", f"drit={mask}", "--metrics", "psnr")
+    command = [*both(pair), "--input", pair[1], "--mask", f"dirt={mask}"]
+    code, out, _ = run(*command, "--metrics", "damage_left[*],psnr")
+    assert code == 0  # the star is of those kinds that there are
+    assert "damage_left[dirt]" in out
+    assert "there is no mask of hair" in out
+    refused(InputError, "there is no mask of hair", *command, "--metrics", "damage_left[*],psnr_damaged[hair]")
+
+
+def test_frames_that_seem_to_be_missing_are_told(pair: tuple[Path, Path]) -> None:
+    for folder in pair:
+        next(iter(sorted(folder.iterdir())[2:3])).unlink()
+    code, out, _ = run(*both(pair), "--metrics", "psnr")
+    assert code == 0
+    assert out.count("seem to be missing") == 2
+    _, out, _ = run(*both(pair), "--metrics", "psnr", "--json")
+    assert len(json.loads(out)["remarks"]) == 2
+    _, out, _ = run(*both(pair), "--metrics", "psnr", "--csv")
+    assert out.startswith("metric,frame,value")
+
+
+def test_json_tells_which_frame_is_the_first(pair: tuple[Path, Path]) -> None:
+    _, out, _ = run(*both(pair), "--metrics", "psnr", "--json", "--frames", "2:5")
+    assert json.loads(out)["first_frame"] == 2
+
+
+@pytest.mark.parametrize(
+    "option", [("--frames", "0:1"), ("--protocol", "default"), ("--mask", "m"), ("--device", "auto")]
+)
+def test_raw_video_takes_no_options_that_it_does_not_heed(tmp_path: Path, option: tuple[str, str]) -> None:
+    refused(UsageError, option[0], "--gt", tmp_path / "a", "--pred", tmp_path / "b", "--raw", "64x64:yuv420p", *option)
