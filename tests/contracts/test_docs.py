@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+
+import pytest
+from typer.main import get_command
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -60,3 +66,56 @@ def test_the_examples_of_the_page_on_damage_run(tmp_path: Path) -> None:
         (4, 5, 3, 64, 64),
         (4, 5, 1, 64, 64),
     ]
+
+
+TEXTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "reports" / "README.md"]
+TEXTS += sorted((ROOT / "docs").glob("*.md"))
+
+
+def anchors(page: Path) -> set[str]:
+    """Addresses of headings, as GitHub makes them."""
+    heads = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
+        if re.match(r"https?:", link):
+            continue
+        place, _, anchor = link.partition("#")
+        target = page.parent / place if place else page
+        assert target.exists(), f"{page.name} links to {link}"
+        assert not anchor or anchor in anchors(target), f"{page.name} links to {link}"
+
+
+def shown(page: Path) -> Iterator[str]:
+    """Every command of vbench in a page: in blocks of shell, and between backticks where it has more than a name."""
+    text = page.read_text("utf-8")
+    for block in re.findall(r"```(?:sh|yaml)\n(.*?)```", text, re.DOTALL):
+        for line in block.splitlines():
+            for part in re.split(r"&&|\|", line.split(" #")[0]):
+                found = re.search(r"\bvbench (.*)", part)
+                if found is not None:
+                    yield found[1]
+    for quoted in re.findall(r"`vbench ([^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
+        yield quoted.replace("\n", " ")
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
+def test_commands_in_pages_are_there_with_their_options(page: Path) -> None:
+    from vbench.cli import app
+
+    for line in shown(page):
+        command: Any = get_command(app)
+        words = shlex.split(line)
+        while words and hasattr(command, "commands"):
+            names = words.pop(0).split("|")  # `vbench weights list|fetch`
+            if re.fullmatch(r"-.*|[A-Z]+", names[0]):
+                break
+            assert set(names) <= set(command.commands), f"{page.name}: vbench {line}"
+            command = command.commands[names[0]]
+        known = {flag for parameter in command.params for flag in parameter.opts} | {"--help"}
+        # A command of the user's own, within a word, has options of its own.
+        asked = {word for word in words if re.fullmatch(r"--?[a-z][a-z-]*", word)}
+        assert asked <= known, f"{page.name}: vbench {line}"

@@ -23,13 +23,10 @@ def test_every_module_says_what_it_is() -> None:
 
 def test_no_path_of_a_machine_and_no_package_host() -> None:
     pattern = re.compile(r"(?<![\w.])/(home|root|work|tmp|opt)/\w|https?://[^ \"')]*/(simple|packages)(/|\b)")
-    for path in [
-        *_sources(),
-        ROOT / "README.md",
-        ROOT / "pyproject.toml",
-        ROOT / "noxfile.py",
-        ROOT / ".ci" / "run",
-    ]:
+    kinds = (".py", ".md", ".yaml", ".toml", ".j2", ".js", ".css", ".json")
+    everywhere = (*PACKAGES, "docs", "tests")
+    texts = [p for folder in everywhere for p in (ROOT / folder).rglob("*") if p.suffix in kinds]
+    for path in [*texts, *ROOT.glob("*.md"), ROOT / "pyproject.toml", ROOT / "noxfile.py", ROOT / ".ci" / "run"]:
         found = pattern.search(path.read_text("utf-8"))
         assert found is None, f"{path} names {found.group() if found else ''}"
 
@@ -56,6 +53,6 @@ def test_a_wheel_holds_all_that_the_tree_holds(tmp_path: Path) -> None:
         names = set(archive.namelist())
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*"):
-            if path.is_file() and path.suffix in (".py", ".yaml", ".j2", ".css", ".js", ".typed"):
+            if path.is_file() and "__pycache__" not in path.parts:
                 assert path.relative_to(ROOT).as_posix() in names
     assert not [n for n in names if n.startswith("tests/")]
