@@ -249,7 +249,7 @@ def _score_raw(gt: Path | None, pred: Path, metrics: Sequence[str], raw: str, as
     import re
 
     from vbench.ffmpeg_pipe import ffmpeg_version
-    from vbench.metrics.vmaf import RawVideo, of_raw
+    from vbench.metrics.vmaf import MS_SSIM_SIDE, RawVideo, of_raw
 
     match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5}):([a-z0-9_]+)", raw)
     if match is None:
@@ -258,7 +258,9 @@ def _score_raw(gt: Path | None, pred: Path, metrics: Sequence[str], raw: str, as
         )
     if gt is None:
         raise InputError("--raw compares two raw videos: name the ground truth with --gt.")
-    names = [n for n in metrics if n != "all"] or list(RAW_FIGURES)
+    names = [n for n in metrics if n != "all"]
+    left_out = not names and min(int(match[1]), int(match[2])) < MS_SSIM_SIDE
+    names = names or [n for n in RAW_FIGURES if not (left_out and n == "float_ms_ssim")]
     for name in names:
         if name not in RAW_FIGURES:
             raise InputError(
@@ -283,6 +285,8 @@ def _score_raw(gt: Path | None, pred: Path, metrics: Sequence[str], raw: str, as
         say(
             f"  {name:<15}{sum(values) / len(values):>12.6f}   lowest {min(values):.4f} at frame {values.index(min(values))}"
         )
+    if left_out:
+        say(f"not measured: float_ms_ssim: it needs frames of at least {MS_SSIM_SIDE} x {MS_SSIM_SIDE} pixels.")
     say(f"Signature, to be quoted with the figures: {signature}")
 
 

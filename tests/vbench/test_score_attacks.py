@@ -134,3 +134,23 @@ def test_json_tells_which_frame_is_the_first(pair: tuple[Path, Path]) -> None:
 )
 def test_raw_video_takes_no_options_that_it_does_not_heed(tmp_path: Path, option: tuple[str, str]) -> None:
     refused(UsageError, option[0], "--gt", tmp_path / "a", "--pred", tmp_path / "b", "--raw", "64x64:yuv420p", *option)
+
+
+@pytest.mark.parametrize("form", ["yuv420p9le", "yuv444p14be", "yuv444p10msble"])
+def test_raw_video_that_would_be_converted_on_the_way_is_refused(tmp_path: Path, form: str) -> None:
+    (tmp_path / "a").write_bytes(bytes(2 * 3 * 16 * 16))
+    refused(InputError, f'"{form}" would be converted first', *both([tmp_path / "a"] * 2), "--raw", f"16x16:{form}")
+
+
+def test_raw_video_too_small_for_one_figure_has_the_others(tmp_path: Path) -> None:
+    """PSNR of luma by hand: planes of 100 and 105."""
+    for name, level in (("a", 100), ("b", 105)):
+        (tmp_path / name).write_bytes(bytes([level] * (64 * 48 * 3 // 2)) * 2)
+    command = [*both([tmp_path / "a", tmp_path / "b"]), "--raw", "64x48:yuv420p"]
+    code, out, _ = run(*command)
+    assert code == 0
+    assert "not measured: float_ms_ssim: it needs frames of at least 176 x 176 pixels" in out
+    _, out, _ = run(*command, "--json")
+    found = json.loads(out)["metrics"]
+    assert list(found) == ["vmaf", "vmaf_neg", "psnr_y", "float_ssim"]
+    assert found["psnr_y"]["frames"] == pytest.approx([20 * np.log10(255 / 5)] * 2, abs=1e-5)

@@ -31,6 +31,10 @@ FEATURES = {
     "float_ms_ssim": "float_ms_ssim",
 }
 """Figures of libvmaf beside its own, and the feature extractor that gives each."""
+DEPTHS = (8, 10, 12, 16)
+"""Bits of a sample that libvmaf reads; FFmpeg turns others into these on the way (9 bits: 0.008 dB of PSNR)."""
+MS_SSIM_SIDE = 176
+"""Below this side (pixels) libvmaf gives no MS-SSIM."""
 SMALLEST = 16
 
 
@@ -53,6 +57,8 @@ def _read_log(path: Path, keys: Sequence[str]) -> dict[str, list[float]]:
     for key in keys:
         if not frames or any(key not in frame["metrics"] for frame in frames):
             raise RunError(f"libvmaf gave no {key} for these frames; they may be too small for it.")
+        if any(frame["metrics"][key] is None for frame in frames):
+            raise RunError(f"libvmaf gave a {key} that is no number for one of these frames.")
     return {key: [float(frame["metrics"][key]) for frame in frames] for key in keys}
 
 
@@ -82,6 +88,11 @@ def frame_bytes(video: RawVideo) -> int:
         ) from error
     if not video.pix_fmt.startswith("yuv") or not form.is_planar:
         raise InputError(f'Raw video is measured as planar YUV, and "{video.pix_fmt}" is not that.')
+    if form.components[0].bits not in DEPTHS or "msb" in video.pix_fmt:
+        raise InputError(
+            f"libvmaf takes planes of {', '.join(map(str, DEPTHS[:-1]))} or {DEPTHS[-1]} bits, in the lower bits of a sample; "
+            f'"{video.pix_fmt}" would be converted first. Convert it yourself, and say how.'
+        )
     return sum(part.width * part.height * ((part.bits + 7) // 8) for part in form.components)
 
 
