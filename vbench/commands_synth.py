@@ -329,7 +329,7 @@ def verify_command(path: Path, workers: int | None) -> None:
 
     from vbench.console import table_console
     from vbench.execute import Task, cores, run_tasks
-    from vbench.verify_data import ABSENT, SAME, Verdict, verify_clip
+    from vbench.verify_data import ABSENT, COLUMNS, SAME, Verdict, verify_clip
 
     folder = path if path.is_dir() else path.parent
     if _verify_adopted(folder, workers):
@@ -349,20 +349,25 @@ def verify_command(path: Path, workers: int | None) -> None:
     table = Table(
         title=f"{facts.name}: profile {facts.profile}, seed {facts.seed}", box=SIMPLE_HEAD, title_justify="left"
     )
-    for head in ("clip", "stored gt", "stored lq", "gt from source", "lq made again"):
+    for head in ("clip", *COLUMNS):
         table.add_column(head, overflow="fold")
-    styles = {SAME: "green", ABSENT: "dim"}
+    details: list[str] = []
     for v in verdicts:
-        found = (v.stored_truth, v.stored_damaged, v.made_truth, v.made_damaged)
-        table.add_row(Text(v.clip), *(Text(text, style=styles.get(text, "red")) for text in found))
-    out = table_console()
-    out.print(table)
+        row = [Text(v.clip)]
+        for column, text in zip(COLUMNS, v.found(), strict=True):
+            plain = text in (SAME, ABSENT)
+            row.append(Text(text if plain else "differs", {SAME: "green", ABSENT: "dim"}.get(text, "red")))
+            details += [] if plain else [f"{v.clip}, {column}: {text}"]
+        table.add_row(*row)
+    table_console().print(table)
+    for line in details:
+        say(f"  {line}")
     bad = [v.clip for v in verdicts if not v.good]
     if bad:
         say(f"{len(bad)} of {len(verdicts)} clips are not as described: {', '.join(bad)}.")
         _say_versions(facts)
         raise SystemExit(1)
-    say(f"All {len(verdicts)} clips are as described.")
+    say(f"All {len(verdicts)} clips are as described." if len(verdicts) != 1 else "The clip is as described.")
     alone = [v.clip for v in verdicts if v.made_damaged == ABSENT]
     if alone:
         say(

@@ -325,7 +325,7 @@ def _store(
                 kinds, gray = tuple(sorted(damage.masks)), one_plane(damage.frames)
                 if not on_reading:
                     frames_out = stack.enter_context(writer(folder / "lq", origin.name, form, fps, threads()))
-                for room in _mask_rooms(folder, kinds):
+                for room in mask_rooms(folder, kinds):
                     masks_out[room.name] = stack.enter_context(writer(room, origin.name, form, fps, sparse=True))
             if kinds != tuple(sorted(damage.masks)) or gray != one_plane(damage.frames):
                 raise RunError(
@@ -368,13 +368,14 @@ def coverage_levels(mask: torch.Tensor) -> NDArray[np.uint8]:
     )
 
 
-def _mask_rooms(folder: Path, kinds: tuple[str, ...]) -> list[Path]:
+def mask_rooms(folder: Path, kinds: tuple[str, ...]) -> list[Path]:
+    """Where masks of these kinds lie in a data set: their union first; nowhere where there are none."""
     return [folder / "mask", *(folder / "masks" / kind for kind in kinds)] if kinds else []
 
 
 def _drop_stale_masks(folder: Path, clip: str, kinds: tuple[str, ...]) -> None:
     """Masks of an earlier making that this one has not."""
-    wanted = set(_mask_rooms(folder, kinds))
+    wanted = set(mask_rooms(folder, kinds))
     for room in [folder / "mask", *((folder / "masks").iterdir() if (folder / "masks").is_dir() else [])]:
         stale = stored_at(room, clip)
         if room not in wanted and stale is not None:

@@ -1,20 +1,27 @@
-"""Is a data set what its description says? Its frames are hashed, and made again from the description alone."""
+"""Is a data set what its description says? Its frames are hashed, and made again from the description alone.
+
+What was done to the frames (masks, facts) is made again with them, and what is stored of it compared.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from vbench.datasets import ClipFacts
 from vbench.errors import VbenchError
 from vbench.execute import advance
-from vbench.pairs import as_damage, chunk_of, clean_chunks, redrawn, subframes_of, to_8bit
+from vbench.pairs import as_damage, chunk_of, clean_chunks, coverage_levels, mask_rooms, redrawn, subframes_of, to_8bit
 from vbench.storage import open_stored, stored_at
+from vbench.workspace import read_json
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from degradations.base import Damage
@@ -23,6 +30,8 @@ if TYPE_CHECKING:
 
 SAME = "same"
 ABSENT = "–"
+COLUMNS = ("stored gt", "stored lq", "gt again", "lq again", "masks, facts")
+"""What is looked at of a clip, in the order of :meth:`Verdict.found`."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +43,18 @@ class Verdict:
     stored_damaged: str
     made_truth: str
     made_damaged: str
+    traces: str = ABSENT
+    """Masks and facts that are stored, against those made again."""
+
+    def found(self) -> tuple[str, ...]:
+        """What was found of each of :data:`COLUMNS`."""
+        return (self.stored_truth, self.stored_damaged, self.made_truth, self.made_damaged, self.traces)
 
     @property
     def good(self) -> bool:
         """Nothing differs, and the degraded clip could be compared at all."""
-        found = (self.stored_truth, self.stored_damaged, self.made_truth, self.made_damaged)
         compared = SAME in (self.stored_damaged, self.made_damaged)
-        return compared and all(text in (SAME, ABSENT) for text in found)
+        return compared and all(text in (SAME, ABSENT) for text in self.found())
 
 
 def verify_clip(folder: Path, profile: Profile, variant: str, seed: int, clip: ClipFacts) -> Verdict:
@@ -71,20 +85,24 @@ def verify_clip(folder: Path, profile: Profile, variant: str, seed: int, clip: C
         found = _remake(profile, variant, seed, clip, chunks, start)
     except (ValueError, VbenchError) as error:
         return Verdict(clip.name, stored_truth, stored_damaged, made_truth, str(error))
-    return Verdict(clip.name, stored_truth, stored_damaged, made_truth, _compare(found, clip.lq_sha256))
+    made_damaged = _compare(found.frames, clip.lq_sha256)
+    # Of a description alone nothing is stored.
+    is_here = (stored_truth, stored_damaged) != (ABSENT, ABSENT)
+    traces = _traces(folder, clip, found) if is_here else ABSENT
+    return Verdict(clip.name, stored_truth, stored_damaged, made_truth, made_damaged, traces)
 
 
 def _compare(found: str, expected: str) -> str:
     return SAME if found == expected else f"other frames ({found[:12]}, not {expected[:12]})"
 
 
-def _stored(room: Path, clip: ClipFacts, expected: str) -> str:
+def _stored(room: Path, clip: ClipFacts, expected: str, channels: int | None = None) -> str:
     from vbench.frames_io import frame_hash
 
     if stored_at(room, clip.name) is None:
         return ABSENT
     try:
-        found = open_stored(room, clip.name, clip.channels)
+        found = open_stored(room, clip.name, channels or clip.channels)
         return _compare(frame_hash(found.chunks(chunk_of(found.info.height, found.info.width))), expected)
     except VbenchError as error:
         return str(error)
@@ -113,15 +131,51 @@ def _from_store(folder: Path, clip: ClipFacts, tone: str) -> Iterator[Damage]:
         yield as_damage(to_8bit(frames), gray)
 
 
-def _remake(profile: Profile, variant: str, seed: int, clip: ClipFacts, chunks: Iterator[Damage], tone: str) -> str:
-    from degradations.apply import replay
+@dataclass(frozen=True)
+class _Made:
+    """A degraded clip that was made again: the hash of its frames, of its masks by room, and its facts."""
+
+    frames: str
+    masks: dict[str, str]
+    facts: Any
+
+
+def _remake(profile: Profile, variant: str, seed: int, clip: ClipFacts, chunks: Iterator[Damage], tone: str) -> _Made:
+    from degradations.apply import facts, replay
     from vbench.frames_io import FrameHasher
     from vbench.restore import to_float_array, to_uint8
 
     assert clip.origin is not None  # noqa: S101 - as above
-    hasher = FrameHasher()
+    hasher, masks = FrameHasher(), {name: FrameHasher() for name in ("mask", *clip.mask_kinds) if clip.mask}
     recipe = redrawn(profile, variant, seed, clip)
-    for damage in replay(recipe, chunks, subframes_of(clip.origin, tone)):
+    measured: list[dict[str, Any]] = []
+    for damage in replay(recipe, chunks, subframes_of(clip.origin, tone), measured):
         hasher.update(to_float_array(damage.frames) if clip.on_reading else to_uint8(damage.frames))
+        planes = {kind: coverage_levels(plane) for kind, plane in damage.masks.items() if kind in masks}
+        if planes:
+            planes["mask"] = reduce(np.maximum, planes.values())
+        for name, plane in planes.items():
+            masks[name].update(plane)
         advance(len(damage.frames))
-    return hasher.hexdigest()
+    # As it is read back: lists for tuples.
+    known = json.loads(json.dumps({"steps": facts(recipe, measured)}))
+    return _Made(hasher.hexdigest(), {name: mask.hexdigest() for name, mask in masks.items()}, known)
+
+
+def _traces(folder: Path, clip: ClipFacts, made: _Made) -> str:
+    """Which stored masks and facts are not those made again."""
+    wrong = []
+    for room in mask_rooms(folder, clip.mask_kinds) if clip.mask else []:
+        found = _stored(room, clip, made.masks[room.name], channels=1)
+        if found != SAME:
+            named = "mask" if room.name == "mask" else f"mask {room.name}"
+            wrong.append(f"{named}: {'missing' if found == ABSENT else found}")
+    path = folder / "facts" / f"{clip.name}.json"
+    try:
+        if not path.is_file():
+            wrong.append("facts: missing")
+        elif read_json(path) != made.facts:
+            wrong.append("facts: others")
+    except VbenchError as error:
+        wrong.append(f"facts: {error}")
+    return "; ".join(wrong) or SAME

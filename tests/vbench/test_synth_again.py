@@ -164,15 +164,47 @@ def test_verify_finds_changed_frames_and_changed_descriptions(tmp_path: Path, mi
     shutil.rmtree(Path(sources) / "one <i>")
     assert "not as described: gray." in fails("datasets", "verify", folder, "--workers", "1")
     document = json.loads((folder / "dataset.json").read_text())
-    document["seed"] = 1
-    (folder / "dataset.json").write_text(json.dumps(document))
-    assert "lq made again" in fails("datasets", "verify", folder, "--workers", "1")
     document["recipe"]["variants"]["coded"]["steps"][0]["codec"]["qp"] = 9
     (folder / "dataset.json").write_text(json.dumps(document))
     with pytest.raises(InputError, match="the file was changed"):
         vbench("datasets", "verify", folder, "--workers", "1")
     with pytest.raises(InputError, match="does not exist; the dataset.json of a data set is meant"):
         vbench("datasets", "verify", tmp_path / "none")
+
+
+def test_verify_finds_changed_masks_and_facts(tmp_path: Path, mine: str, sources: str) -> None:
+    root = tmp_path / "root"
+    vbench("synth", "-p", mine, "--variant", "film", "-s", sources, "--clip", "gray", "--root", root, "--workers", "1")
+    folder = root / "datasets" / "mine-film"
+    assert "The clip is as described." in vbench("datasets", "verify", folder, "--workers", "1")
+
+    def told() -> str:
+        return " ".join(fails("datasets", "verify", folder, "--workers", "1").split())
+
+    def swapped(room: str) -> None:
+        frames = sorted((folder / room / "gray").iterdir())
+        kept = [frame.read_bytes() for frame in frames]
+        for frame, data in zip(frames, kept[::-1], strict=True):
+            frame.write_bytes(data)
+
+    swapped("masks/dirt")
+    assert "mask dirt: other frames" in told()
+    swapped("masks/dirt")
+    shutil.rmtree(folder / "masks" / "scratch")
+    swapped("mask")
+    assert "mask: other frames" in (said := told())
+    assert "mask scratch: missing" in said
+    facts = folder / "facts" / "gray.json"
+    facts.write_text(facts.read_text().replace("0.", "1.", 1))
+    assert "facts: others" in told()
+    facts.write_text("{")
+    assert "is not valid JSON" in told()
+    facts.unlink()
+    assert "facts: missing" in told()
+    document = json.loads((folder / "dataset.json").read_text())
+    (folder / "dataset.json").write_text(json.dumps({**document, "seed": 1}))
+    assert "gray, lq again: other frames" in (said := told())
+    assert "mask dirt: other frames" in said
 
 
 def test_noise_made_on_reading_is_not_clipped_and_reaches_the_model(tmp_path: Path, mine: str, sources: str) -> None:
@@ -428,7 +460,7 @@ def test_every_nth_frame_of_a_fast_video_is_blurred_by_the_others(tmp_path: Path
     means = np.stack([fast[11 * i : 11 * i + 11].astype(float).mean(axis=0) for i in range(3)])
     assert np.abs(pair.degraded().read(0, 3) - means).max() <= 0.5 + 1e-4
     assert pair.damage_facts()[0]["instants"] == ["rendered"] * 3
-    assert "All 1 clips are as described" in vbench("datasets", "verify", root / "datasets" / "blur-gopro-linear")
+    assert "The clip is as described" in vbench("datasets", "verify", root / "datasets" / "blur-gopro-linear")
     with pytest.raises(InputError, match="--every 37 makes one of each 37: none is left"):
         vbench(*synth, "--every", "37", "--replace")
     assert open_clip(tmp_path / "src" / "fast.mkv").info.fps == 240
