@@ -210,7 +210,10 @@ def score(
         typer.Option("--metrics", help="Names (a,b), or all. Default: the protocol's.", metavar="NAMES"),
     ] = None,
     protocol: Annotated[
-        str | None, typer.Option("--protocol", help="The metrics of a protocol.", metavar="NAME")
+        str | None,
+        typer.Option(
+            "--protocol", help="The metrics of a protocol. Without --gt: no-reference, else: default.", metavar="NAME"
+        ),
     ] = None,
     frames: Annotated[str | None, typer.Option("--frames", help="Only frames A:B of all clips.", metavar="A:B")] = None,
     raw: Annotated[

@@ -302,3 +302,12 @@ def test_the_worst_frame_is_the_worst_on_either_side(
     row = next(line for line in text.splitlines() if line.strip().startswith("flicker"))
     # The second difference about frame t is known at frame t + 1.
     assert int(row.split()[-1]) == frame + (metric == "flicker")
+
+
+def test_without_ground_truth_it_is_the_protocol_that_needs_none(pair: tuple[Path, Path]) -> None:
+    """As `vbench run` does; of `default` a machine without parameter files could measure nothing."""
+    result = CliRunner().invoke(app, ["score", "--pred", str(pair[1]), "--input", str(pair[0])])
+    assert result.exit_code == 0
+    assert "protocol no-reference@" in result.output
+    assert "flicker@1" in result.output
+    assert "flow_from=the degraded clip" in result.output
