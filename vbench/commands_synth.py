@@ -63,7 +63,7 @@ def make(plan: SynthPlan, workers: int | None = None) -> SynthResult:
 
 def _say(result: SynthResult, plan: SynthPlan, seconds: float) -> None:
     made = f"{result.made:,} made" if result.made else "nothing to do"
-    kept = f", {result.kept:,} were there already" if result.kept else ""
+    kept = f", {result.kept:,} {'was' if result.kept == 1 else 'were'} there already" if result.kept else ""
     sets, clips = counted(len(result.datasets), "data set"), counted(len(plan.sources), "clip")
     say(f"{sets} of {clips}: {made}{kept} ({took(seconds)}).")
     for name in result.datasets:
