@@ -59,6 +59,12 @@ def is_safetensors(path: Path) -> bool:
     return len(start) == 9 and start[8:] == b"{" and int.from_bytes(start[:8], "little") <= 100_000_000
 
 
+def is_web_page(path: Path) -> bool:
+    """Whether a file begins as HTML does, which no checkpoint does."""
+    with path.open("rb") as file:
+        return file.read(256).lstrip().startswith(b"<")
+
+
 def read_safetensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file by name, on the CPU.
 
@@ -85,6 +91,11 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     try:
         if is_safetensors(path):
             return strip_wrappers(read_safetensors(path))
+        if is_web_page(path):
+            raise InputError(
+                f'"{path}" is a web page and no checkpoint: a browser saved the page in place of the file. Open the page '
+                "again and take the file that it offers."
+            )
         # Some authors keep the settings of the training beside the weights, in this class: names and values only.
         with warnings.catch_warnings(), torch.serialization.safe_globals([argparse.Namespace]):
             warnings.simplefilter("ignore")  # remarks of PyTorch's on how the file was written

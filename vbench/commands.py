@@ -18,7 +18,7 @@ from vbench.workspace import Workspace
 if TYPE_CHECKING:
     from vbench.datasets import Dataset
     from vbench.models.spec import ModelSpec
-    from vbench.plan import RunResult
+    from vbench.plan import Failure, RunResult
     from vbench.protocols import Protocol
 
 DEFAULT_ROOT = Path("runs")
@@ -224,33 +224,63 @@ def grouped(missing: Sequence[ModelSpec]) -> list[str]:
 
 
 def say_run(result: RunResult, seconds: float) -> None:
-    parts = [f"{result.restored} clips restored, {result.cells} results measured"]
+    """What became of a run: a line of figures, and below it what did not run or was not measured, and why."""
+    from vbench.console import say_items
+
+    parts = [f"{counted(result.restored, 'clip')} restored, {counted(result.cells, 'result')} measured"]
     if result.kept:
-        parts.append(f"{result.kept} were there already")
+        parts.append(f"{result.kept} {'was' if result.kept == 1 else 'were'} there already")
     say(f"{', '.join(parts)} ({took(seconds)}).")
+    say_items(_said_of_models(result))
+    say_items(_said_of_metrics(result))
+    say_items([*said_of_tiles(result), *said_of_precision(result)])
+    say_items(said_of_failures(result.failures))
+
+
+def _said_of_models(result: RunResult) -> list[str]:
+    """Which models were not run, why, and the command that helps."""
     from vbench import models
 
-    for text in grouped([models.spec(name) for name in result.skipped]):
-        say(f"  not run: {text}")
+    out = [f"not run: {text}" for text in grouped([models.spec(name) for name in result.skipped])]
     if result.left_out:
         names = ", ".join(result.left_out)
-        say(f"  left out, as they take hours for a clip on a CPU: {names}. Name them to run them: --models all,NAME")
+        out.append(
+            f"left out, as they take hours for a clip on a CPU: {names}. Name them to run them: --models all,NAME"
+        )
     same: dict[tuple[str, ...], list[str]] = {}
     for name, datasets in result.unfit.items():
         same.setdefault(tuple(datasets), []).append(name)
-    for where, unfit in same.items():
-        say(f"  not run on {', '.join(where)}: {', '.join(unfit)} (another size than the ground truth's)")
+    return out + [
+        f"not run on {', '.join(where)}: {', '.join(unfit)} (another size than the ground truth's)"
+        for where, unfit in same.items()
+    ]
+
+
+def _said_of_metrics(result: RunResult) -> list[str]:
+    """Which metrics were not measured, and why; those of one reason together."""
     why: dict[str, list[str]] = {}
     for metric, reasons in result.unmeasured.items():
         for reason, clips in reasons.items():
             words = reason.removeprefix(f"{metric} cannot be measured: ")
-            why.setdefault(words, []).append(f"{metric} on {clips} clip{'s' if clips > 1 else ''}")
-    for words, what in why.items():
-        say(f"  not measured: {', '.join(what)}: {words}")
-    for text in (*said_of_tiles(result), *said_of_precision(result)):
-        say(f"  {text}")
-    for text in result.failures:
-        say(f"  failed: {text}")
+            why.setdefault(words, []).append(f"{metric} on {counted(clips, 'clip')}")
+    return [f"not measured: {', '.join(what)}: {words}" for words, what in why.items()]
+
+
+def said_of_failures(failures: Sequence[Failure]) -> list[str]:
+    """What failed; what failed in the same way on several clips is told once.
+
+    Example:
+        >>> from vbench.plan import Failure
+        >>> said_of_failures([Failure("mine on noise", clip, "No weights.") for clip in ("cat", "orbit")])
+        ['failed: mine on noise, clips "cat", "orbit": No weights.']
+    """
+    alike: dict[tuple[str, str], list[str]] = {}
+    for failure in failures:
+        alike.setdefault((failure.what, failure.reason), []).append(f'"{failure.clip}"')
+    return [
+        f"failed: {what}, clip{'s' if len(clips) > 1 else ''} {', '.join(clips)}: {reason}"
+        for (what, reason), clips in alike.items()
+    ]
 
 
 def said_of_tiles(result: RunResult) -> list[str]:

@@ -41,6 +41,21 @@ def table_console() -> Console:
     return Console(file=sys.stdout, highlight=False, width=width)
 
 
+def say_items(texts: Iterable[str], indent: int = 2) -> None:
+    """Print texts that stand below a line, each on a line of its own. In a terminal they are broken where it ends and go on
+    further in, and what has no blanks in it (an address, a path) stays whole; in a pipe each is one line."""
+    import textwrap
+
+    out = console()
+    margin = " " * indent
+    for text in texts:
+        broken = textwrap.wrap(
+            text, max(out.width - indent, 30), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
+        for line in broken:
+            out.print(margin + line, markup=False, soft_wrap=True)
+
+
 def say_terms(rows: Iterable[tuple[str | Text, str]], indent: int = 2) -> None:
     """Print a term and its text a row. In a terminal lines are broken where it ends and go on in the column where the texts
     begin, and what has no blanks in it (an address, a path) stays whole; in a pipe each row is one line."""

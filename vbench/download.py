@@ -67,7 +67,9 @@ def download(address: str, part: Path, received: Received, *, checked: bool) -> 
             _forget(part)
             download(address, part, received, checked=checked)
             return
-        raise RunError(f"{address} cannot be fetched: the server answers {error.code} ({error.reason}).") from error
+        # Of an address that leads round and round Python says why on several lines.
+        said = str(error.reason).partition("\n")[0].rstrip(".")
+        raise RunError(f"{address} cannot be fetched: the server answers {error.code} ({said}).") from error
     except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
         why = getattr(error, "reason", None) or error
         kept = " What came is kept, and the same command goes on from there." if part.exists() else ""

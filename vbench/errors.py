@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import sysconfig
+import textwrap
+import traceback
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class VbenchError(Exception):
@@ -34,17 +38,52 @@ class Interrupted(VbenchError):
     """The user stopped the command (Ctrl-C)."""
 
 
+LONGEST = 500
+"""Characters of what an error says that are shown."""
+
+
+def unforeseen(error: BaseException) -> str:
+    """An error of code that is not ours, in one line: its kind, what it says, and where in whose file it came up.
+
+    Example:
+        >>> unforeseen(ValueError("two\\nlines"))
+        'ValueError: two lines'
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # TorchScript's interpreter says first where it was, on many lines, and what happened on the last.
+    if len(lines) > 1 and "TorchScript" in lines[0]:
+        said = lines[-1].removesuffix(":")
+    else:
+        said = f"{type(error).__name__}: {' '.join(lines)}".removesuffix(": ")
+    own, libraries = Path(__file__).parent, Path(sysconfig.get_paths()["stdlib"])
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith("<")
+        and "site-packages" not in frame.filename
+        and not any(Path(frame.filename).is_relative_to(folder) for folder in (own, libraries))
+    ]
+    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return textwrap.shorten(said, LONGEST, placeholder=" ...") + where
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest known name, or lists them.
+    """A hint that names the nearest known name, those that hold it, or all.
 
     Example:
         >>> nearest("oldflim", ["oldfilm", "codec"])
         'Did you mean "oldfilm"?'
+        >>> nearest("votes", ["votes-x2-qp28", "votes-x2-qp33", "rtn"])
+        'Did you mean votes-x2-qp28 or votes-x2-qp33?'
         >>> nearest("xyz", ["oldfilm", "codec"])
         'Known: codec, oldfilm.'
         >>> nearest("xyz", ["codec", "codec"])
         'Known: codec.'
     """
     names = sorted(set(known))
-    close = difflib.get_close_matches(name, names, n=1)
-    return f'Did you mean "{close[0]}"?' if close else f"Known: {', '.join(names) or 'none'}."
+    close = difflib.get_close_matches(name, names, n=1) or [
+        n for n in names if len(name) > 2 and name.lower() in n.lower()
+    ]
+    if 1 < len(close) < len(names):
+        return f"Did you mean {', '.join(close[:-1])} or {close[-1]}?"
+    return f'Did you mean "{close[0]}"?' if len(close) == 1 else f"Known: {', '.join(names) or 'none'}."

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from vbench.errors import VbenchError
+from vbench.errors import VbenchError, unforeseen
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _call(task: Task) -> Outcome:
             task, error=f"It called sys.exit({error.code!r}), which ends a program.", detail=traceback.format_exc()
         )
     except Exception as error:  # one broken clip or model must not stop the others
-        return Outcome(task, error=f"{type(error).__name__}: {error}", detail=traceback.format_exc())
+        return Outcome(task, error=unforeseen(error), detail=traceback.format_exc())
 
 
 class Crew:

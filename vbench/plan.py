@@ -34,6 +34,23 @@ class RunPlan:
         return dataset.pairs()[: self.max_clips]
 
 
+@dataclass(frozen=True)
+class Failure:
+    """What failed on a clip, and why.
+
+    Example:
+        >>> str(Failure("bm3d on noise", "cat", "Memory is full."))
+        'bm3d on noise, clip "cat": Memory is full.'
+    """
+
+    what: str
+    clip: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f'{self.what}, clip "{self.clip}": {self.reason}'
+
+
 @dataclass
 class RunResult:
     """What became of a run."""
@@ -47,7 +64,7 @@ class RunResult:
     """Models that "all" leaves out on a CPU, where they take hours for a clip."""
     unfit: dict[str, list[str]] = field(default_factory=dict)
     """Data sets on which a model was not run, because it gives frames of another size than their ground truth."""
-    failures: list[str] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
     unmeasured: dict[str, dict[str, int]] = field(default_factory=dict)
     """Metrics that cannot be measured, why, and on how many clips."""
     full: tuple[str, ...] = ()

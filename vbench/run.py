@@ -18,7 +18,7 @@ from vbench import metrics as metric_catalog
 from vbench.datasets import DatasetFacts, Pair
 from vbench.errors import InputError, MissingWeights
 from vbench.execute import Outcome, Task, advance, cores, run_tasks
-from vbench.plan import RunPlan, RunResult
+from vbench.plan import Failure, RunPlan, RunResult
 from vbench.protocols import Protocol
 from vbench.provenance import fingerprint, now, versions
 from vbench.restoring import Ready, model_facts, read_restored, restore_pair, restored_folder
@@ -298,7 +298,7 @@ def run(
             result.restored += 1
         else:
             failed[model.name, pair.dataset, pair.name] = outcome.error
-            result.failures.append(f"{outcome.task.label}: {outcome.error}")
+            result.failures.append(Failure(f"{model.name} on {pair.dataset}", pair.name, outcome.error))
             _record_failure(plan, pair, model, outcome.error)
 
     run_tasks(tasks, workers=workers, progress=lambda n: say("restoring", n, None), done=restored)
@@ -321,6 +321,7 @@ def run(
 
     def scored(outcome: Outcome) -> None:
         _, pair, jobs, _ = outcome.task.arguments
+        what = f"measuring {jobs[0].model.name} on {pair.dataset}" if len(jobs) == 1 else f"measuring {pair.dataset}"
         if outcome.error is not None and len(jobs) > 1:
             # What is wrong with one model's frames says nothing of the others'.
             for job in jobs:
@@ -332,9 +333,9 @@ def run(
             for metric, reason in outcome.value.items():
                 _note(result.unmeasured, metric, reason)
                 if not plan.lenient:
-                    result.failures.append(f"{outcome.task.label}: {reason}")
+                    result.failures.append(Failure(what, pair.name, reason))
             return
-        result.failures.append(f"{outcome.task.label}: {outcome.error}")
+        result.failures.append(Failure(what, pair.name, outcome.error))
         for job in jobs:
             _record_failure(plan, pair, job.model, outcome.error, job.restored)
 

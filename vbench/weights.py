@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
 from vbench import archives
-from vbench.checkpoint import is_safetensors, load_checkpoint
+from vbench.checkpoint import is_safetensors, is_web_page, load_checkpoint
 from vbench.errors import InputError, RunError, nearest
 from vbench.provenance import file_sha256
 from vbench.workspace import disk_error, partial_path, write_json
@@ -335,9 +335,7 @@ def by_hand(key: str, weights: WeightsSpec) -> str:
 def _downloaded(part: Path, key: str, taker: Taker) -> list[Imported]:
     weights = taker.weights
     address = str(weights.address)
-    with part.open("rb") as file:
-        start = file.read(256).lstrip()
-    if start.startswith(b"<"):
+    if is_web_page(part):
         raise RunError(f"{address} gave a web page, and no file. {by_hand(key, weights)}")
     try:
         if weights.archive and archives.kind(part) is not None:
@@ -352,8 +350,8 @@ def _downloaded(part: Path, key: str, taker: Taker) -> list[Imported]:
             )
         return [_accept(part, address, digest, _judged(key, taker, digest, None), address)]
     except InputError as error:
-        said = str(error).replace(str(part), address)
-        raise RunError(f"{address} gave something else than {key}: {said} {by_hand(key, weights)}") from error
+        said = str(error).replace(str(part), address).rstrip(".")
+        raise RunError(f"{address} gave something else than {key}: {said}. {by_hand(key, weights)}") from error
 
 
 # --- what is here --------------------------------------------------------------------------------

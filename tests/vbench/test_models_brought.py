@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from leaderboards.store import iter_cells
 from vbench import models
 from vbench.cli import app
-from vbench.errors import InputError, RunError
+from vbench.errors import InputError, RunError, unforeseen
 from vbench.frames_io import write_png
 from vbench.models.brought import label_of, python_file
 from vbench.models.brought.frames import Ready, find
@@ -83,7 +83,7 @@ def test_a_whole_run_of_a_users_file(here: Path) -> None:
     assert "2 were there already" in run.invoke(app, wanted).output
     file.write_text(example("my_model.py").replace("AvgPool2d(3", "AvgPool2d(5").replace("padding=1", "padding=2"))
     again = run.invoke(app, wanted)
-    assert "1 clips restored" in again.output
+    assert "1 clip restored" in again.output
     page = run.invoke(app, ["report", "html", *root])
     assert page.exit_code == 0, page.output
 
@@ -201,6 +201,91 @@ def test_onnx(here: Path) -> None:
         load("broken.onnx")
 
 
+def exported(
+    path: str, kind: str = "FLOAT", channels: int | str = "c", height: int | str = "h", inputs: int = 1
+) -> str:
+    """An ONNX file that adds its input to itself: twice as bright."""
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    node = onnx.helper.make_node("Add", ["x0", f"x{inputs - 1}"], ["y"])
+    shape = ["n", channels, height, "w"]
+    values = [
+        onnx.helper.make_tensor_value_info(name, getattr(onnx.TensorProto, kind), shape)
+        for name in (*(f"x{i}" for i in range(inputs)), "y")
+    ]
+    graph = onnx.helper.make_graph([node], "twice", values[:-1], values[-1:])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+@pytest.mark.parametrize("takes", [1, 3])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_onnx_of_gray_and_of_colour_takes_both(here: Path, takes: int, channels: int) -> None:
+    x = clip(channels=channels)
+    name = exported("net.onnx", channels=takes)
+    assert torch.allclose(run_array(load(name), x), 2 * x)
+    assert "three equal channels" in models.spec(name).settings["gray"]
+
+
+@pytest.mark.parametrize("kind", ["FLOAT16", "DOUBLE"])
+def test_onnx_of_another_precision(here: Path, kind: str) -> None:
+    x = clip()
+    assert torch.allclose(run_array(load(exported("net.onnx", kind)), x), 2 * x, atol=2e-3)
+
+
+def test_onnx_that_does_not_take_frames_is_told(here: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"was exported for frames of 16 x 8 pixels alone, and these are 16 x 12\. Export"
+    ):
+        run_array(load(exported("small.onnx", height=8)), clip())
+    with pytest.raises(InputError, match=r"takes x0 \(tensor\(float\)\), x1 \(tensor\(float\)\); one input"):
+        load(exported("two.onnx", inputs=2))
+    with pytest.raises(InputError, match=r"takes x0 \(tensor\(int32\)\); one input of floating point"):
+        load(exported("whole.onnx", "INT32"))
+
+
+def test_spandrel_of_colour_takes_gray(here: Path) -> None:
+    """In three equal channels, as one would do by hand."""
+    pytest.importorskip("spandrel")
+    from spandrel.architectures.Compact.__arch.SRVGG import SRVGGNetCompact
+
+    torch.manual_seed(0)
+    network = SRVGGNetCompact(num_feat=8, num_conv=2, upscale=2).eval()
+    torch.save({"params": network.state_dict()}, "2x-small.pth")
+    x = clip(channels=1)
+    with torch.inference_mode():
+        by_hand = network(x.expand(-1, 3, -1, -1)).clamp(0, 1).mean(dim=1, keepdim=True)
+    assert torch.allclose(run_array(load("spandrel:2x-small.pth"), x, scale=2), by_hand, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:.*deprecated:FutureWarning")
+def test_what_a_torchscript_network_says_is_one_line(here: Path) -> None:
+    """PyTorch's interpreter says it on twenty, the cause last."""
+    network = torch.nn.Conv2d(3, 3, 1)
+    torch.jit.save(torch.jit.trace(network, torch.rand(1, 3, 8, 8)), "colour.ts")
+    with pytest.raises(RunError) as caught:
+        run_array(load("colour.ts"), clip(channels=1))
+    said = str(caught.value)
+    assert said.startswith(
+        "The network of colour.ts does not take frames of (1, 1, 12, 16) (B, C, H, W): RuntimeError: Given"
+    )
+    assert said.endswith("to have 3 channels, but got 1 channels instead")
+    assert "\n" in str(caught.value.__cause__)
+    assert "\n" not in said
+
+
+def test_an_error_says_where_in_the_users_file(here: Path) -> None:
+    (here / "mine.py").write_text("def build():\n    return lambda x: x + unknown\n\n\nmade = 1 / 0 if False else 1\n")
+    with pytest.raises(NameError) as caught:
+        run_array(load("mine.py:build"), clip())
+    assert unforeseen(caught.value) == "NameError: name 'unknown' is not defined (mine.py, line 2)"
+    (here / "worse.py").write_text("\n\nmade = 1 / 0\n")
+    with pytest.raises(
+        InputError, match=r"fails when it is loaded: ZeroDivisionError: division by zero \(worse.py, line 3\)"
+    ):
+        load("worse.py:build")
+
+
 def test_spandrel(here: Path) -> None:
     """A small network for super-resolution, as its authors save it; frames come out twice as large."""
     pytest.importorskip("spandrel")
@@ -240,6 +325,14 @@ def test_a_command_that_copies(channels: int) -> None:
 
 SCRIPTS: dict[str, tuple[str, str]] = {
     "fails": ("import sys; print('no such layer'); sys.exit(3)", r"ended with status 3. It wrote: no such layer"),
+    "colours": (
+        r"import sys; print('\x1b[31mno\x1b[0m \x07memory'); sys.exit(3)",
+        r"ended with status 3. It wrote: no memory$",
+    ),
+    "dies": (
+        "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+        "was ended by the signal SIGSEGV. It wrote: nothing",
+    ),
     "nothing": ("pass", "ended well and wrote nothing"),
     "fewer": (
         "import shutil, sys, os; shutil.copy(os.path.join(sys.argv[1], '00000000.png'), sys.argv[2])",
@@ -283,7 +376,8 @@ def test_a_command_of_another_kind_of_png(here: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("cmd:python infer.py", "has no {input} or no {output}"),
+        ("cmd:python infer.py", "has no {input} and no {output}: that is"),
+        ("cmd:python infer.py {input}", "has no {output}: that is"),
         ("cmd:python 'infer.py {input} {output}", "cannot be split into words"),
         ("cmd:no-such-program {input} {output}", 'There is no program "no-such-program"'),
     ],

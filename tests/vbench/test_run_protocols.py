@@ -87,7 +87,7 @@ def test_frames_that_are_not_scored_are_hashed_all_the_same(workspace: Workspace
     cv2.imwrite(str(frame), cv2.imread(str(frame)) ^ 1)
     plan = RunPlan(workspace, tuple(find_datasets(workspace)), ("hqdn3d",), INNER.metrics, INNER)
     result = run(plan, command="test")
-    assert "not those that vbench wrote" in result.failures[0]
+    assert "not those that vbench wrote" in result.failures[0].reason
 
 
 def test_frames_of_one_model_that_were_changed_are_no_failure_of_the_others(workspace: Workspace) -> None:
@@ -100,7 +100,7 @@ def test_frames_of_one_model_that_were_changed_are_no_failure_of_the_others(work
     plan = RunPlan(workspace, tuple(find_datasets(workspace)), wanted, INNER.metrics, INNER)
     result = run(plan, command="test")
     (failure,) = result.failures
-    assert failure.startswith('measuring hqdn3d on noise-gaussian25, clip "a clip": The restored frames of hqdn3d')
+    assert str(failure).startswith('measuring hqdn3d on noise-gaussian25, clip "a clip": The restored frames of hqdn3d')
     found = {key: cell.status for key, cell in cells(workspace, INNER).items()}
     assert found == {(m, k): "failed" if m == "hqdn3d" else "ok" for m in wanted for k in INNER.metrics}
 

@@ -274,6 +274,13 @@ def test_what_a_file_would_have_run_is_named(tmp_path: Path, own_assets: Path, s
     assert "a TorchScript archive, which is a program" in refused(path, "dncnn-s25", own_assets)
 
 
+def test_a_web_page_in_place_of_a_file_is_told(tmp_path: Path, own_assets: Path) -> None:
+    """What a browser saves where a shared drive asks first."""
+    path = tmp_path / "EDVR_M_x4.pth"
+    path.write_text("\n<!DOCTYPE html><html>Sign in</html>")
+    assert "is a web page and no checkpoint" in refused(path, "edvr-m-x4", own_assets)
+
+
 def test_damaged_files_are_errors_in_words(tmp_path: Path, own_assets: Path) -> None:
     whole = save(tmp_path / "net.pth", {"a": torch.zeros(300)}).read_bytes()
     torch.save({"a": torch.zeros(300)}, tmp_path / "old.pth", _use_new_zipfile_serialization=False)

@@ -44,6 +44,7 @@ class Site:
     pause: float = 0.0
     length: bool = True
     status: int = 200
+    leads_to: str | None = None
     asked: list[str | None] = field(default_factory=list)
 
 
@@ -57,6 +58,11 @@ def site() -> Iterator[Site]:
             found.asked.append(wanted)
             if found.status != 200:
                 self.send_error(found.status)
+                return
+            if found.leads_to is not None and self.path == "/net.pth":
+                self.send_response(302)
+                self.send_header("Location", found.leads_to)
+                self.end_headers()
                 return
             start = int(wanted[6:-1]) if wanted and found.ranges else 0
             if self.headers.get("If-Range") not in (None, found.etag):
@@ -346,7 +352,9 @@ def test_another_file_than_the_published_one_is_refused(
 ) -> None:
     for change in ({"sha256": "0" * 64}, {"sha256": None, "sha256_begins": "00000000"}):
         publish(monkeypatch, site, good, **change)
-        with pytest.raises(RunError, match=r"gave something else than dncnn-s25: its sha256 begins with .* and 0+ was"):
+        with pytest.raises(
+            RunError, match=r"gave something else than dncnn-s25: its sha256 begins with .* and 0+ was expected\. "
+        ):
             weights.fetch("dncnn-s25", quiet)
         assert left(own_assets) == set()
 
@@ -362,6 +370,31 @@ def test_a_server_that_fails_is_an_error_in_words(site: Site, monkeypatch: pytes
         weights.fetch("dncnn-s25", quiet)
     with pytest.raises(InputError, match="https://"):
         download.download("file:///etc/hosts", Path("x"), quiet, checked=False)
+
+
+def test_an_address_that_leads_elsewhere_is_followed_and_gone_on_with(
+    site: Site, monkeypatch: pytest.MonkeyPatch, own_assets: Path, good: bytes
+) -> None:
+    publish(monkeypatch, site, good)
+    site.leads_to, site.stop_after = "/elsewhere.pth", 700_000
+    with pytest.raises(RunError, match="the same command goes on from there"):
+        weights.fetch("dncnn-s25", quiet)
+    site.stop_after = None
+    (taken,) = weights.fetch("dncnn-s25", quiet)
+    assert taken.sha256 == hashlib.sha256(good).hexdigest()
+    assert site.asked == [None, None, "bytes=700000-", "bytes=700000-"]
+
+
+def test_an_address_that_leads_nowhere_is_an_error_in_a_line(
+    site: Site, monkeypatch: pytest.MonkeyPatch, own_assets: Path, good: bytes
+) -> None:
+    publish(monkeypatch, site, good)
+    for leads_to in ("/net.pth", "file:///etc/hosts"):
+        site.leads_to = leads_to
+        with pytest.raises(RunError, match=r"the server answers 302 \(.*\)\.$") as caught:
+            weights.fetch("dncnn-s25", quiet)
+        assert "\n" not in str(caught.value)
+    assert left(own_assets) == set()
 
 
 def test_a_full_disk_is_an_error_in_words_and_what_came_is_kept(

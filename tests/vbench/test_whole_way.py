@@ -154,7 +154,7 @@ def test_run_goes_on_where_it_stopped(root: Path, sources: Path) -> None:
     victim = root / "results" / "noise-gaussian25" / "hqdn3d" / "odd" / "psnr.json"
     victim.unlink()
     (root / "restored" / "noise-gaussian25" / "identity" / "a clip.json").unlink()
-    assert "1 clips restored, 4 results measured, 14 were there already" in vbench(*command)
+    assert "1 clip restored, 4 results measured, 14 were there already" in vbench(*command)
     after = {p: p.read_bytes() for p in (root / "results").rglob("psnr.json")}
     assert {p for p in before if _figures(before[p]) != _figures(after[p])} == set()
 
@@ -200,7 +200,7 @@ def test_a_failing_model_is_a_hole_and_is_tried_again(
     assert {c.status for c in failed} == {"failed"}
     assert all(c.value is None and "it fell over" in (c.error or "") for c in failed)
     monkeypatch.setattr(restoring, "_restorer", real)
-    assert "1 clips restored, 3 results measured" in vbench(
+    assert "1 clip restored, 3 results measured" in vbench(
         "run", "--models", "identity,hqdn3d", "--metrics", METRICS, "--root", root, "--workers", 1
     )
     assert {c.status for c in iter_cells(root)} == {"ok"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -25,6 +26,8 @@ LIMIT = 3600.0
 """Seconds that a command may take for one clip; ``VBENCH_COMMAND_TIMEOUT`` sets another number."""
 TOLD = 5
 """Last lines of what it wrote that an error shows."""
+_ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|.)")
+"""What colours a terminal's text, moves in it, or names its window."""
 
 
 def spec(what: str, label: str | None) -> ModelSpec:
@@ -36,8 +39,9 @@ def spec(what: str, label: str | None) -> ModelSpec:
     _limit()
     text = what.removeprefix("cmd:").strip()
     if "{input}" not in text or "{output}" not in text:
+        lacking = " and no ".join(word for word in ("{input}", "{output}") if word not in text)
         raise InputError(
-            f'The command "{text}" has no {{input}} or no {{output}}: that is where the folder of degraded frames and '
+            f'The command "{text}" has no {lacking}: that is where the folder of degraded frames and '
             'the one for restored frames stand. For example: cmd:"python infer.py --in {input} --out {output}"'
         )
     try:
@@ -127,9 +131,34 @@ class Command:
                 _kill(process)
                 raise
         if process.returncode:
-            lines = output.decode("utf-8", "replace").strip().splitlines()[-TOLD:]
-            tail = " ".join(line.strip() for line in lines) or "nothing"
-            raise RunError(f"{self._said()} ended with status {process.returncode}. It wrote: {tail}")
+            raise RunError(f"{self._said()} {_ended(process.returncode)}. It wrote: {_tail(output)}")
+
+
+def _ended(status: int) -> str:
+    """How a process ended, in words.
+
+    Example:
+        >>> _ended(3), _ended(-9)
+        ('ended with status 3', 'was ended by the signal SIGKILL')
+    """
+    if status > 0:
+        return f"ended with status {status}"
+    try:
+        return f"was ended by the signal {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was ended by the signal {-status}"
+
+
+def _tail(output: bytes) -> str:
+    """The last lines of what a process wrote, as one, without what would steer a terminal.
+
+    Example:
+        >>> _tail(b"one\\n\\x1b[31mtwo\\x1b[0m\\n"), _tail(b"")
+        ('one two', 'nothing')
+    """
+    plain = _ESCAPES.sub("", output.decode("utf-8", "replace"))
+    lines = [line.strip() for line in plain.strip().splitlines()[-TOLD:]]
+    return "".join(c for c in " ".join(lines) if c.isprintable()) or "nothing"
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -1,4 +1,9 @@
-"""Model files that carry their own network: TorchScript, ONNX, and what spandrel recognises. All frame by frame."""
+"""Model files that carry their own network: TorchScript, ONNX, and what spandrel recognises. All frame by frame.
+
+An ONNX file and what spandrel recognises say how many channels they take. One of three channels is shown gray frames in
+three equal ones, and their mean is given; one of a single channel is given those of a colour frame one by one. A
+TorchScript archive does not say it, and is given frames as they are.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vbench.errors import InputError, RunError
+from vbench.errors import InputError, RunError, unforeseen
 from vbench.models.spec import PRECISIONS, ModelSpec, Tiles
 
 if TYPE_CHECKING:
@@ -17,9 +22,16 @@ if TYPE_CHECKING:
     from vbench.restore import Restorer
 
 Load = Callable[[Path, "torch.device"], "Restorer"]
+Function = Callable[["torch.Tensor"], "torch.Tensor"]
 
 TILES = Tiles(halo=64, multiple=64, blend=16, alone=True)
 """How far such a network sees is not known; what takes a whole frame takes what is cut from it at multiples of 64."""
+
+
+CHANNELS = {
+    "gray": "shown in three equal channels, their mean given, where the network takes three",
+    "colour": "each channel as a gray frame, where the network takes one",
+}
 
 
 def torchscript(what: str, label: str | None) -> ModelSpec:
@@ -70,6 +82,7 @@ def _spec(path: Path, label: str | None, kind: str, make: Load) -> ModelSpec:
     def load(device: torch.device, weights: Path | None) -> Restorer:
         return make(path, device)
 
+    channels = {} if kind == "TorchScript" else CHANNELS
     return ModelSpec(
         name=label or label_of(path.stem),
         version=1,
@@ -78,7 +91,7 @@ def _spec(path: Path, label: str | None, kind: str, make: Load) -> ModelSpec:
         source=f"the user's file {path.name}",
         licence="the user's",
         load=load,
-        settings={"file": path.name, "kind": kind, "frames": "one by one", "sha256": file_sha256(path)},
+        settings={"file": path.name, "kind": kind, "frames": "one by one", "sha256": file_sha256(path), **channels},
         scales=None,
         tiles=TILES,
         precisions=("fp32",) if kind == "ONNX" else PRECISIONS,
@@ -96,6 +109,7 @@ def _is_torchscript(path: Path) -> bool:
 def _load_torchscript(path: Path, device: torch.device) -> Restorer:
     import torch
 
+    from vbench.devices import out_of_memory
     from vbench.restore import Framewise
 
     try:
@@ -106,7 +120,20 @@ def _load_torchscript(path: Path, device: torch.device) -> Restorer:
     except RuntimeError as error:
         raise InputError(f'The TorchScript archive "{path}" cannot be loaded: {str(error).splitlines()[0]}') from error
     module.eval()
-    return Framewise(_one_by_one(module))
+
+    def run(frames: torch.Tensor) -> torch.Tensor:
+        try:
+            found: torch.Tensor = module(frames)
+        except RuntimeError as error:
+            if out_of_memory(error):
+                raise
+            # Its interpreter has a page to say.
+            raise RunError(
+                f"The network of {path.name} does not take frames of {tuple(frames.shape)} (B, C, H, W): {unforeseen(error)}"
+            ) from error
+        return found
+
+    return Framewise(_one_by_one(run))
 
 
 def _load_onnx(path: Path, device: torch.device) -> Restorer:
@@ -125,13 +152,34 @@ def _load_onnx(path: Path, device: torch.device) -> Restorer:
     # Its errors have no common class that is public.
     except Exception as error:
         raise InputError(f'The ONNX file "{path}" cannot be loaded: {str(error).splitlines()[0]}') from error
-    given = session.get_inputs()[0].name
+    (entrance, *others) = session.get_inputs()
+    if others or entrance.type not in _ONNX_TYPES:
+        raise InputError(
+            f'The network of the ONNX file "{path}" takes {", ".join(f"{i.name} ({i.type})" for i in (entrance, *others))}; '
+            "one input of floating point, frames (B, C, H, W), is expected. Wrap it in a Python file (my_file.py:build)."
+        )
+    kind = getattr(torch, _ONNX_TYPES[entrance.type])
+    # A size that may be any is a name, or None.
+    sizes = [size if isinstance(size, int) else None for size in entrance.shape or (None,) * 4]
+    if len(sizes) != 4:
+        raise InputError(
+            f'The network of the ONNX file "{path}" takes {len(sizes)} dimensions ({entrance.shape}); frames (B, C, H, W) '
+            "are expected. Wrap it in a Python file (my_file.py:build)."
+        )
 
     def run(frames: torch.Tensor) -> torch.Tensor:
-        (out, *_) = session.run(None, {given: frames.cpu().float().numpy()})
+        height, width = (
+            own if asked is None else asked for own, asked in zip(frames.shape[2:], sizes[2:], strict=True)
+        )
+        if (height, width) != tuple(frames.shape[2:]):
+            raise InputError(
+                f"The network of {path.name} was exported for frames of {width} x {height} pixels alone, and these are "
+                f"{frames.shape[3]} x {frames.shape[2]}. Export it for any size (dynamic_axes of torch.onnx.export)."
+            )
+        (out, *_) = session.run(None, {entrance.name: frames.cpu().to(kind).numpy()})
         return torch.from_numpy(out).to(frames.device)
 
-    return Framewise(_one_by_one(run))
+    return Framewise(_one_by_one(_fitting(run, sizes[1])))
 
 
 def _load_spandrel(path: Path, device: torch.device) -> Restorer:
@@ -150,10 +198,29 @@ def _load_spandrel(path: Path, device: torch.device) -> Restorer:
     if not isinstance(found, package.ImageModelDescriptor):
         raise InputError(f'"{path}" is of {found.architecture.name}, which does not map one image to another.')
     found.eval()
-    return Framewise(_one_by_one(found))
+    return Framewise(_one_by_one(_fitting(found, found.input_channels)))
 
 
-def _one_by_one(function: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
+_ONNX_TYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"}
+"""What the input of an ONNX file may be, and PyTorch's name of it."""
+
+
+def _fitting(function: Function, channels: int | None) -> Function:
+    """A network of three channels for gray frames too, and one of a single channel for colour, see :data:`CHANNELS`."""
+
+    def run(frames: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        if channels == 3 and frames.shape[1] == 1:
+            return function(frames.expand(-1, 3, -1, -1)).mean(dim=1, keepdim=True)
+        if channels == 1 and frames.shape[1] == 3:
+            return torch.cat([function(plane) for plane in frames.split(1, dim=1)], dim=1)
+        return function(frames)
+
+    return run
+
+
+def _one_by_one(function: Function) -> Function:
     """A file may have been made for a batch of one."""
 
     def run(frames: torch.Tensor) -> torch.Tensor:

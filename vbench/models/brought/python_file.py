@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from vbench.errors import InputError, nearest
+from vbench.errors import InputError, nearest, unforeseen
 from vbench.models.spec import ModelSpec, Tiles
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def restorer(path: Path, attribute: str, device: torch.device) -> Restorer:
         raise
     # The user's code may fail in any way, and may end the program.
     except (Exception, SystemExit) as error:
-        raise InputError(f'"{path}" fails when it is loaded: {type(error).__name__}: {error}.') from error
+        raise InputError(f'"{path}" fails when it is loaded: {unforeseen(error)}.') from error
     if hasattr(made, "restore"):
         restored: Restorer = made
         return restored
