@@ -61,8 +61,26 @@ class Asset:
     """What its authors tell of the sha256, where they do not tell all of it."""
     digest: Callable[[Path], str] = file_sha256
     """What is compared: the file's bytes, or of containers that differ from mirror to mirror the arrays within."""
+    fits: Callable[[Path], None] | None = None
+    """Of a file whose sha256 nobody tells: raises InputError unless it is one of its kind."""
     packaged: Packaged | None = None
     """Where else they are found."""
+
+    @property
+    def verified(self) -> str:
+        """What is known of a file that passed `verify`, in words."""
+        return (
+            "as published"
+            if self.sha256 or self.sha256_prefix
+            else "of the right kind (its sha256 is published nowhere)"
+        )
+
+
+def _fits_raft(path: Path) -> None:
+    from vbench.checkpoint import load_checkpoint
+    from vbench.flow.raft.net import RAFT
+
+    load_checkpoint(RAFT(), path)
 
 
 ASSETS: dict[str, Asset] = {
@@ -188,6 +206,7 @@ ASSETS: dict[str, Asset] = {
             source="raft-sintel.pth in the models.zip that the GitHub repository princeton-vl/RAFT links to",
             url=None,
             licence="BSD-3-Clause",
+            fits=_fits_raft,
         ),
     )
 }
@@ -267,12 +286,14 @@ def missing_text(name: str) -> str:
 
 
 def verify(found: Asset, path: Path) -> str:
-    """The file's digest, if it is a published one.
+    """The file's digest, if it is a published one; where no digest is known, if it is one of its kind.
 
     Raises:
         InputError: it is another file.
     """
     digest = found.digest(path)
+    if found.fits is not None:
+        found.fits(path)
     if found.packaged and digest == found.packaged.sha256:
         return digest
     if found.sha256 and digest not in found.sha256:

@@ -371,7 +371,7 @@ def assets_list_command() -> None:
             ("for", ", ".join(found.metrics)),
             ("licence", found.licence),
             ("from", found.source),
-            ("here", "no" if entry.path is None else entry.problem or "as published"),
+            ("here", "no" if entry.path is None else entry.problem or found.verified),
         ]
         if entry.path is None:
             rows += [("bring it" if i == 0 else "", way) for i, way in enumerate(assets.ways(found))]
@@ -399,4 +399,5 @@ def assets_import_command(name: str, file: Path) -> None:
     """``vbench assets import``."""
     from vbench import assets
 
-    say(f"{name}: as published, now in {assets.import_file(name, file)}.")
+    found = assets.asset(name)
+    say(f"{name}: {found.verified}, now in {assets.import_file(name, file)}.")

@@ -108,6 +108,27 @@ def test_a_file_that_was_changed_is_found_out(tmp_path: Path, monkeypatch: pytes
     assert problems["niqe"] is None
 
 
+def test_a_file_whose_hash_nobody_tells_must_be_of_its_kind(tmp_path: Path, own_assets: Path) -> None:
+    """RAFT's weights come without a sha256: anything was taken for them, and called "as published"."""
+    import torch
+
+    from vbench.flow.raft.net import RAFT
+
+    (tmp_path / "text").write_bytes(b"no weights")
+    torch.save({"conv.weight": torch.zeros(3, 3)}, tmp_path / "other.pth")
+    for name in ("text", "other.pth"):
+        with pytest.raises(InputError):
+            assets.import_file("raft", tmp_path / name)
+    assert list((own_assets / "metrics").iterdir()) == []
+    torch.save(RAFT().state_dict(), tmp_path / "good.pth")
+    result = CliRunner().invoke(app, ["assets", "import", "raft", str(tmp_path / "good.pth")])
+    assert "raft: of the right kind (its sha256 is published nowhere), now in" in result.output
+    (own_assets / "metrics" / "raft-sintel.pth").write_bytes(b"no weights")
+    problem = {s.asset.name: s.problem for s in assets.status()}["raft"]
+    assert problem is not None
+    assert "raft-sintel.pth" in problem
+
+
 def test_an_unknown_name_names_the_nearest() -> None:
     with pytest.raises(InputError, match='no parameter file "niqee". Did you mean "niqe"'):
         assets.need("niqee")

