@@ -93,13 +93,18 @@ def metrics_page(shared: Path | None) -> str:
         "",
         "- Two figures are called MS-SSIM: the product of the paper (`ms_ssim`, as in pytorch-msssim and torchmetrics), and the",
         "  weighted sum of the authors' later MATLAB code (`ms_ssim[gray,sum]`), which is what the calibration table in pyiqa's",
-        "  documentation holds. They differ by up to 0.005.",
+        "  documentation holds. They differ by up to 0.005. Where a side is no multiple of 16 pixels, pytorch-msssim fills with",
+        "  zeros between the scales and the authors mirror: up to 0.0003 apart.",
         "- `vmaf` and `vmaf_neg` asked for together come from one pass, to the bit the figures of two: 1.5 times the cost",
         "  of one. Motion, pipes and conversion are shared; the two features that the gain limit changes are computed twice.",
         "- FFmpeg's `psnr` and `ssim` on yuv444p and yuv420p depend on the scaler of a build and are not among ours.",
         "- Aligned PSNR takes the official registration as it is: on frames with a strong gradient of brightness and a large",
         "  shift it finds a wrong shift, and so do we.",
         "- Flat windows: NIQE and BRISQUE of the release are not determined there; ours are (snapped to 0).",
+        "- On a GPU (`vbench score --device cuda`) PSNR, SSIM, MS-SSIM, the aligned ones, shifts of colour and gain, and PSNR in",
+        "  and outside the damage give the CPU's figures to 1e-9 relative; warping errors, tOF and flicker to 1e-6",
+        "  (`tests/vbench/test_metrics_cuda.py`). DIS and Farneback's flow, NIQE, BRISQUE and VMAF are computed on the CPU",
+        "  wherever the frames are. LPIPS, DISTS and RAFT are in float32, and were not compared.",
     ]
     if shared is not None:
         from tests.parity.metric_cases import table

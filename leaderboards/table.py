@@ -318,10 +318,13 @@ class _Making:
         for metric in order:
             for model, values in columns[metric].figures.items():
                 if np.isinf(values).any():
-                    self.notes.add(
-                        f"{metric} of {model} is infinite on at least one clip (frames equal to the ground truth), and so "
-                        "is its mean."
+                    # Of what is better low, infinity is no praise.
+                    why = (
+                        "frames equal to the ground truth"
+                        if columns[metric].metric.direction == "higher"
+                        else "one of the two, result and ground truth, has none of what is measured"
                     )
+                    self.notes.add(f"{metric} of {model} is infinite on at least one clip ({why}), and so is its mean.")
         if self.over_frames:
             others = [m for m in order if columns[m].weights is not None and self._no_mean(m)]
             if others:

@@ -148,6 +148,10 @@ def test_infinite_figures_stay_infinite_and_are_said() -> None:
     assert entry.interval is not None
     assert entry.interval.low is None
     assert any("infinite" in note for note in board.notes)
+    assert any("frames equal to the ground truth" in note for note in board.notes)
+    lower = only(table({"identity": [2, 2, 2], "a": [math.inf, 3, 3]}, WARP))
+    assert not any("equal to the ground truth" in note for note in lower.notes)  # it is the worst of figures there
+    assert any("has none of what is measured" in note for note in lower.notes)
     same = only(table({"identity": [math.inf], "a": [math.inf]})).row("a")
     assert same is not None
     assert same.entries["psnr"].gain == 0

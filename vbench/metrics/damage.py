@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vbench.errors import InputError
+from vbench.metrics.planes import STORED
 from vbench.metrics.spec import Chunk, Figures, Metric, View, mean, on_255
 
 if TYPE_CHECKING:
@@ -122,8 +123,8 @@ def make(which: str, kind: str = "any") -> Metric:
     """
     of = "damage mask" if kind == "any" else f"mask of {kind}"
     words = {
-        "damaged": f"PSNR over pixels whose {of} is at least {BROKEN}, 8-bit RGB; frames without any are left out",
-        "intact": f"PSNR over pixels whose {of} is at most {INTACT}, 8-bit RGB: what the model did to what needed "
+        "damaged": f"PSNR over pixels whose {of} is at least {BROKEN}, RGB, {STORED}; frames without any are left out",
+        "intact": f"PSNR over pixels whose {of} is at most {INTACT}, RGB, {STORED}: what the model did to what needed "
         "no mending (tone, grain and shake of the whole frame count)",
         "left": f"squared error over pixels whose {of} is at least {BROKEN}, as a share of the degraded clip's: "
         "1 is nothing mended, 0 all",

@@ -78,6 +78,8 @@ PLANES: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "tecogan": (tecogan_y, "luma of BT.601, limited range, not rounded (TecoGAN's constants and central crop)"),
 }
 """Colour options by name: the function and its description."""
+STORED = "0 to 255, more than 8 bits not rounded to 8"
+"""The scale of samples, in words."""
 
 
 def cropped(frames: Tensor, border: int) -> Tensor:

@@ -6,7 +6,7 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING
 
-from vbench.metrics.planes import PLANES, cropped, planes, refuse_crop, smallest
+from vbench.metrics.planes import PLANES, STORED, cropped, planes, refuse_crop, smallest
 from vbench.metrics.spec import Figures, Metric, View, at_least, mean, on_255
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def make(colour: str = "rgb", crop: int = 0, average: str = "frames", form: str 
     """
     refuse_crop(colour, crop)
     function = basicsr_pt if form == "basicsr-pt" else psnr
-    words = [f"8-bit {PLANES[colour][1]}", "peak 255, all samples of a frame"]
+    words = [f"{PLANES[colour][1]}, {STORED}", "peak 255, all samples of a frame"]
     words.append(f"{crop} pixels cropped at each side" if crop else "no border crop")
     if average == "pooled":
         words.append("a clip's figure is the PSNR of its mean square")

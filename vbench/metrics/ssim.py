@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from vbench.errors import InputError
-from vbench.metrics.planes import PLANES, cropped, planes, refuse_crop, smallest
+from vbench.metrics.planes import PLANES, STORED, cropped, planes, refuse_crop, smallest
 from vbench.metrics.spec import Metric, View, at_least
 
 if TYPE_CHECKING:
@@ -324,7 +324,7 @@ def make(colour: str = "rgb", crop: int = 0, window: str = "") -> Metric:
         version=1,
         unit="",
         direction="higher",
-        convention=f"8-bit {PLANES[colour][1]}{crop_words}, {_SHOWN[window]}, valid area{mean_words}, no downsampling"
+        convention=f"{PLANES[colour][1]}, {STORED}{crop_words}, {_SHOWN[window]}, valid area{mean_words}, no downsampling"
         + ("; L is the range of the result's own luma" if colour == "tecogan" else ""),
         source="Wang et al., TIP 2004; equals BasicSR calculate_ssim"
         if window == "gaussian11"
