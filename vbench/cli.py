@@ -256,7 +256,9 @@ def doctor(root: Root = DEFAULT_ROOT) -> None:
 
 
 def _fail(text: str, code: int) -> NoReturn:
-    print(f"vbench: {text}", file=sys.stderr)
+    from vbench.console import console
+
+    console(stderr=True).print(f"vbench: {text}")
     raise SystemExit(code)
 
 

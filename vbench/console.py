@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vbench.errors import Interrupted
 
@@ -22,13 +22,17 @@ PLAIN_WIDTH = 80
 """Characters of a line where output is no terminal and COLUMNS does not say."""
 
 
+_PLAIN: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}
+"""Names and paths are printed as they are: "[b]" and ":cat:" in them are no styles and no pictures."""
+
+
 def console(stderr: bool = False) -> Console:
     """A console that never breaks a path or a command in the middle when output is piped."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else 100_000
-    return Console(file=stream, highlight=False, soft_wrap=not stream.isatty(), width=width)
+    return Console(file=stream, soft_wrap=not stream.isatty(), width=width, **_PLAIN)
 
 
 def table_console() -> Console:
@@ -38,7 +42,7 @@ def table_console() -> Console:
 
     said = os.environ.get("COLUMNS", "")
     width = None if sys.stdout.isatty() else int(said) if said.isdecimal() and int(said) > 0 else PLAIN_WIDTH
-    return Console(file=sys.stdout, highlight=False, width=width)
+    return Console(file=sys.stdout, width=width, **_PLAIN)
 
 
 def say_items(texts: Iterable[str], indent: int = 2) -> None:
@@ -107,7 +111,7 @@ def _bar(title: str, unit: str) -> Iterator[Report]:
             return Text(f"{speed:.0f} {unit}/s" if speed else f"– {unit}/s", style="dim")
 
     columns = (
-        TextColumn("{task.description:<16}"),
+        TextColumn("{task.description:<16}", markup=False),
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
         Rate(),

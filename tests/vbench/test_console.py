@@ -2,8 +2,9 @@
 
 import pytest
 from rich.console import Console
+from rich.table import Table
 
-from vbench.commands import took
+from vbench.commands import say, took
 from vbench.console import progress, say_terms, table_console
 from vbench.errors import Interrupted
 
@@ -62,3 +63,14 @@ def test_terms_are_lines_in_a_pipe_and_hang_in_a_terminal(
     assert (first, second) == ("  licence  " + " ".join(["word"] * 10), " " * 11 + " ".join(["word"] * 10))
     assert [line[11:] for line in others] == ["see", address, "there"]
     assert [line[:11].strip() for line in others] == ["from", "", ""]
+
+
+def test_names_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    """Rich would take the one for a style and the other for a picture."""
+    name = "runs[bold]:cat:\\[x]"
+    say(name)
+    table = Table(title=name)
+    table.add_column(name)
+    table.add_row(name)
+    table_console().print(table)
+    assert capsys.readouterr().out.count(name) == 4
