@@ -144,7 +144,9 @@ def kernel(size: int, shape: tuple[float, float, float]) -> NDArray[np.float64]:
 
 
 def blurred(image: Gray, size: int, shape: tuple[float, float, float]) -> Gray:
-    """``image`` under that Gaussian, mirrored at the border without repeating the edge, truncated."""
+    """``image`` under that Gaussian, mirrored at the border without repeating the edge, truncated; no width, no change."""
+    if not (shape[0] or shape[2]):
+        return image
     border = cv2.BORDER_REFLECT_101
     if shape[1] == 0 and shape[0] == shape[2]:
         line = np.exp(-0.5 * (np.arange(size) - (size - 1) / 2) ** 2 / shape[0])

@@ -93,6 +93,12 @@ def test_blur_keeps_flat_levels(level: int, half: int, l1: float, l2: float, ang
     assert np.array_equal(ops.blurred(flat, 2 * half + 3, ((2.8 * l1) ** 2, 0.0, (2.8 * l1) ** 2)), flat)
 
 
+def test_blur_of_no_width_changes_nothing(picture: NDArray[np.uint8]) -> None:
+    image = gray_of(picture, (40, 33))
+    for shape in ((0.0, 0.0, 0.0), ops.covariance(0, 0, 0.7), (1e-12, 0.0, 1e-12)):
+        assert np.array_equal(ops.blurred(image, 9, shape), image)
+
+
 def test_marks_grow_as_under_pillows_minimum_filter() -> None:
     texture = np.random.default_rng(0).integers(0, 256, (50, 71), dtype=np.uint8)
     assert np.array_equal(ops.grown(texture), np.asarray(Image.fromarray(texture).filter(ImageFilter.MinFilter(3))))
