@@ -241,7 +241,9 @@ def _said_of_models(result: RunResult) -> list[str]:
     """Which models were not run, why, and the command that helps."""
     from vbench import models
 
-    out = [f"not run: {text}" for text in grouped([models.spec(name) for name in result.skipped])]
+    known = models.described()[0] if result.skipped else {}
+    out = [f"not run: {text}" for text in grouped([known[name] for name in result.skipped if name in known])]
+    out += [f"not run: {text}" for name, text in result.skipped.items() if name not in known]
     if result.left_out:
         names = ", ".join(result.left_out)
         out.append(

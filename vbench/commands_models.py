@@ -40,8 +40,8 @@ def models_command() -> None:
     table.add_column("runs here?", no_wrap=True)
     limited: dict[str, list[str]] = {}
     waiting = 0
-    for name in models.names():
-        spec = models.spec(name)
+    found, broken = models.described()
+    for name, spec in found.items():
         if spec.weights is not None and spec.weights.restriction:
             limited.setdefault(spec.weights.restriction, []).append(name)
         ready = Text("yes, slowly" if spec.slow else "yes", "green")
@@ -50,7 +50,11 @@ def models_command() -> None:
             way = "to fetch" if spec.weights.address else "in a browser"
             ready = Text(f"needs weights, {way}", "yellow")
         table.add_row(name, spec.task, *([spec.title] if told else []), ready)
+    for name in broken:
+        table.add_row(name, "–", *([""] if told else []), Text("no, see below", "red"))
     out.print(table)
+    for text in broken.values():
+        out.print(text, markup=False, highlight=False)
     for restriction, names in limited.items():
         out.print(f"Weights that are not free, {restriction}: {', '.join(names)}.", highlight=False)
     say("One model, its settings and what it costs: vbench models show NAME")
@@ -63,6 +67,8 @@ def models_command() -> None:
 
 def weights_list_command() -> None:
     """``vbench weights list``: every checkpoint under its publisher, what is here, and how the rest is brought."""
+    from rich.text import Text
+
     from vbench import weights
 
     out = console()
@@ -75,7 +81,7 @@ def weights_list_command() -> None:
     for repository, group in groups.items():
         first = group[0].weights
         say("")
-        out.print(f"[bold]{repository}[/bold]  {first.terms}", soft_wrap=True)
+        out.print(Text.assemble((repository, "bold"), f"  {first.terms}"), soft_wrap=True)
         if first.address is None and first.page is not None:
             held = f" {first.archive}, and in it" if first.archive else ""
             say(f"  to be had in a browser:{held}")
@@ -369,9 +375,11 @@ def _show_verified(name: str, case: Path, found: Verified, each: bool) -> None:
             if d.note:
                 say(f"       {d.note}")
     if found.rounding:
-        within = all(d.within for d in found.decided)
-        ends = "In that run all outputs are within." if within else "In that run, too, some outputs are over."
-        say_terms([("why", f"{found.rounding} {ends}")], indent=5)
+        ends = ""
+        if found.decided:
+            within = all(d.within for d in found.decided)
+            ends = " In that run all outputs are within." if within else " In that run, too, some outputs are over."
+        say_terms([("why", f"{found.rounding}{ends}")], indent=5)
 
 
 def _exhausted(found: Difference) -> float:

@@ -121,7 +121,8 @@ def _decoding() -> Iterator[Finding]:
 def _weights() -> Iterator[Finding]:
     from vbench import models, weights
 
-    specs = [spec for spec in map(models.spec, models.names()) if spec.weights is not None]
+    found, broken = models.described()
+    specs = [spec for spec in found.values() if spec.weights is not None]
     here = [spec.name for spec in specs if weights.find(spec) is not None]
     where = weights.weights_folder()
     if here:
@@ -132,6 +133,9 @@ def _weights() -> Iterator[Finding]:
             "brought: vbench weights list"
         )
         yield Finding("weights", "note", text)
+
+    for text in broken.values():
+        yield Finding("models", "missing", text)
 
 
 def _assets() -> Iterator[Finding]:

@@ -50,7 +50,11 @@ def ready_models(
     ready: list[Ready] = []
     left_out: list[str] = []
     skipped: dict[str, str] = {}
+    broken = models.described()[1] if "all" in wanted else {}
     for name, explicit in names.items():
+        if name in broken and not explicit:
+            skipped[name] = broken[name]
+            continue
         spec = models.spec(name)
         path = None
         if spec.weights is not None:

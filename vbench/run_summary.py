@@ -38,8 +38,11 @@ def write_summary(
             "command": None,
         }
         entries.append({**model.facts.model_dump(), **status})
+    known = models.described()[0] if result.skipped else {}
     for name, text in result.skipped.items():
-        spec = models.spec(name)
+        spec = known.get(name)
+        if spec is None:  # of a package that cannot be loaded, so that nothing is known of it
+            continue
         status = {
             "status": "needs weights",
             "reason": text,

@@ -75,7 +75,7 @@ def takers() -> dict[str, Taker]:
     from vbench import models
 
     out: dict[str, Taker] = {}
-    for spec in map(models.spec, models.names()):
+    for spec in models.described()[0].values():
         if spec.weights is None or spec.network is None:
             continue
         name = spec.weights.name or Path(spec.weights.file).stem

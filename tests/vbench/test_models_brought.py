@@ -454,6 +454,36 @@ def test_a_package(found: ModelSpec | Callable[[], ModelSpec], monkeypatch: pyte
     assert '[project.entry-points."vbench.models"]\nmy-denoiser = "my_package.models:SPEC"' in PAGE
 
 
+def test_the_package_of_the_page(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it lies on the disk when it is installed; beside it one that cannot be loaded, which stops nothing else."""
+    from vbench import weights
+    from vbench.run import ready_models
+
+    folder = here / "my_package"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "models.py").write_text(example("my_package/models.py"))
+    (folder / "network.py").write_text("import torch\n\n\ndef build():\n    return torch.nn.Identity()\n")
+    facts = here / "my_package-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
+    points = "[vbench.models]\nmy-denoiser = my_package.models:SPEC\nworse = my_package.nothing:SPEC\n"
+    (facts / "entry_points.txt").write_text(points)
+    monkeypatch.syspath_prepend(str(here))
+    assert torch.equal(run_array(load("my-denoiser"), clip()), clip())
+    ready, skipped, _ = ready_models(["all"])
+    assert "my-denoiser" in [model.name for model in ready]
+    assert skipped["worse"].startswith(
+        'The model "worse" of the package my-package cannot be loaded: ModuleNotFoundError'
+    )
+    assert "dncnn-s25" in weights.takers()
+    shown = CliRunner().invoke(app, ["models", "list"], env={"COLUMNS": "80"})
+    assert re.search(r"worse +– +no, see below", shown.output)
+    assert 'The model "worse" of the package' in shown.output
+    with pytest.raises(InputError, match="cannot be loaded"):
+        ready_models(["worse"])
+
+
 @pytest.mark.parametrize(
     ("found", "says"),
     [

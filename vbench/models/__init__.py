@@ -79,6 +79,19 @@ def names() -> tuple[str, ...]:
     return tuple(dict.fromkeys((*CATALOG, *sorted(installed()))))
 
 
+def described() -> tuple[dict[str, ModelSpec], dict[str, str]]:
+    """What is known of all models, by name; and of those whose package is broken, why they cannot be loaded."""
+    found: dict[str, ModelSpec] = {}
+    broken: dict[str, str] = {}
+    for name in names():
+        try:
+            found[name] = spec(name)
+        except InputError as error:
+            # A package of others is no reason for the rest not to run.
+            broken[name] = str(error)
+    return found, broken
+
+
 def spec(name: str) -> ModelSpec:
     """What is known of a model: of the suite, of an installed package, or one that the user brings by this name.
 

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from vbench.errors import InputError
+from vbench.errors import InputError, unforeseen
 from vbench.models.spec import ModelSpec
 
 _LABEL = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)=(.+)", re.DOTALL)
@@ -99,7 +99,7 @@ def from_package(name: str) -> ModelSpec:
     # A package of others may fail in any way, and may end the program.
     except (Exception, SystemExit) as error:
         raise InputError(
-            f'The model "{name}" of the package {package} cannot be loaded: {type(error).__name__}: {error}. Mend or '
+            f'The model "{name}" of the package {package} cannot be loaded: {unforeseen(error)}. Mend or '
             "remove the package."
         ) from error
     if not isinstance(made, ModelSpec) or made.name != name:
