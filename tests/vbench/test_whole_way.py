@@ -334,7 +334,9 @@ def test_lists_and_doctor(root: Path) -> None:
     assert "gaussian25" in vbench("profiles", "list")
     assert "exposure-blur: shutter 0.5" in vbench("profiles", "show", "blur")
     assert "temporal-median" in vbench("models")
-    assert "VBENCH_ASSETS" in vbench("weights", "list")
+    listed = vbench("weights", "list")
+    assert "VBENCH_ASSETS" in listed
+    assert "\nSaoYan/DnCNN-PyTorch  GPL-3.0\n" in listed
     lines = vbench("doctor", "--root", root).splitlines()
     assert {"ok", "note", "missing"} >= {line.split()[0] for line in lines}
     assert any("libx264" in line for line in lines)
