@@ -69,8 +69,6 @@ def weights_list_command() -> None:
     """``vbench weights list``: every checkpoint under its publisher, what is here, and how the rest is brought."""
     from rich.text import Text
 
-    from rich.text import Text
-
     from vbench import weights
 
     out = console()

@@ -14,7 +14,7 @@ from vbench.errors import InputError
 from vbench.models.edvr.align import DeformableConv
 from vbench.models.edvr.deform import deformable_conv
 from vbench.models.edvr.net import EDVR, Backbone
-from vbench.models.verify import build, read_case
+from vbench.models.verify import build, read_case, verified
 from vbench.models.votes import bin_parity
 from vbench.models.votes.bin import BIN, degradation_map, grey_levels
 from vbench.models.votes.net import VOTES
@@ -191,6 +191,15 @@ def test_float32_differs_only_at_the_limit_between_two_levels(shared: Path) -> N
     assert bool(((exactly - exactly.floor() - 0.5).abs()[other] < 1e-4).all())
     assert torch.equal(found["center_gray"].double(), torch.from_numpy(case.outputs["center_gray"]))
     assert torch.equal(found["dfm"][~other], torch.from_numpy(case.outputs["dfm"])[~other].float())
+
+
+@pytest.mark.shared
+def test_float32_is_within_once_what_is_rounded_is_computed_in_float64(shared: Path) -> None:
+    found = verified("votes_bin", shared / "parity" / "votes_bin" / "case_main.npz", dtype="float32")
+    assert {d.output for d in found.over} == {"blur_gray", "diff", "dfm"}
+    assert "rounded to whole numbers" in found.rounding
+    assert len(found.decided) == len(found.differences)
+    assert all(d.within and d.allowed <= 1e-4 * d.peak for d in found.decided)
 
 
 def test_what_they_cannot_take_is_refused(edvr: EDVR, votes: VOTES) -> None:

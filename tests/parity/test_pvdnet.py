@@ -16,7 +16,7 @@ from vbench.models.pvdnet import parity
 from vbench.models.pvdnet.net import PVDNet
 from vbench.models.pvdnet.pixel_volume import PixelVolume, grey
 from vbench.models.pvdnet.sequence import steps
-from vbench.models.verify import build, read_case
+from vbench.models.verify import build, read_case, verified
 
 HERE = Path(__file__).parent
 
@@ -186,6 +186,17 @@ def test_float32_differs_only_where_it_decides_between_two_pixels(shared: Path, 
             found = single.PVDNet(volume, before.float(), current.float(), after.float())
             assert float((found - official[t : t + 1]).abs().max()) < 1e-4 * float(official.abs().max())
             state = official[t : t + 1]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["pvdnet", "pvdnet_large"])
+def test_float32_is_within_from_end_to_end_once_the_flow_is_computed_in_float64(shared: Path, name: str) -> None:
+    """The whole loop, every frame made from the one that float32 restored before it."""
+    found = verified(name, shared / "parity" / name / "case_clip5.npz", dtype="float32")
+    assert [d.output for d in found.over] == ["frames"]
+    assert "truncates" in found.rounding
+    assert all(d.within and d.allowed <= 1e-4 * d.peak for d in found.decided)
+    assert {d.output for d in found.decided} == {"frames", "flow_low"}
 
 
 @pytest.mark.parametrize("size", [(64, 64), (71, 102)])

@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 from vbench.cli import app, main
 from vbench.errors import InputError, RunError, UsageError, VbenchError
 from vbench.fixtures import make, options, read_case, read_manifest
+from vbench.models.cdvd_tsp import parity as cdvd_parity
 from vbench.models.dncnn.net import DnCNN
-from vbench.models.verify import verified, verify
+from vbench.models.verify import _allowed, verified, verify
 from vbench.models.vnlnet import search_parity
 
 LAYERS, CHANNELS = 3, 2
@@ -147,14 +148,19 @@ def test_a_value_that_is_not_finite_is_over(tmp_path: Path, data: dict[str, NDAr
     assert other.within
 
 
+def test_whole_numbers_are_equal_whatever_the_tolerance() -> None:
+    """One part in ten thousand of an index would be several pixels."""
+    official = np.array([100_000, 1], np.uint32)
+    assert _allowed("index", official, {}, search_parity, 1e-4) == 0
+    assert _allowed("restored_uint8", official.astype(np.uint8), {}, cdvd_parity, 1e-4) == 1
+    assert _allowed("flow", official.astype(float), {}, search_parity, 1e-4) == 10
+
+
 def test_what_is_infinite_in_both_is_equal(tmp_path: Path) -> None:
     """The PSNR of a frame that is not damaged."""
     frame = np.random.default_rng(0).integers(0, 256, (1, 24, 28, 3), dtype=np.uint8)
-    np.savez(
-        tmp_path / "case.npz",
-        meta=json.dumps({"tolerance": {"absolute": 1e-6}}),
-        **{"in/output": frame, "in/gt": frame, "out/psnr": np.array([np.inf]), "out/ssim": np.array([1.0])},
-    )
+    arrays: Any = {"in/output": frame, "in/gt": frame, "out/psnr": np.array([np.inf]), "out/ssim": np.array([1.0])}
+    np.savez(tmp_path / "case.npz", meta=json.dumps({"tolerance": {"absolute": 1e-6}}), **arrays)
     folder = Path(__file__).resolve().parents[1] / "parity" / "cdvd_tsp"
     assert all(d.within for d in verify("cdvd_tsp", tmp_path / "case.npz", folder / "manifest.json"))
 

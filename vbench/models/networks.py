@@ -8,7 +8,10 @@ A network's parity module has two functions:
 
 And it may have a third, ``allowed(output, peak, meta)``: the largest absolute difference of one output, or None
 where the fixture's general tolerance holds; and a set LEVELS of outputs that are rounded to whole levels, which
-in float32 may be one level off.
+in float32 may be one level off, another, SUMS, of those that are sums of whole numbers. ``where(output, stored, meta)``:
+the places at which an output is compared, None for all. Where float32 can be over its tolerance though nothing is wrong,
+ROUNDING says in words how that comes, and ``decided(network, exact)`` gives the network of float32 with what is decided by
+rounding taken from the same network in float64.
 """
 
 from __future__ import annotations

@@ -63,9 +63,10 @@ class Verified:
     dtype: str
     """In which it was computed."""
     rounding: str = ""
-    """Where outputs of float32 are over because rounding decides between two whole numbers: how that comes, in words."""
+    """Where outputs of float32 are over as rounding decides between two whole numbers, or is amplified: how that comes, in
+    words."""
     decided: tuple[Difference, ...] = ()
-    """The same outputs once more, that decision alone taken in float64."""
+    """The same outputs once more, that decision alone taken in float64; none where nothing is decided."""
 
     @property
     def over(self) -> list[Difference]:
@@ -107,7 +108,8 @@ def verified(
         manifest: the fixture's manifest; None for the one beside the case.
         dtype: "float64" or "float32"; None for the one in which the case was computed.
         tolerance: relative to the largest value of each output, in place of the fixture's; None for the fixture's own, and
-            for 1e-4 where a case of float64 is computed in float32.
+            for 1e-4 where a case of float64 is computed in float32. Whole numbers are equal, 8-bit values one level apart at
+            most.
 
     Raises:
         UsageError: another type, or a tolerance below 0.
@@ -133,6 +135,8 @@ def verified(
     rounding = str(getattr(module, "ROUNDING", ""))
     if not rounding or dtype != "float32" or all(d.within for d in differences):
         return Verified(differences, dtype)
+    if not hasattr(module, "decided"):
+        return Verified(differences, dtype, rounding)
     exact = build(name, manifest, stored.meta).to(device)
     again = _computed(name, module.decided(network, exact), module, stored)
     return Verified(differences, dtype, rounding, tuple(_compared(again, stored, module, tolerance)))
@@ -265,7 +269,10 @@ def _allowed(
     peak = _peak(official)
     if relative is not None:
         # A value on the limit between two levels may fall to the other side, whatever the tolerance.
-        return max(relative * peak, 1.0 if output in getattr(module, "LEVELS", ()) else 0.0)
+        level = 1.0 if output in getattr(module, "LEVELS", ()) else 0.0
+        # Other whole numbers (masks, indices, displacements) are equal or they are not.
+        whole = official.dtype.kind in "biu" and output not in getattr(module, "SUMS", ())
+        return level if whole else max(relative * peak, level)
     own = getattr(module, "allowed", None)
     special = None if own is None else own(output, peak, meta)
     if special is not None:

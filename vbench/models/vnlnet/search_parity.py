@@ -15,6 +15,9 @@ from vbench.fixtures import options, tensor
 from vbench.models.vnlnet.neighbours import Ends, Neighbourhood, gray, pad, sources
 from vbench.models.vnlnet.search import Matches, PatchSearch, Window, centres, gather
 
+SUMS = frozenset({"distance"})
+"""Outputs that are sums of whole numbers, which float32 holds up to 2**24 and rounds beyond."""
+
 PADDINGS: dict[str, Ends] = {"vnlnet": "published", "rfr": "repaired"}
 """Whose padding the outputs of a clip are of, by the first part of their names."""
 
