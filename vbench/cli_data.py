@@ -11,7 +11,9 @@ from vbench.cli_options import DEFAULT_ROOT, Root, Workers
 from vbench.cli_options import split as listed
 
 profiles_app = typer.Typer(help="Profiles of damage: list them, show one, make pictures of it.", no_args_is_help=True)
-datasets_app = typer.Typer(help="Data sets: list them, take pairs that lie on disk already, verify one.", no_args_is_help=True)
+datasets_app = typer.Typer(
+    help="Data sets: list them, take pairs that lie on disk already, verify one.", no_args_is_help=True
+)
 film_app = typer.Typer(help="Old film: measure it.", no_args_is_help=True)
 
 
