@@ -200,7 +200,8 @@ def models_page() -> str:
             files.setdefault(key, {})[f"`{spec.weights.name}`"] = None
     for key, names in groups.items():
         task, source, parameters, terms = key
-        taken = "of the same names" if list(files[key]) == names else ", ".join(files[key])
+        same = "of the same name" if len(names) == 1 else "of the same names"
+        taken = same if list(files[key]) == names else ", ".join(files[key])
         lines.append(f"| {', '.join(names)} | {task} | {source} | {parameters} | {taken} | {terms} |")
     lines += [
         "",
