@@ -21,18 +21,23 @@ class FilterRestorer:
 
     Without a ``gray_chain`` a gray clip is shown in three equal channels and one of them is given: for filters that do not
     exist for gray, where FFmpeg would put a conversion in front that changes the levels.
+
+    Args:
+        smallest: the least height and width that the filter takes.
+        shortest: the least frames that it makes sense of.
     """
 
-    def __init__(self, chain: str, gray_chain: str | None, smallest: int = 1) -> None:
+    def __init__(self, chain: str, gray_chain: str | None, smallest: int = 1, shortest: int = 1) -> None:
         self._chain = chain
         self._gray_chain = gray_chain
         self._smallest = smallest
+        self._shortest = shortest
 
     def restore(self, chunks: Iterator[Tensor], meta: ClipMeta) -> Iterator[Tensor]:
         """Frames to 8 bits, through the filter, and back.
 
         Raises:
-            RunError: frames smaller than the filter takes, or FFmpeg failed.
+            RunError: frames smaller or fewer than the filter takes, or FFmpeg failed.
         """
         import torch
 
@@ -43,6 +48,11 @@ class FilterRestorer:
             raise RunError(
                 f"The filter {self._chain} takes frames of at least {self._smallest} x {self._smallest} pixels, and "
                 f"these are {meta.width} x {meta.height}."
+            )
+        if meta.frames < self._shortest:
+            raise RunError(
+                f"The filter {self._chain} takes clips of at least {self._shortest} frames, its window, and this one has "
+                f"{meta.frames}: with fewer FFmpeg gives frames that are too dark."
             )
         shown = 3 if self._gray_chain is None else meta.channels
         out = pipe_filter(
@@ -59,7 +69,17 @@ class FilterRestorer:
 
 
 def _spec(
-    name: str, title: str, task: str, options: str, space: str, source: str, *, gray: bool = True, smallest: int = 1
+    name: str,
+    title: str,
+    task: str,
+    options: str,
+    space: str,
+    source: str,
+    *,
+    gray: bool = True,
+    smallest: int = 1,
+    shortest: int = 1,
+    version: int = 1,
 ) -> ModelSpec:
     # The conversion is pinned: FFmpeg would choose a format by itself, another one in another version.
     colour = (
@@ -73,14 +93,14 @@ def _spec(
     )
 
     def load(device: torch.device, weights: Path | None) -> Restorer:
-        return FilterRestorer(colour, f"format=gray,{name}={options}" if gray else None, smallest)
+        return FilterRestorer(colour, f"format=gray,{name}={options}" if gray else None, smallest, shortest)
 
     settings = {"filter": f"{name}={options}", "colour": space}
     if not gray:
         settings["gray"] = "shown in three equal channels, one of them given: the filter knows no gray"
     return ModelSpec(
         name=name,
-        version=1,
+        version=version,
         title=title,
         task=task,
         source=source,
@@ -190,6 +210,9 @@ DEFLICKER = _spec(
     "size=5:mode=am",
     "yuv444p",
     "FFmpeg's filter deflicker: each frame's luma is scaled to the mean of five frames' levels.",
+    # It takes the mean of five levels, however many frames there are; version 1 gave what came of that.
+    shortest=5,
+    version=2,
 )
 REMOVEGRAIN = _spec(
     "removegrain",
