@@ -214,7 +214,7 @@ def commit(path: Path, data: bytes) -> None:
     """Write a file whole or not at all."""
     from leaderboards.store import TEMPORARY
 
-    make_folder(path.parent)
+    make_folder(path.parent, "--out")
     if path.is_dir():
         raise InputError(f'"{path}" is a folder; the name of a file is expected after --out.')
     temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{uuid.uuid4().hex[:12]}")

@@ -48,24 +48,25 @@ def preview(
     folder: Path,
     progress: Callable[[str, int, int | None], None] | None = None,
 ) -> tuple[Path, Path]:
-    """Write ``PROFILE.png`` (a row for each variant: clean, damaged frames, a detail, masks) and ``PROFILE.mp4`` (the
+    """Write ``PROFILE.png`` (a row for each variant: clean, damaged frames, a detail of both, masks) and ``PROFILE.mp4`` (the
     clean clip and all variants side by side).
 
     Raises:
         RunError: the files cannot be written.
     """
     say = progress or (lambda what, done, total: None)
+    make_folder(folder, "--out")
     say("damage", 0, len(variants) * origin.frames)
     rows: list[tuple[str, list[tuple[str, Picture]]]] = []
     films: list[tuple[str, list[Picture]]] = []
     for name in variants:
         bad, clean, masks = damaged(profile, name, origin, seed)
-        rows.append(_row(f"{name}: {profile.variant(name).title}", clean, bad, masks))
+        title = profile.variant(name).title
+        rows.append(_row(name if title == name else f"{name}: {title}", clean, bad, masks))
         if not films:
             films.append(("clean", [_fit(f) for f in clean]))
         films.append((name, [_fit(f) for f in bad]))
         say("damage", len(clean), None)
-    make_folder(folder)
     sheet, film = folder / f"{profile.name}.png", folder / f"{profile.name}.mp4"
     _write_sheet(sheet, f"{profile.title}: {' '.join(profile.description.split())}", rows)
     _write_film(film, films)
@@ -139,7 +140,8 @@ def _row(
     middle = places[len(places) // 2]
     tiles = [(f"clean, frame {places[0]}", _fit(clean[places[0]]))]
     tiles += [(f"damaged, frame {i}", _fit(damaged[i])) for i in places]
-    tiles.append((f"detail, frame {middle}", _detail(damaged[middle], clean[middle])))
+    tiles.append((f"detail, clean, frame {middle}", _detail(clean[middle], clean[middle])))
+    tiles.append((f"detail, damaged, frame {middle}", _detail(damaged[middle], clean[middle])))
     kinds = sorted(masks[middle])
     if kinds:
         busiest = max(range(count), key=lambda i: sum(int(p.sum()) for p in masks[i].values()))

@@ -89,13 +89,13 @@ class Workspace:
             lock.release()
 
 
-def make_folder(path: Path) -> Path:
-    """``path`` as a folder, made if it is not there; an error in words if that cannot be."""
+def make_folder(path: Path, option: str = "--root") -> Path:
+    """``path`` as a folder, made if it is not there; an error in words, which names the option, if that cannot be."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f'The folder "{path}" cannot be made: {error.strerror}. Choose a folder that you may write to, with --root.'
+            f'The folder "{path}" cannot be made: {error.strerror}. Choose a folder that you may write to, with {option}.'
         ) from error
     return path
 
