@@ -90,6 +90,8 @@ def measure_clips(
         InputError: sizes, channels or frame counts differ, or a clip is too short or small for a metric.
         RunError: frames are not those that were described.
     """
+    import torch
+
     from vbench.media import FrameHasher
 
     standard = scene.truth or next(iter(clips.values()))
@@ -105,16 +107,20 @@ def measure_clips(
     sessions: dict[str, list[Session]] = {}
     hashers = {name: FrameHasher() for name in ("", *clips)}
     firsts: dict[str, torch.Tensor] = {}
+    lasts: dict[str, Frames] = {}
     frames = standard.info.frames
 
-    def chunk(key: str, clip: Clip, begin: int, stop: int, fresh: int) -> Chunk:
-        stored = clip.read(begin, stop)
+    def chunk(key: str, clip: Clip, start: int, stop: int, again: int) -> Chunk:
+        """Frames of a clip, of which the first ``again`` were in the chunk before: none is decoded twice."""
+        stored = clip.read(start, stop)
         if key in hashers:
-            hashers[key].update(stored[fresh:])
-        tensor = as_tensor(stored).to(device)
-        if begin == first:
+            hashers[key].update(stored)
+        whole = planar(stored, lasts[key][-again:] if again else None)
+        lasts[key] = whole[-overlap:].copy() if overlap else whole[:0]
+        tensor = torch.from_numpy(whole).to(device)
+        if start == first:
             firsts[key] = tensor[:1].clone()
-        return Chunk(tensor, begin, firsts[key])
+        return Chunk(tensor, start - again, firsts[key])
 
     try:
         for name, names in wanted.items():
@@ -127,19 +133,18 @@ def measure_clips(
         for start in range(first, last, CHUNK):
             stop = min(start + CHUNK, last)
             # The last frames of the chunk before come along for metrics that compare neighbours.
-            begin = max(first, start - overlap)
-            fresh = start - begin
+            again = min(overlap, start - first)
             known = {
-                key: chunk("" if key == "truth" else f"/{key}", clip, begin, stop, fresh)
+                key: chunk("" if key == "truth" else f"/{key}", clip, start, stop, again)
                 for key, clip in beside.items()
             }
             for name, clip in clips.items():
-                candidate = chunk(name, clip, begin, stop, fresh)
+                candidate = chunk(name, clip, start, stop, again)
                 for session in sessions[name]:
-                    session.feed(_view(scene, candidate, known, fresh))
+                    session.feed(_view(scene, candidate, known, again))
                 for m in wanted[name]:
                     if metrics[m].begin is None:
-                        view = _view(scene, candidate, known, fresh - min(fresh, metrics[m].overlap))
+                        view = _view(scene, candidate, known, again - min(again, metrics[m].overlap))
                         _append(figures, (name, m), figures_of(metrics[m], view))
                 if done is not None:
                     done(stop - start)
@@ -259,10 +264,22 @@ def no_figure(name: str) -> str:
 
 def as_tensor(frames: Frames) -> torch.Tensor:
     """``(T, H, W, C)`` array as a ``(T, C, H, W)`` tensor of the same type."""
-    import numpy as np
     import torch
 
-    return torch.from_numpy(np.array(frames.transpose(0, 3, 1, 2), order="C"))
+    return torch.from_numpy(planar(frames))
+
+
+def planar(frames: Frames, before: Frames | None = None) -> Frames:
+    """``(T, H, W, C)`` array as a ``(T, C, H, W)`` one, behind frames that are so already."""
+    import numpy as np
+
+    turned = frames.transpose(0, 3, 1, 2)
+    count = 0 if before is None else len(before)
+    out = np.empty((count + len(frames), *turned.shape[1:]), frames.dtype)
+    if before is not None:
+        out[:count] = before
+    out[count:] = turned
+    return out
 
 
 def check_match(truth: Clip, clip: Clip, name: str, channels: bool = True, standard: str = "ground truth") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -122,6 +123,29 @@ def test_frames_that_seem_to_be_missing_are_told(pair: tuple[Path, Path]) -> Non
     assert len(json.loads(out)["remarks"]) == 2
     _, out, _ = run(*both(pair), "--metrics", "psnr", "--csv")
     assert out.startswith("metric,frame,value")
+
+
+def test_every_frame_is_decoded_once(moving: Frames, clip_folder: MakeClip, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those that are needed again with the next chunk, for metrics that compare neighbours."""
+    from vbench import frames_io
+
+    long = np.concatenate([moving] * 4)
+    paths = clip_folder(long, "truth"), clip_folder(long // 2 + 60, "result")
+    wanted = score(*paths, ["psnr"])["metrics"]["psnr"]["frames"]
+    read: Counter[str] = Counter()
+    decode = frames_io.read_image
+
+    def counting(path: Path) -> tuple[NDArray[np.uint8], bool]:
+        read[f"{path.parent.name}/{path.name}"] += 1
+        return decode(path)
+
+    monkeypatch.setattr(frames_io, "read_image", counting)
+    found = score(*paths, ["psnr", "ssim", "warp_error", "warp_error_long", "flicker"])["metrics"]
+    assert len(read) == 2 * len(long)
+    # The first of a folder is read before, for its size.
+    firsts = {min(f"{folder.name}/{file.name}" for file in folder.iterdir()) for folder in paths}
+    assert {name for name, times in read.items() if times > 1} == firsts
+    assert found["psnr"]["frames"] == wanted
 
 
 def test_json_tells_which_frame_is_the_first(pair: tuple[Path, Path]) -> None:
