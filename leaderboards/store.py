@@ -7,7 +7,6 @@ import json
 import os
 import unicodedata
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -169,8 +168,3 @@ def read_cells(root: Path) -> list[Cell]:
     finally:
         if collecting:
             gc.enable()
-
-
-def iter_cells(root: Path) -> Iterator[Cell]:
-    """The same one by one, for those that need not have all at once."""
-    yield from map(read_cell, cell_files(root))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from leaderboards.store import iter_cells
+from leaderboards.store import read_cells
 from leaderboards.table import boards
 from reports.media import Media, export
 from tests.reports.pictured import dataset, scene
@@ -25,7 +25,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def made(root: Path, out: Path) -> Media:
-    cells = list(iter_cells(root))
+    cells = read_cells(root)
     return export(root, out, boards(cells), cells, 10**9)
 
 

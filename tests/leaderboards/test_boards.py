@@ -18,7 +18,7 @@ from scipy import stats as scipy_stats
 from leaderboards import export
 from leaderboards.schema import Cell, Cost, MetricFacts, ModelFacts
 from leaderboards.stats import bca, mean_interval
-from leaderboards.store import cell_path, iter_cells, read_cell, write_cell
+from leaderboards.store import cell_path, read_cell, read_cells, write_cell
 from leaderboards.table import AVERAGE, Board, boards, frame
 
 PSNR = MetricFacts(name="psnr", version=1, unit="dB", direction="higher", options={"colour": "rgb"}, convention="c")
@@ -72,7 +72,7 @@ def test_cells_survive_json(values: list[float], words: str) -> None:
 def test_cells_of_any_name(tmp_path: Path, clip: str) -> None:
     one = cell("m", clip, math.inf)
     assert read_cell(write_cell(tmp_path, one)) == one
-    assert list(iter_cells(tmp_path)) == [one]
+    assert read_cells(tmp_path) == [one]
 
 
 @pytest.mark.parametrize("clip", ["..", ".x", "a/b", "", "a\\b", "a\nb"])
@@ -84,10 +84,10 @@ def test_no_way_out_of_the_root(tmp_path: Path, clip: str) -> None:
 def test_what_was_left_unfinished_is_not_read_and_damage_is_named(tmp_path: Path) -> None:
     path = write_cell(tmp_path, cell("m", "c", 1.0))
     (path.parent / ".partial-1-x").write_text("{")
-    assert len(list(iter_cells(tmp_path))) == 1
+    assert len(read_cells(tmp_path)) == 1
     path.write_text(path.read_text()[:50])
     with pytest.raises(ValueError, match=r"psnr\.json.*delete it"):
-        list(iter_cells(tmp_path))
+        read_cells(tmp_path)
 
 
 # --- boards --------------------------------------------------------------------------------------

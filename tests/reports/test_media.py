@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from leaderboards.store import commit_json, iter_cells
+from leaderboards.store import commit_json, read_cells
 from leaderboards.table import boards
 from reports.media import Media, export
 from reports.media.encode import Preview, lossless, smaller, tinted
@@ -40,7 +40,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def made(root: Path, out: Path, budget: int = BUDGET) -> Media:
-    cells = list(iter_cells(root))
+    cells = read_cells(root)
     return export(root, out, boards(cells), cells, budget)
 
 
@@ -321,14 +321,14 @@ def test_frames_that_cannot_be_read_are_told_of(root: Path, tmp_path: Path) -> N
 
 def test_sources_of_another_size_are_told_of(root: Path) -> None:
     restored(root, "film", "bad", "plain", scene(8, 40, 40))
-    (_, clip) = find_sources(root, boards(iter_cells(root)))
+    (_, clip) = find_sources(root, boards(read_cells(root)))
     assert [s.key for s in clip.sources] == ["input", "truth", "model:good"]
     assert clip.notes == ("bad is not among the pictures: it has 8 frames of 40 × 40, the others 8 of 81 × 49.",)
 
 
 def test_a_smaller_input_is_shown_as_doing_nothing_leaves_it(root: Path) -> None:
     store(root / "datasets" / "film" / "lq" / "plain", scene(8, 25, 41))
-    (_, clip) = find_sources(root, boards(iter_cells(root)))
+    (_, clip) = find_sources(root, boards(read_cells(root)))
     assert (clip.sources[0].key, clip.sources[0].label) == ("input", "Input, enlarged")
     assert clip.size == (81, 49)
 
@@ -350,7 +350,7 @@ def test_results_on_a_disk_that_may_not_be_written(root: Path, tmp_path: Path, m
 
 
 def test_plan_takes_clips_rather_than_frames(root: Path) -> None:
-    clips = find_sources(root, boards(iter_cells(root)))
+    clips = find_sources(root, boards(read_cells(root)))
     whole = plan(clips, BUDGET)
     assert whole == Plan(8, 2, slices=True, video=True)
     budgets = range(100_000, 1_200_000, 20_000)
@@ -441,7 +441,7 @@ def test_pictures_of_an_adopted_data_set(root: Path, tmp_path: Path) -> None:
 def test_progress_ends_at_its_total(root: Path, tmp_path: Path, budget: int) -> None:
     """Where room is left, more frames of each clip are made in a second go: counted once, as what they add."""
     told: list[tuple[int, int | None]] = []
-    cells = list(iter_cells(root))
+    cells = read_cells(root)
     export(root, tmp_path / "out", boards(cells), cells, budget, lambda _, count, total: told.append((count, total)))
     totals = [total for _, total in told if total is not None]
     assert sum(count for count, _ in told) == totals[-1]

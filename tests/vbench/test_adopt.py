@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from skimage.metrics import peak_signal_noise_ratio
 from typer.testing import CliRunner
 
-from leaderboards.store import iter_cells
+from leaderboards.store import read_cells
 from vbench.adopt import ratio, verify_clip
 from vbench.cli import app
 from vbench.datasets import Dataset, find_datasets, open_dataset
@@ -174,7 +174,7 @@ def test_videos_are_pairs_too(tmp_path: Path, root: Path, moving: Frames) -> Non
                 out.write(frame)
     add(tmp_path / "set", root)
     vbench("run", "--models", "identity", "--metrics", "psnr", "--root", root, "--workers", 1)
-    (cell,) = iter_cells(root)
+    (cell,) = read_cells(root)
     wanted = [peak_signal_noise_ratio(a, b) for a, b in zip(moving, noisy(moving, 9, 1), strict=True)]
     assert cell.frames == pytest.approx(wanted, abs=1e-9)
     short = tmp_path / "set" / "lq" / "film.mkv"
@@ -415,7 +415,7 @@ def test_the_whole_way(gopro: Path, root: Path) -> None:
     command = ["run", "--models", "identity,temporal-median", "--metrics", "psnr,ssim", "--root", root, "--workers", 1]
     assert "4 clips restored, 8 results measured" in vbench(*command)
     assert "0 clips restored, 0 results measured, 8 were there already" in vbench(*command)
-    for cell in iter_cells(root):
+    for cell in read_cells(root):
         if (cell.model, cell.metric.name) == ("identity", "psnr"):
             place = gopro / "test" / cell.clip
             sides = [[read_image(f)[0] for f in sorted((place / s).iterdir())[1:]] for s in ("sharp", "blur_gamma")]
@@ -454,7 +454,7 @@ def test_smaller_inputs_are_run_by_what_enlarges(tmp_path: Path, root: Path, mov
     store(tmp_path / "Vid4" / "BDx4" / "walk", np.ascontiguousarray(moving[:, ::4, ::4]))
     assert "80x64 /4" in add(tmp_path / "Vid4", root, "--scale", "4")
     vbench("run", "--models", "all", "--metrics", "psnr", "--root", root, "--workers", 1)
-    assert {c.model for c in iter_cells(root)} == {"identity", "lanczos", "back-projection"}
+    assert {c.model for c in read_cells(root)} == {"identity", "lanczos", "back-projection"}
 
 
 def test_pictures_of_videos(root: Path, pairs: Path, moving: Frames) -> None:
@@ -538,14 +538,14 @@ def test_pairs_that_changed_are_read_again_on_request(
 ) -> None:
     add(pairs, root)
     run_pairs()
-    before = {(c.clip, c.model): c.value for c in iter_cells(root)}
+    before = {(c.clip, c.model): c.value for c in read_cells(root)}
     for i, frame in enumerate(noisy(moving, 30, 5)):
         write_png(pairs / "lq" / "one" / f"{i:06d}.png", frame)
     out = add(pairs, root)
     assert "1 read, 1 known already" in out
     assert 'Changed since they were adopted before, and measured anew from now on: "one".' in out
     run_pairs()
-    after = {(c.clip, c.model): c.value for c in iter_cells(root)}
+    after = {(c.clip, c.model): c.value for c in read_cells(root)}
     assert {key for key in before if before[key] != after[key]} == {("one", "identity"), ("one", "temporal-median")}
 
 

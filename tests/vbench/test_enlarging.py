@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from leaderboards.store import iter_cells
+from leaderboards.store import read_cells
 from leaderboards.table import boards
 from vbench.cli import app
 from vbench.models import spec
@@ -46,7 +46,7 @@ def test_the_data_set_says_both_sizes(root: Path) -> None:
 
 
 def test_rows_are_those_that_enlarge(root: Path) -> None:
-    (board,) = boards(list(iter_cells(root)))
+    (board,) = boards(read_cells(root))
     means = {row.model.name: row.entries["psnr"].mean for row in board.rows}
     assert set(means) == {"identity", "lanczos", "back-projection"}
     assert all(value is not None and 20 < value < 50 for value in means.values())

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
-from leaderboards.store import iter_cells
+from leaderboards.store import read_cells
 from leaderboards.table import boards
 from vbench import metrics
 from vbench.cli import app
@@ -144,7 +144,7 @@ def test_clips_without_a_kind_are_left_out_for_every_model(
     result = CliRunner().invoke(app, [str(a) for a in command])
     assert "damage_left[scratch] on 2 clips: there is no mask of scratch" in result.output
     assert "damage_left[dirt] on 1 clip: there is no mask of dirt" in result.output
-    found = {(c.model, c.clip, c.metric.name): c for c in iter_cells(root)}
+    found = {(c.model, c.clip, c.metric.name): c for c in read_cells(root)}
     assert found["identity", "one", "damage_left[dirt]"].value == 1.0
     assert found["temporal-median", "two", "damage_left[dirt]"].status == "failed"
     (board,) = boards(found.values())

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
-from leaderboards.store import iter_cells
+from leaderboards.store import read_cells
 from vbench import models
 from vbench.cli import app
 from vbench.errors import InputError, RunError, unforeseen
@@ -77,7 +77,7 @@ def test_a_whole_run_of_a_users_file(here: Path) -> None:
     wanted = ["run", "--models", f"{file}:build", "--metrics", "psnr", *root]
     done = run.invoke(app, wanted)
     assert done.exit_code == 0, done.output
-    cells = {cell.model: cell for cell in iter_cells(here / "runs")}
+    cells = {cell.model: cell for cell in read_cells(here / "runs")}
     assert set(cells) == {"identity", "my-b-model.build"}
     assert cells["my-b-model.build"].value > cells["identity"].value  # type: ignore[operator]
     assert "2 were there already" in run.invoke(app, wanted).output

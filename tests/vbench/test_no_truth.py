@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
-from leaderboards.store import iter_cells
+from leaderboards.store import read_cells
 from leaderboards.table import boards
 from vbench.cli import app
 from vbench.datasets import Dataset, find_datasets
@@ -127,7 +127,7 @@ def test_models_run_and_what_needs_no_ground_truth_is_measured(films: Path, root
     reason = "it compares with a ground truth, and there is none."
     told = ", ".join(f"{name} on 2 clips" for name in names[2:])
     assert f"not measured: {told}: {reason}" in result.output
-    found = {(c.model, c.clip, c.metric.name): c for c in iter_cells(root)}
+    found = {(c.model, c.clip, c.metric.name): c for c in read_cells(root)}
     assert len(found) == 2 * 2 * len(names)
     for name in names[2:]:
         assert found["identity", "reel 1", name].error == f"{name} cannot be measured: {reason}"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from leaderboards.schema import Cell
-from leaderboards.store import iter_cells, read_protocols
+from leaderboards.store import read_cells, read_protocols
 from leaderboards.table import boards
 from vbench.cli import app
 from vbench.commands import fitting
@@ -61,7 +61,7 @@ def measured(workspace: Workspace, protocol: Protocol, models: tuple[str, ...] =
 
 
 def cells(workspace: Workspace, protocol: Protocol) -> dict[tuple[str, str], Cell]:
-    return {(c.model, c.metric.name): c for c in iter_cells(workspace.root) if c.protocol == protocol.label}
+    return {(c.model, c.metric.name): c for c in read_cells(workspace.root) if c.protocol == protocol.label}
 
 
 def test_only_the_scored_frames_are_measured(workspace: Workspace) -> None:
@@ -75,7 +75,7 @@ def test_only_the_scored_frames_are_measured(workspace: Workspace) -> None:
         # Pairs of neighbours: two fewer at the start, one fewer at the end.
         assert inner[model, "warp_error"].frames == whole[model, "warp_error"].frames[2:-1]
     assert measured(workspace, INNER).kept == 4
-    names = {board.protocol for board in boards(iter_cells(workspace.root))}
+    names = {board.protocol for board in boards(read_cells(workspace.root))}
     assert names == {"default@9", "inner@1"}
 
 
@@ -173,7 +173,7 @@ def test_data_without_truth_are_measured_without_reference(
     ran = CliRunner().invoke(app, words)
     assert "Without ground truth, so measured under the protocol no-reference: real." in ran.output
     found = {
-        (c.dataset, c.protocol.split("@")[0], c.metric.name) for c in iter_cells(workspace.root) if c.status == "ok"
+        (c.dataset, c.protocol.split("@")[0], c.metric.name) for c in read_cells(workspace.root) if c.status == "ok"
     }
     assert found == {
         ("noise-gaussian25", "default", "psnr"),
@@ -200,7 +200,7 @@ def test_tables_of_a_run_are_averaged_as_the_protocol_has_it(
     assert CliRunner().invoke(app, [*words, "-s", str(both[0]), "-s", str(both[1])]).exit_code == 0
     frames = PLAIN.model_copy(update={"name": "frames", "average": "frames", "metrics": ("psnr",)})
     measured(workspace, frames)
-    own = [c for c in iter_cells(workspace.root) if c.dataset == "noise-gaussian50" and c.model == "hqdn3d"]
+    own = [c for c in read_cells(workspace.root) if c.dataset == "noise-gaussian50" and c.model == "hqdn3d"]
     assert len(own) == 2
     mean = np.mean([value for cell in own for value in cell.frames])
     assert mean != pytest.approx(np.mean([cell.value for cell in own]), abs=1e-3)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from leaderboards.schema import Cell
-from leaderboards.store import iter_cells
+from leaderboards.store import read_cells
 from vbench import fitting_tiles, restoring
 from vbench.cli import app
 from vbench.devices import bounded_memory, out_of_memory
@@ -75,7 +75,7 @@ def note(root: Path, model: str) -> dict[str, Any]:
 
 
 def cell(root: Path, model: str) -> Cell:
-    (found,) = [c for c in iter_cells(root) if c.model == model]
+    (found,) = [c for c in read_cells(root) if c.model == model]
     return found
 
 

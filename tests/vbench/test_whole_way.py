@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from skimage.metrics import peak_signal_noise_ratio
 from typer.testing import CliRunner
 
-from leaderboards.store import TEMPORARY, iter_cells
+from leaderboards.store import TEMPORARY, read_cells
 from vbench import models
 from vbench.cli import app
 from vbench.datasets import find_datasets
@@ -128,7 +128,7 @@ def test_run_measures_what_an_independent_library_measures(root: Path, sources: 
     noise25(sources, root)
     out = vbench("run", "--models", "identity,temporal-median", "--metrics", METRICS, "--root", root, "--workers", 1)
     assert "6 clips restored, 18 results measured" in out
-    cells = list(iter_cells(root))
+    cells = read_cells(root)
     assert len(cells) == 18
     for cell in cells:
         assert cell.status == "ok"
@@ -172,7 +172,7 @@ def test_models_without_weights_are_listed_and_never_run(root: Path, sources: Pa
         "dncnn-s15, dncnn-s25, dncnn-s50, dncnn-b, rfr-dncnn-online-s25, rfr-dncnn-offline-s25 need weights (GPL" in out
     )
     assert "vbench weights import FILE --model dncnn-s15" in out
-    assert not [c for c in iter_cells(root) if c.model.startswith("dncnn")]
+    assert not [c for c in read_cells(root) if c.model.startswith("dncnn")]
     with pytest.raises(VbenchError, match="dncnn-s25 needs its weights"):
         vbench("run", "--models", "dncnn-s25", "--metrics", METRICS, "--root", root)
 
@@ -196,14 +196,14 @@ def test_a_failing_model_is_a_hole_and_is_tried_again(
     )
     assert result.exit_code == 1
     assert "it fell over" in result.output
-    failed = [c for c in iter_cells(root) if c.model == "hqdn3d"]
+    failed = [c for c in read_cells(root) if c.model == "hqdn3d"]
     assert {c.status for c in failed} == {"failed"}
     assert all(c.value is None and "it fell over" in (c.error or "") for c in failed)
     monkeypatch.setattr(restoring, "_restorer", real)
     assert "1 clip restored, 3 results measured" in vbench(
         "run", "--models", "identity,hqdn3d", "--metrics", METRICS, "--root", root, "--workers", 1
     )
-    assert {c.status for c in iter_cells(root)} == {"ok"}
+    assert {c.status for c in read_cells(root)} == {"ok"}
 
 
 def test_a_metric_that_cannot_be_is_a_hole_and_the_others_are_measured(
@@ -215,7 +215,7 @@ def test_a_metric_that_cannot_be_is_a_hole_and_the_others_are_measured(
     )
     assert result.exit_code == 1
     assert "needs at least 2" in result.output
-    cells = {c.metric.name: c for c in iter_cells(root)}
+    cells = {c.metric.name: c for c in read_cells(root)}
     assert {name: c.status for name, c in cells.items()} == {"psnr": "ok", "ssim": "ok", "warp_error": "failed"}
     assert "needs at least 2" in (cells["warp_error"].error or "")
 
@@ -353,7 +353,7 @@ def test_temporal_median_gains_where_nothing_moves(
     source = clip_folder(np.repeat(moving[:1], 8, axis=0), "still")
     vbench("synth", "-p", "noise", "--variant", "gaussian15", "-s", source, "--root", root, "--workers", 1)
     vbench("run", "-m", "identity,temporal-median", "--metrics", "psnr", "--root", root, "--workers", 1)
-    figures = {c.model: c.value or 0.0 for c in iter_cells(root)}
+    figures = {c.model: c.value or 0.0 for c in read_cells(root)}
     assert figures["temporal-median"] - figures["identity"] == pytest.approx(3.48 * 6 / 8, abs=0.15)
 
 
@@ -378,7 +378,7 @@ def test_dncnn_gains_more_than_seven_decibels(shared: Path, root: Path, own_asse
         1,
     )
     vbench("run", "-m", "identity,dncnn-s25", "--metrics", "psnr", "--root", root, "--workers", 1)
-    figures = {c.model: c.value for c in iter_cells(root)}
+    figures = {c.model: c.value for c in read_cells(root)}
     assert figures["dncnn-s25"] is not None
     assert figures["identity"] is not None
     assert figures["dncnn-s25"] - figures["identity"] > 7
