@@ -128,9 +128,11 @@ def test_deformable_convolutions_can_be_trained() -> None:
 def test_offsets_are_pairs_of_down_and_right() -> None:
     """All taps of the second group moved down by one pixel and left by two, by hand."""
     layer = DeformableConv(2, 2).double()
+    bias = layer.conv_offset.bias
+    assert bias is not None
     with torch.inference_mode():
-        layer.conv_offset.bias[: 2 * 18].view(2, 9, 2)[1] = torch.tensor([1.0, -2.0]).double()
-        layer.conv_offset.bias[36:] = 100.0
+        bias[: 2 * 18].view(2, 9, 2)[1] = torch.tensor([1.0, -2.0]).double()
+        bias[36:] = 100.0
         x = random(1, 2, 12, 12)
         found = layer(x, torch.zeros(1, 2, 12, 12, dtype=torch.float64))
         moved = torch.stack([x[0, 0], x[0, 1].roll((-1, 2), dims=(0, 1))])[None]

@@ -162,3 +162,36 @@ def flat(found: torch.Tensor | tuple[torch.Tensor, ...]) -> torch.Tensor:
 
 def test_every_network_with_weights_is_called() -> None:
     assert set(NETWORKS) - set(CALLS) == {"pvdnet_large", "pixel_volume", "vnl_search", "rfr"}
+
+
+UNTRAINED = {"pvdnet": "BIMNet.", "rtn": "spynet.", "votes": "bin."}
+"""Parts that get no gradient, as their pages say: what they give is truncated, rounded, or only says where to sample."""
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_networks_can_be_trained(name: str) -> None:
+    """In training, too, they compute the same; every other parameter gets a gradient, and every one is a number: also of
+    frames that are equal, where a distance is a root of 0.
+    """
+    manifest, given = CALLS[name]
+    network = build(name, HERE / name / manifest, {}, "float32")
+    inputs = given()
+    with torch.inference_mode():
+        wanted = flat(network(*inputs))
+    for i, images in enumerate((inputs, tuple(still(x) for x in inputs))):
+        network.zero_grad()
+        found = flat(network(*images))
+        if i == 0:
+            assert torch.allclose(found, wanted, atol=1e-5 * float(wanted.abs().max()))
+        found.square().mean().backward()
+        for parameter, values in network.named_parameters():
+            if parameter.startswith(UNTRAINED.get(name, "nothing")):
+                assert values.grad is None, parameter
+            else:
+                assert values.grad is not None, parameter
+                assert bool(torch.isfinite(values.grad).all()), parameter
+
+
+def still(given: Any) -> Any:
+    """Frames of one value: all are equal, and so are the two or more that are shown."""
+    return torch.full_like(given, 0.5) if isinstance(given, torch.Tensor) else given

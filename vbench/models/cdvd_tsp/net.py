@@ -142,11 +142,13 @@ def joined(frames: list[Frame]) -> Frame:
     return Frame(torch.cat([frame.image for frame in frames]), pyramid)
 
 
+@torch.no_grad()
 def sharpness_prior(left: Aligned, centre: Tensor, right: Aligned, smoothed: bool = True) -> Tensor:
     """How well three frames agree at each pixel: 1 where they are equal, less the further they are apart.
 
     It is ``exp(-sqrt(D))``, ``D`` the sum over both neighbours and all channels of half the squared difference from
-    the centre frame, all smoothed by a 5 x 5 mean with zeros outside; 0 where a neighbour is not valid.
+    the centre frame, all smoothed by a 5 x 5 mean with zeros outside; 0 where a neighbour is not valid. No gradient goes
+    through it, as officially: of frames that are equal it would be no number.
 
     Args:
         left, right: the neighbours on the grid of the centre frame.

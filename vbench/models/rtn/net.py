@@ -103,8 +103,9 @@ class RTN(nn.Module):
                 f"RTN was given {tuple(x.shape)}; it takes (batch, time, 3, height, width) of at least two frames."
             )
         frames = x.unbind(dim=1)
-        sights = [self.look(frame) for frame in frames]
-        flows = [self.flows(a, b, iterations) for a, b in pairwise(sights)]
+        with torch.no_grad():  # as officially: flows are not trained
+            sights = [self.look(frame) for frame in frames]
+            flows = [self.flows(a, b, iterations) for a, b in pairwise(sights)]
         return torch.stack(self.restore(frames, flows), dim=1)
 
     def look(self, frame: Tensor) -> Sight:

@@ -157,6 +157,7 @@ class DegradationMap(NamedTuple):
     """The largest logarithm over the whole batch, by which the map is divided; a scalar."""
 
 
+@torch.no_grad()
 def degradation_map(centre: Tensor, predicted: Tensor) -> DegradationMap:
     """The difference between a frame and its prediction in grey levels, on a logarithmic scale.
 

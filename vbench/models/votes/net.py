@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from vbench.errors import InputError
@@ -81,7 +82,9 @@ class VOTES(Backbone):
         """
         if x.dim() != 5 or x.shape[1:3] != (FRAMES, 3):
             raise InputError(f"VOTES was given {tuple(x.shape)}; it takes (batch, 5, 3, height, width).")
-        return self.merge(apart(self.features(x.flatten(0, 1)), len(x)), x[:, FRAMES // 2], self.bin(x).centre)
+        with torch.no_grad():  # as officially: what is rounded in the end cannot be trained
+            predicted = self.bin(x).centre
+        return self.merge(apart(self.features(x.flatten(0, 1)), len(x)), x[:, FRAMES // 2], predicted)
 
     def features(self, frames: Tensor) -> Features:
         """What a window needs of frames ``(N, 3, H, W)``; a frame of a clip serves several windows.
