@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -178,3 +182,29 @@ def test_raw_video_too_small_for_one_figure_has_the_others(tmp_path: Path) -> No
     found = json.loads(out)["metrics"]
     assert list(found) == ["vmaf", "vmaf_neg", "psnr_y", "float_ssim"]
     assert found["psnr_y"]["frames"] == pytest.approx([20 * np.log10(255 / 5)] * 2, abs=1e-5)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for a process in /proc")
+def test_nothing_goes_on_when_vbench_is_killed(tmp_path: Path) -> None:
+    """FFmpeg ends with the process that feeds it, also if it was killed before the first frame."""
+    program = """if True:
+        import time
+        from vbench.clip import ClipInfo
+        from vbench.metrics.vmaf import VmafSession
+        session = VmafSession(ClipInfo("a", 9, 64, 64, 3, 24.0, 8, "s", "c"), ["vmaf"])
+        print(session._process.pid, flush=True)
+        time.sleep(60)
+    """
+    running = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, env={**os.environ, "TMPDIR": str(tmp_path)}
+    )
+    assert running.stdout is not None
+    ffmpeg = Path("/proc") / running.stdout.readline().decode().strip()
+    assert (ffmpeg / "stat").exists()
+    running.kill()
+    running.communicate()
+    until = time.monotonic() + 20
+    # Whoever takes on orphans may leave it as a zombie.
+    while (ffmpeg / "stat").exists() and (ffmpeg / "stat").read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < until, "FFmpeg still runs"
+        time.sleep(0.05)

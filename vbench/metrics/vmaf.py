@@ -8,10 +8,11 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from vbench.errors import InputError, RunError
 from vbench.ffmpeg_pipe import ffmpeg_exe
@@ -139,7 +140,9 @@ def of_raw(distorted: RawVideo, reference: RawVideo, figures: Sequence[str]) -> 
 
 
 class VmafSession:
-    """Feeds frames to FFmpeg as they come: two named pipes, so that no second copy of the clip is written.
+    """Feeds frames to FFmpeg as they come, through two pipes, so that no second copy of the clip is written.
+
+    FFmpeg inherits their reading ends: it ends by itself when this process does, however it ends.
 
     RGB becomes YUV 4:4:4 of BT.709, limited range, in FFmpeg's scaler; VMAF looks at the luma only.
 
@@ -148,32 +151,38 @@ class VmafSession:
     """
 
     def __init__(self, info: ClipInfo, names: Sequence[str]) -> None:
-        if not hasattr(os, "mkfifo"):
-            raise InputError("VMAF is measured through named pipes, which this system does not have.")
+        if os.name != "posix":
+            raise InputError("VMAF is measured through pipes that FFmpeg inherits, which this system does not have.")
         self._folder = tempfile.TemporaryDirectory(prefix="vbench-vmaf-")
         self._names = tuple(names)
         self._log = Path(self._folder.name) / "log.json"
         self._frames = 0
-        pipes = [Path(self._folder.name) / name for name in ("distorted", "reference")]
-        for pipe in pipes:
-            os.mkfifo(pipe)
+        pipes = [os.pipe() for _ in ("distorted", "reference")]
         kind = "gray" if info.channels == 1 else "rgb24"
         rate = str(Fraction(info.fps).limit_denominator(100_000)) if info.fps > 0 else "25"
         inputs = [
             ["-f", "rawvideo", "-s", f"{info.width}x{info.height}", "-pix_fmt", kind, "-r", rate, "-protocol_whitelist",
-             "file", "-i", f"file:{pipe.name}"]
-            for pipe in pipes
+             "pipe", "-i", f"pipe:{reading}"]
+            for reading, _ in pipes
         ]  # fmt: skip
         scale = "scale=out_color_matrix=bt709:out_range=limited:flags=bicubic+accurate_rnd+full_chroma_int+bitexact"
         command = _command(inputs[0], inputs[1], f"{scale},format=yuv444p", self._names, self._log, ())
-        self._process = subprocess.Popen(
-            command, cwd=self._folder.name, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
+        try:
+            self._process = subprocess.Popen(
+                command, cwd=self._folder.name, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE, pass_fds=[reading for reading, _ in pipes],
+            )  # fmt: skip
+        except OSError:
+            for _, writing in pipes:
+                os.close(writing)
+            raise
+        finally:
+            for reading, _ in pipes:
+                os.close(reading)
         self._said: list[bytes] = []
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
-        # Opening a named pipe waits for its reader; a reader that died is opened here too, so that none waits for ever.
-        self._writers = [_Writer(pipe, self._process) for pipe in pipes]
+        self._writers = [_Writer(writing) for _, writing in pipes]
 
     def _listen(self) -> None:
         assert self._process.stderr is not None  # noqa: S101 - asked for above
@@ -224,12 +233,11 @@ class VmafSession:
 class _Writer(threading.Thread):
     """Writes one of the two pipes: FFmpeg reads them in an order of its own."""
 
-    def __init__(self, pipe: Path, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, pipe: int) -> None:
         import queue
 
         super().__init__(daemon=True)
         self._pipe = pipe
-        self._process = process
         self._waiting: queue.Queue[bytes | None] = queue.Queue(maxsize=8)
         self._ended = False
         self.start()
@@ -257,35 +265,13 @@ class _Writer(threading.Thread):
                 continue
         self.join()
 
-    def _open(self) -> IO[bytes] | None:
-        import errno
-        import time
-
-        while self._process.poll() is None:
-            try:
-                descriptor = os.open(self._pipe, os.O_WRONLY | os.O_NONBLOCK)
-            except OSError as error:
-                if error.errno not in (errno.ENXIO, errno.ENOENT):
-                    raise
-                time.sleep(0.002)
-            else:
-                os.set_blocking(descriptor, True)
-                return os.fdopen(descriptor, "wb", buffering=0)
-        return None
-
     def run(self) -> None:
-        file = self._open()
-        if file is None:
-            return
-        try:
+        with suppress(BrokenPipeError), os.fdopen(self._pipe, "wb", buffering=0) as file:
+            # Where FFmpeg ended first its exit status and messages say why.
             while (data := self._waiting.get()) is not None:
                 view = memoryview(data)
                 while view:
                     view = view[file.write(view) :]
-        except BrokenPipeError:
-            pass  # FFmpeg ended first; its exit status and messages say why
-        finally:
-            file.close()
 
 
 def _bytes(frames: Tensor) -> list[bytes]:
