@@ -330,6 +330,23 @@ def test_tables_in_every_format(root: Path, sources: Path) -> None:
         assert "temporal-median" in vbench("leaderboard", "export", "-f", form, "--root", root)
 
 
+def test_the_demo_goes_the_whole_way(root: Path, sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command itself, on small clips, with one kind of damage and two models in place of all."""
+    from vbench import commands_demo
+
+    small, few = commands_demo.sources_of, commands_demo.run_models
+    monkeypatch.setattr(commands_demo, "sources_of", lambda paths, clips, *others: small((sources,), (), *others))
+    monkeypatch.setattr(commands_demo, "run_models", lambda work, names, **rest: few(work, ["unsharp"], **rest))
+    monkeypatch.setattr(commands_demo, "VARIANTS", {"noise": ["gaussian25"]})
+    monkeypatch.setattr(commands_demo, "FRAMES", 3)
+    said = vbench("demo", "--root", root, "--workers", 1)
+    assert "made noise-gaussian25" in said
+    assert re.search(r"^noise-gaussian25 \(Noise: Gaussian, sigma 25\)$", said, re.MULTILINE)
+    assert re.search(r"=? +identity +[0-9.]+ +– ", said)
+    assert (root / "report" / "index.html").is_file()
+    assert f"Open it: {(root / 'report' / 'index.html').resolve().as_uri()}" in said
+
+
 def test_lists_and_doctor(root: Path) -> None:
     assert "gaussian25" in vbench("profiles", "list")
     assert "exposure-blur: shutter 0.5" in vbench("profiles", "show", "blur")
