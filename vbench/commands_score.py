@@ -37,7 +37,7 @@ def score_command(
     from vbench.clip import parse_frames
     from vbench.devices import pick
     from vbench.provenance import versions
-    from vbench.score import score
+    from vbench.score import no_figure, score
     from vbench.sources import open_clip
 
     if raw is not None:
@@ -82,9 +82,10 @@ def score_command(
             skip=everything,
             scored=(first, last),
         )
-    for name in own:
-        if name in result["skipped"] and name not in result["metrics"]:
-            raise InputError(result["skipped"][name])
+    for name in own if several else []:
+        reason = result["skipped"].get(name)
+        if reason not in (None, no_figure(name)):
+            raise InputError(reason)
     if not result["metrics"]:
         reasons = "\n".join(f"  {words}" for words in _reasons(result))
         raise InputError(f'Nothing that was asked for can be measured on "{pred}":\n{reasons}')

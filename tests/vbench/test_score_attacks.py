@@ -87,6 +87,16 @@ def test_a_clip_with_a_figure_and_no_figure_of_any_frame(moving: Frames, clip_fo
     assert np.isnan(found["frames"]).all()
 
 
+def test_frames_without_a_figure_take_no_other_metric_along(clip_folder: MakeClip) -> None:
+    """That no block of a black frame has a gain is told beside the others' figures, also where it was asked for by name."""
+    black = clip_folder(np.zeros((2, 64, 64, 3), np.uint8), "black")
+    for metrics in ("psnr,gain_shift", "all,gain_shift"):
+        code, out, _ = run("--gt", black, "--pred", black, "--metrics", metrics)
+        assert code == 0
+        assert "psnr@1" in out
+        assert "gain_shift has no figure for any frame" in out
+
+
 def test_masks_are_gray(pair: tuple[Path, Path], moving: Frames, clip_folder: MakeClip) -> None:
     """One that is stored as RGB counts each pixel once (it was counted three times: 4.8 dB too much); colours are refused."""
     mask = np.zeros((*moving.shape[:3], 1), np.uint8)
