@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from leaderboards.board import BASELINE
 from leaderboards.classes import RankClasses
 from leaderboards.paired import ALPHA, smallest_p
 from leaderboards.schema import Cell, MetricFacts
@@ -52,13 +53,16 @@ def measured_clips(
 ) -> list[str]:
     """Clips on which a metric can be measured: without those on which it failed for every model alike, so that it
     says something of the clip (no damage mask, frames too small, a parameter file that is missing) and of no model.
-    A model that gave no frames says nothing of the metric."""
+    A model that gave no frames says nothing of the metric. Where it failed for identity, which changes nothing, as for all
+    others that were tried, the models that were not tried could not have been measured either."""
     left_out: dict[str, str] = {}
     for clip in clips:
-        own = [by_clip[clip] for by_clip in found.values() if clip in by_clip]
-        restored = [c for c in own if c.status == "ok" or c.restored_sha256 is not None] or own
-        errors = {c.error for c in restored}
-        if len(own) == models and len(errors) == 1 and all(c.status == "failed" for c in restored):
+        own = {model: by_clip[clip] for model, by_clip in found.items() if clip in by_clip}
+        restored = {m: c for m, c in own.items() if c.status == "ok" or c.restored_sha256 is not None}
+        errors = {c.error for c in (restored or own).values()}
+        if len(own) < models and BASELINE not in restored:
+            continue
+        if len(errors) == 1 and all(c.status == "failed" for c in (restored or own).values()):
             left_out[clip] = (next(iter(errors)) or "no figure").removeprefix(f"{metric} cannot be measured: ")
     if left_out:
         clip, error = next(iter(left_out.items()))

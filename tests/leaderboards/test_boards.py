@@ -309,3 +309,23 @@ def test_a_model_without_frames_says_nothing_of_a_metric(make_cell: Any) -> None
     assert {row.model.name: row.complete for row in board.rows} == {"a": True, "b": True, "c": False}
     assert all((row.rank is not None) == (row.model.name != "c") for row in board.rows)
     assert any(note.startswith("flicker is over 1 of 2 clips") for note in board.notes)
+
+
+@pytest.mark.parametrize("who", ["identity", "b"])
+def test_what_cannot_be_measured_for_doing_nothing_unranks_no_model_that_was_run_without_it(
+    make_cell: Any, who: str
+) -> None:
+    """Some models were run with all metrics and some with one; the metric whose parameter file is missing is of none of them."""
+    lacking = {"error": "The parameter file is not here.", "restored_sha256": "0" * 64}
+    clips = [f"clip{i}" for i in range(3)]
+    cells = [make_cell(m, clip, value) for m, value in (("a", 25.0), (who, 20.0)) for clip in clips]
+    cells += [make_cell(who, clip, None, "lpips", **lacking) for clip in clips]
+    (board,) = boards(cells)
+    ranked = [row.model.name for row in board.rows if row.rank is not None]
+    if who == "identity":
+        assert ranked == ["a", "identity"]
+        assert [m.name for m in board.metrics] == ["psnr"]
+        assert "lpips was not measured: The parameter file is not here." in board.notes
+    else:  # of another model nobody knows whether it is to blame
+        assert ranked == []
+        assert [m.name for m in board.metrics] == ["psnr", "lpips"]
