@@ -93,7 +93,8 @@ def choose_version(folder: Path, found: Found, wanted: str | None) -> str:
     """
     versions_ = found.versions
     if wanted is None and len(versions_) > 1:
-        counted = ", ".join(f"{v} ({sum(v in c.degraded for c in found.clips)} clips)" for v in versions_)
+        numbers = {v: sum(v in c.degraded for c in found.clips) for v in versions_}
+        counted = ", ".join(f"{v} ({n} clip{'' if n == 1 else 's'})" for v, n in numbers.items())
         raise InputError(
             f'{found.words} in "{folder}" has several damaged versions of its clips: {counted}. Each makes a data set of '
             f"its own, and numbers of one do not compare with those of another: choose with --version {versions_[0]}."
