@@ -42,15 +42,25 @@ class ClipMeta:
             >>> ClipMeta(1, 9, 12, 3, 24.0, 4).size, ClipMeta(1, 9, 12, 3, 24.0, 4, target=(35, 48)).size
             ((36, 48), (35, 48))
         """
-        return self.target or (self.height * self.scale, self.width * self.scale)
+        return self.target or self.enlarged
+
+    @property
+    def enlarged(self) -> tuple[int, int]:
+        """Height and width of restored frames before anything is cut off.
+
+        Example:
+            >>> ClipMeta(1, 9, 12, 3, 24.0, 4, target=(35, 48)).enlarged
+            (36, 48)
+        """
+        return self.height * self.scale, self.width * self.scale
 
 
 class Restorer(Protocol):
     """A loaded model.
 
     ``restore`` takes an iterator of chunks ``(t, C, H, W)``, float32 in [0, 1], RGB or gray, and gives
-    chunks whose frames, joined, are as many as those that went in, of the size ``meta.size``. It holds no more than
-    the window that it needs, and forgets everything between clips.
+    chunks whose frames, joined, are as many as those that went in, of the size ``meta.size`` (or ``meta.enlarged``, which is
+    then cut off). It holds no more than the window that it needs, and forgets everything between clips.
     """
 
     def restore(self, chunks: Iterator[Tensor], meta: ClipMeta) -> Iterator[Tensor]:
@@ -235,6 +245,9 @@ class _Checked:
             )
         for found in given:
             out = self._frames(found)
+            if tuple(out.shape[1:]) == (meta.channels, *meta.enlarged):
+                # A network that enlarges knows nothing of a ground truth whose size is no multiple.
+                out = out[..., : wanted[1], : wanted[2]]
             if tuple(out.shape[1:]) != wanted:
                 raise RunError(
                     f"{self._name} gave frames of {tuple(out.shape[1:])} (C, H, W) where {wanted} were asked for: a "

@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from vbench.frames_io import write_png
 from vbench.models.brought import label_of, python_file
 from vbench.models.brought.frames import Ready, find
 from vbench.models.spec import ModelSpec
-from vbench.restore import ClipMeta, Framewise, from_array, run_array
+from vbench.restore import ClipMeta, Framewise, checked, from_array, run_array, to_uint8
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "bring-your-model.md").read_text("utf-8")
 CPU = torch.device("cpu")
@@ -397,6 +398,33 @@ def write(folder: Path, frames: NDArray[np.uint8]) -> None:
     folder.mkdir(parents=True)
     for i, frame in enumerate(frames):
         write_png(folder / f"frame {i}.png", frame)
+
+
+@pytest.mark.parametrize("way", ["function", "restorer", "command", "frames"])
+def test_what_is_larger_than_a_ground_truth_of_an_odd_size_is_cut_off(here: Path, way: str) -> None:
+    """Of 45 x 61 pixels a quarter is 12 x 16 pixels, and four times that 48 x 64."""
+    small = clip()
+    meta = ClipMeta(3, 12, 16, 3, 24.0, 4, "cat", "sr", (45, 61))
+    large = small.repeat_interleave(4, dim=2).repeat_interleave(4, dim=3)
+    (here / "large").mkdir()
+    for t, frame in enumerate(to_uint8(large)):
+        write_png(here / "large" / f"{t:03d}.png", frame)
+    (here / "mine.py").write_text(
+        "def build():\n    return lambda x: x.repeat_interleave(4, dim=2).repeat_interleave(4, dim=3)\n\n\n"
+        "class Whole:\n    def restore(self, chunks, meta):\n        for x in chunks:\n            yield build()(x)\n"
+    )
+    copy = COPY.replace("sys.argv[1]", f"'{here / 'large'}'")
+    text = {
+        "function": "mine.py:build",
+        "restorer": "mine.py:Whole",
+        "command": f"cmd:{copy} {{input}} {{output}}",
+        "frames": "frames:.",
+    }[way]
+    (here / "cat").symlink_to(here / "large", target_is_directory=True)
+    found = torch.cat(list(checked(load(text), "mine").restore(iter(small.split(2)), meta)))
+    assert torch.allclose(found, large[..., :45, :61])
+    with pytest.raises(RunError, match=r"asked for|are expected"):
+        list(checked(load(text), "mine").restore(iter(small.split(2)), replace(meta, scale=3, target=None)))
 
 
 def test_frames_that_are_there(here: Path) -> None:
