@@ -11,7 +11,7 @@ import typer
 from vbench.cli_data import datasets_app, film_app, profiles_app
 from vbench.cli_leaderboard import leaderboard_app, protocols_app
 from vbench.cli_models import assets_app, metrics_app, models_app, weights_app
-from vbench.cli_options import DEFAULT_ROOT, Root, Workers, split
+from vbench.cli_options import DEFAULT_ROOT, Ray, Root, Workers, split
 from vbench.cli_report import report_app
 from vbench.errors import Interrupted, UsageError, VbenchError
 
@@ -110,6 +110,7 @@ def synth(
     replace: Annotated[bool, typer.Option("--replace", help="Make the data sets anew.")] = False,
     root: Root = DEFAULT_ROOT,
     workers: Workers = None,
+    ray: Ray = None,
 ) -> None:
     """Make paired data sets: clean clips and their damaged versions, with a recipe of everything drawn."""
     from vbench.commands_synth import Asked, synth_command
@@ -129,7 +130,7 @@ def synth(
         form,
         replace,
     )
-    synth_command(asked, root, workers)
+    synth_command(asked, root, workers, ray)
 
 
 @app.command()
@@ -170,6 +171,7 @@ def run(
     ] = "fp32",
     root: Root = DEFAULT_ROOT,
     workers: Workers = None,
+    ray: Ray = None,
 ) -> None:
     """Run models on every pair, and measure what they give. Goes on where it stopped."""
     from vbench.commands import run_command
@@ -186,6 +188,7 @@ def run(
         workers,
         tile,
         precision,
+        ray,
     )
 
 

@@ -16,6 +16,14 @@ Workers = Annotated[
     int | None,
     typer.Option("--workers", min=1, help="Worker processes; results do not depend on it.", metavar="N"),
 ]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        help="Work on a Ray cluster: auto, host:port, or local (all processors and GPUs of this machine).",
+        metavar="ADDRESS",
+    ),
+]
 
 
 def split(values: list[str] | None) -> list[str]:

@@ -16,6 +16,7 @@ from vbench.errors import InputError, UsageError
 from vbench.workspace import Workspace
 
 if TYPE_CHECKING:
+    from vbench.cluster import RayCluster
     from vbench.datasets import Dataset
     from vbench.models.spec import ModelSpec
     from vbench.plan import Failure, RunResult
@@ -77,11 +78,12 @@ def run_command(
     workers: int | None,
     tile: str = "auto",
     precision: str = "fp32",
+    ray: str | None = None,
 ) -> None:
     """``vbench run``."""
     began = time.monotonic()
     result = run_models(
-        Workspace(root), models, datasets, metrics, protocol, device, max_clips, workers, tile, precision
+        Workspace(root), models, datasets, metrics, protocol, device, max_clips, workers, tile, precision, ray
     )
     say_run(result, time.monotonic() - began)
     say(f"Next: vbench report html{at_root(root)}")
@@ -100,11 +102,13 @@ def run_models(
     workers: int | None = None,
     tile: str = "auto",
     precision: str = "fp32",
+    ray: str | None = None,
 ) -> RunResult:
     """Plan and run; progress on the terminal. Identity runs along: it is a row of every board, and gains are against it.
 
     Raises:
-        UsageError: a tile or precision that does not exist, or not on this device.
+        UsageError: a tile or precision that does not exist, or not on this device; a cluster beside a number of workers,
+            or beside the number of a GPU.
     """
     from vbench import metrics as metric_catalog
     from vbench.datasets import find_datasets
@@ -123,7 +127,9 @@ def run_models(
     lenient = not metrics or "all" in metrics or any(name.endswith("[*]") for name in metrics)
     command = shlex.join(["vbench", *sys.argv[1:]])
     result: RunResult | None = None
-    with workspace.lock("run"), worded():
+    if ray is not None and where.startswith("cuda:"):
+        raise UsageError(f"--ray gives each task a GPU that is free: say --device cuda, not {where}.")
+    with workspace.lock("run"), worded(), cluster(ray, workers, workspace.root) as machines:
         for chosen, own in groups:
             names = [m.name for m in metric_catalog.load_all(metrics or chosen.metrics)]
             plan = RunPlan(
@@ -132,10 +138,35 @@ def run_models(
             tasks = sum(len(plan.pairs(d)) for d in own) * max(1, len(models))
             count = workers or default_workers(where, tasks * 2)
             with progress("run") as report:
-                one = run(plan, command=command, workers=count, progress=report, goes_on=result is not None)
+                one = run(
+                    plan,
+                    command=command,
+                    workers=count,
+                    progress=report,
+                    cluster=machines,
+                    goes_on=result is not None,
+                )
             result = one if result is None else result.joined(one)
     assert result is not None  # noqa: S101 - there is a data set, so there is a group
     return result
+
+
+@contextmanager
+def cluster(address: str | None, workers: int | None, root: Path) -> Iterator[RayCluster | None]:
+    """The machines of ``--ray``; None where it was not said.
+
+    Raises:
+        UsageError: ``--workers`` was said too, or Ray is not installed.
+    """
+    if address is None:
+        yield None
+        return
+    if workers is not None:
+        raise UsageError("--ray works on all processors of the cluster, --workers on some of this machine: say one.")
+    from vbench.cluster import RayCluster
+
+    with RayCluster(address, root) as machines:
+        yield machines
 
 
 def _by_protocol(name: str | None, found: list[Dataset], named: bool) -> list[tuple[Protocol, list[Dataset]]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from vbench.commands import at_root, counted, say, took, worded
+from vbench.commands import at_root, cluster, counted, say, took, worded
 from vbench.console import progress
 from vbench.errors import InputError, UsageError, nearest
 from vbench.storage import FORMATS, Format
@@ -43,22 +43,27 @@ class Asked:
     replace: bool = False
 
 
-def synth_command(asked: Asked, root: Path, workers: int | None) -> None:
+def synth_command(asked: Asked, root: Path, workers: int | None, ray: str | None = None) -> None:
     """``vbench synth``."""
     began = time.monotonic()
     plan = _plan(asked, Workspace(root))
-    result = make(plan, workers)
+    result = make(plan, workers, ray)
     _say(result, plan, time.monotonic() - began)
     say(f"Next: vbench run --models all{at_root(root)}")
 
 
-def make(plan: SynthPlan, workers: int | None = None) -> SynthResult:
+def make(plan: SynthPlan, workers: int | None = None, ray: str | None = None) -> SynthResult:
     """Make what the plan says; progress on the terminal."""
     from vbench.execute import cores
     from vbench.synth import synth
 
-    with plan.workspace.lock(f"synth --profile {plan.profile.name}"), progress("synth") as report, worded():
-        return synth(plan, workers=workers or cores(), progress=report)
+    with (
+        plan.workspace.lock(f"synth --profile {plan.profile.name}"),
+        cluster(ray, workers, plan.workspace.root) as machines,
+        progress("synth") as report,
+        worded(),
+    ):
+        return synth(plan, workers=workers or cores(), progress=report, cluster=machines)
 
 
 def _say(result: SynthResult, plan: SynthPlan, seconds: float) -> None:

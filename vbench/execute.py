@@ -1,7 +1,8 @@
 """Run many independent tasks, one after another or in worker processes, with progress by frames.
 
 A task is a module-level function and its arguments. A failing task does not stop the others; what it
-raised comes back as its outcome. Workers end when their parent does, however it ended.
+raised comes back as its outcome. Workers end when their parent does, however it ended. Those of a cluster are
+in `vbench.cluster`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import signal
 import threading
 import time
 import traceback
+import typing
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -24,12 +26,16 @@ from vbench.errors import VbenchError, unforeseen
 
 @dataclass(frozen=True)
 class Task:
-    """``function(*arguments)``, to be run anywhere; ``frames`` is its share of the progress bar."""
+    """``function(*arguments)``, to be run anywhere; ``frames`` is its share of the progress bar.
+
+    ``gpu`` says that it works on a GPU: on a cluster it is given one of its own.
+    """
 
     label: str
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     frames: int
+    gpu: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,11 +92,22 @@ def _follow(parent: int) -> None:
 
 
 def _start_worker(counter: Any, parent: int, workers: int) -> None:
-    global _counter, _processes
-    _counter, _processes = counter, workers
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its workers
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
-    limit_threads(threads_per_worker(workers))
+    enlist(counter, workers, threads_per_worker(workers))
+
+
+def enlist(counter: Any, processes: int, threads: int) -> None:
+    """Make this process a worker.
+
+    Args:
+        counter: what :func:`advance` counts on: ``get_lock()`` and ``value``, as `multiprocessing.Value` has them.
+        processes: how many work side by side on this machine.
+        threads: how many this one may use.
+    """
+    global _counter, _processes
+    _counter, _processes = counter, processes
+    limit_threads(threads)
 
 
 def limit_threads(threads: int) -> None:
@@ -107,7 +124,8 @@ def limit_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def _call(task: Task) -> Outcome:
+def call(task: Task) -> Outcome:
+    """Run a task in this process; what it raises is its outcome."""
     try:
         return Outcome(task, value=task.function(*task.arguments))
     except VbenchError as error:
@@ -186,7 +204,7 @@ class Crew:
 
 def _alone(there: Any, task: Task, counter: Any, parent: int) -> None:
     _start_worker(counter, parent, 1)
-    there.send(_call(task))
+    there.send(call(task))
 
 
 def _ending(status: int | None) -> str:
@@ -202,13 +220,22 @@ def _ending(status: int | None) -> str:
     return f"killed by {name}, as the system does where memory runs out" if name == "SIGKILL" else f"killed by {name}"
 
 
+class Elsewhere(typing.Protocol):
+    """Processes that are not this machine's alone: `vbench.cluster.RayCluster`."""
+
+    def run(
+        self, tasks: Sequence[Task], progress: Progress | None, done: Callable[[Outcome], None] | None
+    ) -> list[Outcome]:
+        """As :func:`run_tasks`."""
+
+
 def run_tasks(
     tasks: Sequence[Task],
     *,
     workers: int = 1,
     progress: Progress | None = None,
     done: Callable[[Outcome], None] | None = None,
-    crew: Crew | None = None,
+    crew: Crew | Elsewhere | None = None,
 ) -> list[Outcome]:
     """Run all tasks and give their outcomes in the order of the tasks.
 
@@ -217,12 +244,14 @@ def run_tasks(
 
     Args:
         workers: processes; 1 runs everything in this process.
-        crew: worker processes that are there already, in place of ``workers``.
+        crew: worker processes that are there already, or a cluster, in place of ``workers``.
         progress: told how many more frames are done, about ten times a second.
         done: called in this process with each outcome as it comes.
     """
     if not tasks:
         return []
+    if crew is not None and not isinstance(crew, Crew):
+        return crew.run(tasks, progress, done)
     workers = crew.workers if crew is not None else workers
     if workers <= 1 or len(tasks) == 1:
         return _serial(tasks, progress, done)
@@ -267,7 +296,7 @@ def _side_by_side(
     take: Callable[[int, Outcome], None],
 ) -> None:
     counter, seen = crew.counter, crew.counter.value
-    futures: dict[Future[Outcome], int] = {crew.pool().submit(_call, tasks[i]): i for i in chosen}
+    futures: dict[Future[Outcome], int] = {crew.pool().submit(call, tasks[i]): i for i in chosen}
     pending = set(futures)
     while pending:
         finished, pending = wait(pending, timeout=0.1, return_when=FIRST_COMPLETED)
@@ -306,7 +335,7 @@ def _serial(tasks: Sequence[Task], progress: Progress | None, done: Callable[[Ou
     outcomes = []
     try:
         for task in tasks:
-            outcome = _call(task)
+            outcome = call(task)
             outcomes.append(outcome)
             if done is not None:
                 done(outcome)

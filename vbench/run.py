@@ -17,7 +17,7 @@ from leaderboards.store import cell_path, read_cell, read_protocols, write_cell,
 from vbench import metrics as metric_catalog
 from vbench.datasets import DatasetFacts, Pair
 from vbench.errors import InputError, MissingWeights
-from vbench.execute import Outcome, Task, advance, cores, run_tasks
+from vbench.execute import Elsewhere, Outcome, Task, advance, cores, run_tasks
 from vbench.plan import Failure, RunPlan, RunResult
 from vbench.protocols import Protocol
 from vbench.provenance import fingerprint, now, versions
@@ -235,6 +235,7 @@ def run(
     command: str,
     workers: int = 1,
     progress: Callable[[str, int, int | None], None] | None = None,
+    cluster: Elsewhere | None = None,
     goes_on: bool = False,
 ) -> RunResult:
     """Restore and measure everything of the plan that is not there yet.
@@ -245,6 +246,7 @@ def run(
             cut into tiles that are faded into each other, which is recorded.
         progress: called with what is under way, frames done since the last call, and all frames to do
             (None after the first call).
+        cluster: machines that do the work in place of ``workers``.
         goes_on: the same command has run under another protocol before; ``results/run.json`` is to tell of both.
     """
     from vbench.score import no_figure
@@ -291,6 +293,7 @@ def run(
             restore_pair,
             (plan.workspace, pair, model, plan.device, plan.protocol.depth, (pair.dataset, pair.name) in first),
             pair.facts.frames,
+            gpu=plan.device.startswith("cuda"),
         )
         for model, pair in to_restore
     ]
@@ -305,7 +308,7 @@ def run(
             result.failures.append(Failure(f"{model.name} on {pair.dataset}", pair.name, outcome.error))
             _record_failure(plan, pair, model, outcome.error)
 
-    run_tasks(tasks, workers=workers, progress=lambda n: say("restoring", n, None), done=restored)
+    run_tasks(tasks, workers=workers, progress=lambda n: say("restoring", n, None), done=restored, crew=cluster)
     score_tasks = []
     for pair in pairs:
         jobs = []
@@ -343,8 +346,8 @@ def run(
         for job in jobs:
             _record_failure(plan, pair, job.model, outcome.error, job.restored)
 
-    run_tasks(score_tasks, workers=workers, progress=lambda n: say("measuring", n, None), done=scored)
-    run_tasks(alone, workers=workers, done=scored)
+    run_tasks(score_tasks, workers=workers, progress=lambda n: say("measuring", n, None), done=scored, crew=cluster)
+    run_tasks(alone, workers=workers, done=scored, crew=cluster)
     standing = _standing(plan, pairs)
     for (metric, reason), where in standing.items():
         result.unmeasured.setdefault(metric, {})[reason] = len(where)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from vbench.datasets import ClipFacts, DatasetFacts, Origin, open_dataset
 from vbench.errors import InputError, RunError
-from vbench.execute import Crew, Outcome, Task, run_tasks
+from vbench.execute import Crew, Elsewhere, Outcome, Task, run_tasks
 from vbench.pairs import make_damage, make_truth, read_truth, recipe_path
 from vbench.provenance import fingerprint, versions
 from vbench.storage import Format, form_of, stored_as
@@ -123,6 +123,7 @@ def synth(
     *,
     workers: int = 1,
     progress: Callable[[str, int, int | None], None] | None = None,
+    cluster: Elsewhere | None = None,
 ) -> SynthResult:
     """Make what the plan says, going on where an earlier run of it stopped.
 
@@ -130,6 +131,7 @@ def synth(
         workers: processes; the bytes are the same for any number.
         progress: called with what is under way, frames done since the last call, and all frames to do
             (None after the first call).
+        cluster: machines that do the work in place of ``workers``.
 
     Raises:
         InputError: a data set of this name was made from another recipe, seed or source.
@@ -154,7 +156,7 @@ def synth(
     say("starting", 0, sum(s.frames for s, _ in missing) + sum(s.frames for _, s in work))
     # Each clip and variant is one task: more processes than that would load PyTorch for nothing.
     with Crew(min(workers, max(len(work), len(missing), 1))) as crew:
-        errors, failed, tried = _make(plan, work, missing, crew, say)
+        errors, failed, tried = _make(plan, work, missing, cluster or crew, say)
     for variant in plan.variants:
         _describe(plan, variant)
         errors += _other_damage(plan, variant)
@@ -169,7 +171,7 @@ def _make(
     plan: SynthPlan,
     work: Sequence[tuple[str, Origin]],
     missing: Sequence[tuple[Origin, str]],
-    crew: Crew,
+    crew: Crew | Elsewhere,
     say: Callable[[str, int, int | None], None],
 ) -> tuple[list[str], list[Outcome], int]:
     """Ground truth, then damage: what failed, in words, the outcomes that did, and how many tasks there were."""
@@ -200,7 +202,7 @@ def _make(
     return errors, [*failed, *outcomes], len(decode) + len(damage)
 
 
-def _run(tasks: list[Task], crew: Crew, progress: Callable[[int], None]) -> list[Outcome]:
+def _run(tasks: list[Task], crew: Crew | Elsewhere, progress: Callable[[int], None]) -> list[Outcome]:
     return [o for o in run_tasks(tasks, crew=crew, progress=progress) if o.error is not None]
 
 
