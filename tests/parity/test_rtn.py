@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vbench.errors import InputError
+from vbench.models.rtn import parity
 from vbench.models.rtn.net import RTN
 from vbench.models.rtn.prepare import luma, prepare
 from vbench.models.rtn.swin import HIDDEN, Attention, SpatialBlocks, shift_mask
@@ -80,20 +81,23 @@ def test_the_mask_hides_what_the_shift_brings_around() -> None:
     assert float(mask.min()) == HIDDEN
 
 
-def test_attention_is_its_definition() -> None:
-    layer = Attention().double()
+@pytest.mark.parametrize(("channels", "heads", "side"), [(64, 4, 8), (12, 3, 4)])
+def test_attention_is_its_definition(channels: int, heads: int, side: int) -> None:
+    layer = Attention(channels, heads, side).double()
     with torch.no_grad():
-        layer.relative_position_bias_table.copy_(random(225, 4))
-    x, mask = random(1, 2, 64, 64), shift_mask(8, 16, torch.zeros(1).double())
-    qkv = functional.linear(x, layer.qkv.weight, layer.qkv.bias).view(1, 2, 64, 3, 4, 16)
-    out = torch.zeros(1, 2, 64, 4, 16, dtype=torch.float64)
+        layer.relative_position_bias_table.copy_(random((2 * side - 1) ** 2, heads))
+    count, part = side * side, channels // heads
+    x, mask = random(1, 2, count, channels), shift_mask(side, 2 * side, torch.zeros(1).double(), side)
+    qkv = functional.linear(x, layer.qkv.weight, layer.qkv.bias).view(1, 2, count, 3, heads, part)
+    out = torch.zeros(1, 2, count, heads, part, dtype=torch.float64)
     for window in range(2):
-        for head in range(4):
+        for head in range(heads):
             query, key, value = (qkv[0, window, :, i, head] for i in range(3))
-            scores = query @ key.T / 4 + mask[window]
-            for a in range(64):
-                for b in range(64):
-                    index = (a // 8 - b // 8 + 7) * 15 + a % 8 - b % 8 + 7
+            scores = query @ key.T / part**0.5 + mask[window]
+            for a in range(count):
+                for b in range(count):
+                    down, across = a // side - b // side, a % side - b % side
+                    index = (down + side - 1) * (2 * side - 1) + across + side - 1
                     scores[a, b] += layer.relative_position_bias_table[index, head]
             out[0, window, :, head] = scores.softmax(dim=1) @ value
     wanted = functional.linear(out.flatten(-2), layer.proj.weight, layer.proj.bias)
@@ -103,7 +107,7 @@ def test_attention_is_its_definition() -> None:
 
 def test_the_stored_mask_is_what_is_computed() -> None:
     """Official checkpoints hold it for images of 256 x 256 pixels."""
-    blocks = SpatialBlocks(groups=1)
+    blocks = SpatialBlocks(depths=(2,), num_heads=(4,))
     stored = dict(blocks.named_buffers())["layers.0.residual_group.blocks.1.attn_mask"]
     assert torch.equal(stored, shift_mask(128, 128, torch.zeros(1)))
 
@@ -117,6 +121,26 @@ def test_what_it_cannot_take_is_refused(network: RTN) -> None:
         network(random(1, 2, 3, 112, 128))
     with pytest.raises(InputError, match="uint8, is expected"):
         prepare(np.zeros((10, 10), np.uint8))
+
+
+def test_other_numbers_than_the_published_ones() -> None:
+    """Built as a manifest says; what is no option, or does not go together, is told."""
+    swin = {"embed_dim": 24, "depths": [1, 3], "num_heads": [2, 3], "window_size": 4, "mlp_ratio": 3, "in_chans": 8}
+    network = parity.build({"options": {"num_feat": 8, "raft_iters": 24, "swin": swin}}, {})
+    shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    assert shapes["Forward_Aggregation.conv2d_1.weight"] == (8, 17, 3, 3)
+    block = "forward_resblocks.layers.1.residual_group.blocks.1."
+    assert shapes[f"{block}attn.relative_position_bias_table"] == (49, 3)
+    assert shapes[f"{block}mlp.fc1.weight"] == (72, 24)
+    assert shapes[f"{block}attn_mask"] == (1024, 16, 16)
+    with torch.inference_mode():
+        assert network.eval()(random(1, 2, 3, 128, 136).float(), 1).shape == (1, 2, 3, 128, 136)
+    with pytest.raises(InputError, match="heads are given for each group"):
+        parity.build({"options": {"swin": {"depths": [2], "num_heads": [5]}}}, {})
+    with pytest.raises(InputError, match='Did you mean "window_size"'):
+        parity.build({"options": {"swin": {"window_sizes": 8}}}, {})
+    with pytest.raises(InputError, match="it exists with False only"):
+        parity.build({"options": {"swin": {"ape": True}}}, {})
 
 
 def test_luma_is_that_of_pillow() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -62,6 +63,10 @@ class RTN(nn.Module):
     it is taken or the frame's own features: so damage that is in one frame alone is left behind. Both passes see the
     whole clip.
 
+    Args:
+        num_feat: channels of the state; 16 as published.
+        spatial: other numbers of the spatial parts than the published ones, by the names of :class:`SpatialBlocks`.
+
     Source: Wan et al., "Bringing Old Films Back to Life" (CVPR 2022), class ``Video_Backbone`` of
     raywzy/Bringing-Old-Films-Back-to-Life; names as there.
 
@@ -72,18 +77,19 @@ class RTN(nn.Module):
         torch.Size([1, 2, 3, 128, 128])
     """
 
-    def __init__(self) -> None:
+    def __init__(self, num_feat: int = CHANNELS, spatial: Mapping[str, Any] | None = None) -> None:
         super().__init__()
+        given = dict(spatial or {})
         self.spynet = RAFT()
-        self.Backward_Aggregation = Aggregation()
-        self.backward_resblocks = SpatialBlocks(CHANNELS)
-        self.Forward_Aggregation = Aggregation()
-        self.forward_resblocks = SpatialBlocks(CHANNELS)
-        self.concate = nn.Conv2d(2 * CHANNELS, CHANNELS, 3, padding=1)
-        self.up1 = Upsampling()
-        self.up2 = Upsampling()
-        self.conv_hr = nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1)
-        self.conv_last = nn.Conv2d(CHANNELS, 3, 3, padding=1)
+        self.Backward_Aggregation = Aggregation(num_feat)
+        self.backward_resblocks = SpatialBlocks(num_feat, **given)
+        self.Forward_Aggregation = Aggregation(num_feat)
+        self.forward_resblocks = SpatialBlocks(num_feat, **given)
+        self.concate = nn.Conv2d(2 * num_feat, num_feat, 3, padding=1)
+        self.up1 = Upsampling(num_feat)
+        self.up2 = Upsampling(num_feat)
+        self.conv_hr = nn.Conv2d(num_feat, num_feat, 3, padding=1)
+        self.conv_last = nn.Conv2d(num_feat, 3, 3, padding=1)
 
     def forward(self, x: Tensor, iterations: int = ITERATIONS) -> Tensor:
         """The restored clip.
@@ -115,10 +121,11 @@ class RTN(nn.Module):
             InputError: height or width is below 128 or no multiple of 16.
         """
         height, width = frame.shape[-2:]
-        if height % MULTIPLE or width % MULTIPLE or min(height, width) < SMALLEST:
+        multiple = math.lcm(MULTIPLE // 2, 2 * self.forward_resblocks.window)
+        if height % multiple or width % multiple or min(height, width) < SMALLEST:
             raise InputError(
                 f"RTN was given frames of {width} x {height} pixels; width and height are to be multiples of "
-                f"{MULTIPLE}, at least {SMALLEST}. Resize or pad them."
+                f"{multiple}, at least {SMALLEST}. Resize or pad them."
             )
         levels = (frame + 1) / 2 * 255
         return Sight(self.spynet.fnet(2 * (levels / 255) - 1), *self.spynet.start(levels))
@@ -168,10 +175,10 @@ class RTN(nn.Module):
 class Aggregation(nn.Module):
     """A frame's own features, and those of its neighbour where a gate prefers them."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv2d_projection_head = nn.Conv2d(3, CHANNELS, 3, padding=1)
-        self.conv2d_1 = nn.Conv2d(2 * CHANNELS + 1, 8, 3, padding=1)
+        self.conv2d_projection_head = nn.Conv2d(3, channels, 3, padding=1)
+        self.conv2d_1 = nn.Conv2d(2 * channels + 1, 8, 3, padding=1)
         self.conv2d_2 = nn.Conv2d(8, 1, 3, padding=1)
 
     def forward(self, frame: Tensor) -> Tensor:
@@ -189,9 +196,9 @@ class Aggregation(nn.Module):
 class Upsampling(nn.Module):
     """A convolution; officially a pixel shuffle by one follows, which does nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.up_conv = nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1)
+        self.up_conv = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, 16, H, W)``, kept."""

@@ -3,6 +3,7 @@ the preparation of frames."""
 
 from __future__ import annotations
 
+import inspect
 from itertools import pairwise
 from typing import Any
 
@@ -12,8 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from vbench.models.rtn.net import ITERATIONS, RTN, Aggregation, Step
+from vbench.errors import InputError, nearest
+from vbench.fixtures import fixed, make, options
+from vbench.models.rtn.net import CHANNELS, ITERATIONS, RTN, Aggregation, Step
 from vbench.models.rtn.prepare import prepare
+from vbench.models.rtn.swin import SpatialBlocks
 
 Result = Tensor | NDArray[Any]
 
@@ -22,8 +26,23 @@ STRIDES = {"flow": 2, "mask": 2, "indicator": 2, "aggregated": 4, "feature": 4, 
 
 
 def build(manifest: dict[str, Any], meta: dict[str, Any]) -> RTN:
-    """The network; there is one size of it."""
-    return RTN()
+    """The network with the fixture's numbers.
+
+    Raises:
+        InputError: options that it does not have.
+    """
+    given = options(manifest, meta)
+    swin = given.pop("swin", None) or {}
+    if not isinstance(swin, dict):
+        raise InputError(f'"swin" of the fixture is {swin!r}; an object, option to value, was expected.')
+    said = {"patch_size": 1, "qkv_bias": True, "patch_norm": True, "ape": False, "resi_connection": "1conv"}
+    said |= {"upsampler": "nearest+conv", "in_chans": given.get("num_feat", CHANNELS)}
+    fixed(swin, "the spatial part of RTN", **said)
+    spatial = {name: value for name, value in swin.items() if name not in said}
+    known = set(inspect.signature(SpatialBlocks).parameters) - {"channels"}
+    for name in spatial.keys() - known:
+        raise InputError(f'The fixture gives the spatial part of RTN the option "{name}". {nearest(name, known)}')
+    return make(RTN, given | {"spatial": spatial}, said=("class", "num_block", "raft_iters"))
 
 
 def outputs(network: RTN, inputs: dict[str, NDArray[Any]], meta: dict[str, Any]) -> dict[str, Result]:
