@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ def score_command(
     from vbench.clip import parse_frames
     from vbench.devices import pick
     from vbench.provenance import versions
+    from vbench.remarks import remarks
     from vbench.score import no_figure, score
     from vbench.sources import open_clip
 
@@ -89,18 +90,18 @@ def score_command(
     if not result["metrics"]:
         reasons = "\n".join(f"  {words}" for words in _reasons(result))
         raise InputError(f'Nothing that was asked for can be measured on "{pred}":\n{reasons}')
-    remarks = list(_gaps([gt, pred, degraded, *places.values()], start, stop))
+    said = remarks([gt, pred, degraded, *places.values()], start, stop)
     if as_csv:
-        print(*remarks, sep="\n", end="\n" if remarks else "", file=sys.stderr)
+        print(*said, sep="\n", end="\n" if said else "", file=sys.stderr)
         print(_csv(result, start + first), end="")
         return
     if as_json:
         beside = {"versions": versions(), **({} if metrics else {"protocol": chosen.label})}
-        beside |= {"remarks": remarks} if remarks else {}
+        beside |= {"remarks": said} if said else {}
         print(json.dumps({**_finite(result), **beside}, ensure_ascii=False, indent=1, allow_nan=False))
         return
     _say_scores(result, start + first)
-    for words in remarks:
+    for words in said:
         say(words)
     if not metrics:
         shown = f", frames {start + first} to {start + last - 1}" if total < info.frames else ""
@@ -120,19 +121,6 @@ def _only_raw(given: Mapping[str, object], device: str) -> None:
             f"--raw measures whole files, by libvmaf alone: {' and '.join(found)} cannot be given with it. It takes --gt, "
             "--pred, --metrics and --json."
         )
-
-
-def _gaps(clips: Iterable[Path | None], start: int, stop: int | None) -> Iterator[str]:
-    """Frames that seem to be missing from folders: the frames behind are compared as if nothing were between."""
-    from vbench.sources import file_facts, gap
-
-    for place in dict.fromkeys(path for path in clips if path is not None and path.is_dir()):
-        missing = gap([name for name, _, _ in file_facts(place)][start:stop])
-        if missing is not None:
-            yield (
-                f'Frames of "{place}" seem to be missing: "{missing[0]}" is followed by "{missing[1]}". Frames are compared by '
-                "their place in the folder, not by their number."
-            )
 
 
 def _masks(given: Sequence[str]) -> dict[str, Path]:

@@ -139,6 +139,26 @@ def test_frames_that_seem_to_be_missing_are_told(pair: tuple[Path, Path]) -> Non
     assert out.startswith("metric,frame,value")
 
 
+@pytest.mark.parametrize(
+    ("levels", "factor", "said"),
+    [
+        (256, 4, "samples of 10 bits that were stored as they are"),
+        (256, 16, "samples of 12 bits that were stored as they are"),
+        (256, 257, ""),
+        (16, 257, ""),  # dark, of 8 bits
+        (16, 256, ""),  # dark, of 10 bits
+    ],
+)
+def test_samples_that_do_not_fill_their_range_are_told(
+    moving: Frames, clip_folder: MakeClip, levels: int, factor: int, said: str
+) -> None:
+    """10 bits in files of 16: a PSNR of some 36 dB too much, and nobody would know."""
+    wide = clip_folder((moving // (256 // levels)).astype(np.uint16) * np.uint16(factor), "wide")
+    _, out, _ = run(*both([wide, wide]), "--metrics", "psnr")
+    assert out.count("stored as they are") == bool(said)
+    assert said in out
+
+
 def test_every_frame_is_decoded_once(moving: Frames, clip_folder: MakeClip, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also those that are needed again with the next chunk, for metrics that compare neighbours."""
     from vbench import frames_io

@@ -53,7 +53,7 @@ def _coverage(mask: Chunk) -> Tensor:
     """From 0 (no damage) to 1, ``(T, 1, H, W)``."""
     frames = on_255(mask.frames) / 255.0
     plane = frames[:, :1]
-    if not bool((frames == plane).all()):
+    if frames.shape[1] > 1 and not bool((frames == plane).all()):
         at = mask.start + int((frames != plane).flatten(1).any(dim=1).nonzero()[0])
         raise InputError(
             f"A mask says in gray how much of each pixel is damaged, and frame {at} of the mask that was given has colours. "
