@@ -38,6 +38,8 @@ class Interrupted(VbenchError):
     """The user stopped the command (Ctrl-C)."""
 
 
+MANY = 20
+"""Names that a hint still spells out."""
 LONGEST = 500
 """Characters of what an error says that are shown."""
 
@@ -67,8 +69,11 @@ def unforeseen(error: BaseException) -> str:
     return textwrap.shorten(said, LONGEST, placeholder=" ...") + where
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str], listed: str = "") -> str:
     """A hint that names the nearest known name, those that hold it, or all.
+
+    Args:
+        listed: a command that lists them, named in place of them where they are many.
 
     Example:
         >>> nearest("oldflim", ["oldfilm", "codec"])
@@ -79,6 +84,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
         'Known: codec, oldfilm.'
         >>> nearest("xyz", ["codec", "codec"])
         'Known: codec.'
+        >>> nearest("xyz", map(str, range(50)), "vbench models list")
+        'All 50: vbench models list'
     """
     names = sorted(set(known))
     close = difflib.get_close_matches(name, names, n=1) or [
@@ -86,4 +93,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     ]
     if 1 < len(close) < len(names):
         return f"Did you mean {', '.join(close[:-1])} or {close[-1]}?"
+    if not close and listed and len(names) > MANY:
+        return f"All {len(names)}: {listed}"
     return f'Did you mean "{close[0]}"?' if len(close) == 1 else f"Known: {', '.join(names) or 'none'}."

@@ -104,10 +104,9 @@ def choose(name: str) -> tuple[str, Taker]:
         if name in taker.models:
             return key, taker
     if name in models.names():
-        raise InputError(f'"{name}" takes no weights. These do: {", ".join(found)}.')
-    raise InputError(
-        f'There is no checkpoint or model "{name}". {nearest(name, [*found, *(m for t in found.values() for m in t.models)])}'
-    )
+        raise InputError(f'"{name}" takes no weights. What does: vbench weights list')
+    known = [*found, *(m for taker in found.values() for m in taker.models)]
+    raise InputError(f'There is no checkpoint or model "{name}". {nearest(name, known, "vbench weights list")}')
 
 
 @dataclass(frozen=True)
@@ -226,7 +225,7 @@ def _recognised(path: Path, digest: str, model: str | None) -> _Judged:
     like = f" It is called like {' and '.join(named)} as published, and is not that file." if named else ""
     raise InputError(
         f'"{path}" (sha256 {digest[:16]}...) is no file that vbench knows by its hash.{like} Name the model that it is '
-        f"for with --model; these take weights: {', '.join(found)}."
+        "for with --model; `vbench weights list` shows those that take weights."
     )
 
 

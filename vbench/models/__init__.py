@@ -109,7 +109,7 @@ def spec(name: str) -> ModelSpec:
             return brought.from_package(name)
         found = brought.recognise(name)
         if found is None:
-            raise InputError(f'There is no model "{name}". {nearest(name, names())}')
+            raise InputError(f'There is no model "{name}". {nearest(name, names(), "vbench models list")}')
         if found.name in names():
             bare = name.removeprefix(f"{found.name}=")
             raise InputError(
