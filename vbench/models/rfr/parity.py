@@ -31,6 +31,8 @@ ROUNDING = (
     "ones."
 )
 """Why float32 may be over its tolerance."""
+SSIM_WINDOW = 11
+"""Pixels across it."""
 FLOOR = 1e-8
 """Added to the mean squared error before its logarithm, as piq does."""
 
@@ -44,7 +46,7 @@ def build(manifest: dict[str, Any], meta: dict[str, Any]) -> nn.Module:
     name = str(meta.get("net") or manifest.get("model") or "").lower()
     if name not in BUILDERS:
         raise InputError(f'The fixture fine-tunes "{name}"; RFR is known with {", ".join(BUILDERS)}.')
-    return BUILDERS[name](manifest, {})
+    return BUILDERS[name](manifest, meta)
 
 
 class Draws:
@@ -109,8 +111,12 @@ def _offline(
 
 
 def _figures(name: str, frames: Tensor, truth: Tensor) -> dict[str, NDArray[np.float64]]:
-    """PSNR and SSIM of each frame as piq computes them of frames too small for it to shrink."""
+    """PSNR and SSIM of each frame as piq computes them of frames too small for it to shrink; of frames smaller than the
+    window of SSIM there is none."""
     error = (frames - truth).square().mean(dim=(1, 2, 3)).double().cpu().numpy()
+    psnr = -10 * np.log10(error + FLOOR)
+    if min(frames.shape[2:]) < SSIM_WINDOW:
+        return {f"{name}psnr": psnr}
     pairs = zip(frames.double().cpu().numpy(), truth.double().cpu().numpy(), strict=True)
     ssim = [
         structural_similarity(
@@ -118,4 +124,4 @@ def _figures(name: str, frames: Tensor, truth: Tensor) -> dict[str, NDArray[np.f
         )
         for a, b in pairs
     ]
-    return {f"{name}psnr": -10 * np.log10(error + FLOOR), f"{name}ssim": np.array(ssim)}
+    return {f"{name}psnr": psnr, f"{name}ssim": np.array(ssim)}
