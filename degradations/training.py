@@ -158,6 +158,7 @@ class DamagedCrops(Dataset[Sample]):
         ):
             if size < least:
                 raise ValueError(f"{name} = {size} should be {least} or more.")
+        shapes: set[ClipShape] = set()  # a recipe takes milliseconds, and a data set may have 64,000 clips of one shape
         for clip in self.clips:
             info = clip.info
             height, width = self.crop or (info.height, info.width)
@@ -166,6 +167,9 @@ class DamagedCrops(Dataset[Sample]):
                     f'The clip "{info.name}" has {info.frames} frames of {info.width} x {info.height}; samples want '
                     f"{self.frames} of {width} x {height}. Ask for fewer frames or a smaller crop, or leave it out."
                 )
+            if self._shape(info) in shapes:
+                continue
+            shapes.add(self._shape(info))
             for variant in self.variants:
                 behind = shape_behind(draw(self.profile, variant, self._shape(info)))
                 if behind.height * behind.scale != height or behind.width * behind.scale != width:

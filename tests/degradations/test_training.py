@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from degradations.apply import degrade, replay, stored
+from degradations.apply import degrade, draw, replay, stored
 from degradations.training import DamagedCrops, InMemory, Sample
 from vbench.restore import to_uint8
 
@@ -164,6 +164,19 @@ def test_what_cannot_be_cut_is_said() -> None:
     assert DamagedCrops(clips(), "noise", "gaussian25", frames=5, crop=16).variants == ("gaussian25",)
     with pytest.raises(ValueError, match="float32; expected"):
         InMemory("f", np.zeros((1, 4, 4, 3), np.float32))
+
+
+def test_clips_of_one_shape_are_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Any] = []
+
+    def counting(*a: Any, **k: Any) -> Any:
+        drawn.append(a)
+        return draw(*a, **k)
+
+    monkeypatch.setattr("degradations.training.draw", counting)
+    alike = {f"c{i}": np.zeros((2, 16, 16, 3), np.uint8) for i in range(50)}
+    DamagedCrops({**alike, "gray": np.zeros((2, 16, 16, 1), np.uint8)}, "noise", ["camera"], frames=2, crop=16)
+    assert len(drawn) == 2
 
 
 def test_deep_frames_are_taken_over_their_full_range() -> None:
