@@ -135,7 +135,7 @@ def networks_page(shared: Path) -> str:
         "",
         "A difference is the largest of an output, relative to its largest value; the one shown is nearest to what the fixture",
         "allows: 1e-8 of numbers stored in double precision, 1e-6 in single, 0 of what is rounded to whole numbers, and",
-        "what the fixture states of figures in dB.",
+        "what the fixture states of figures in dB. Patches are compared where the fixture says that the best one is clear.",
         "",
         "| network | paper | official code | parameters | fixture | cases | outputs | largest difference | allowed | over |",
         "| --- | --- | --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |",

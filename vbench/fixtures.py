@@ -179,7 +179,7 @@ def make(
         names: the official name of an option of ours, where it is another.
 
     Raises:
-        InputError: an option that the network does not have, or a value that it does not take.
+        InputError: a number or a truth value that the network does not have as an option, or a value that it does not take.
 
     Example:
         >>> class Net:
@@ -195,6 +195,8 @@ def make(
     for name, value in given.items():
         if name in said:
             continue
+        if name not in known and isinstance(value, str | Mapping | None):
+            continue  # words that describe
         if name not in known:
             raise InputError(f'The fixture gives {title} the option "{name}". {nearest(name, [*known, *said])}')
         if isinstance(value, float) and value.is_integer():

@@ -243,6 +243,8 @@ def test_options_are_read_wherever_fixtures_write_them() -> None:
     assert options({"constructor": {"a": 1, "b": 1}}, {"options": {"b": 2}}) == {"a": 1, "b": 2}
     made = make(DnCNN, {"num_of_layers": 4.0, "channels": 3}, layers="num_of_layers")
     assert (len(made.dncnn), made.channels) == (9, 3)
+    described = {"num_of_layers": 4, "computed_with": "the official code", "why": None}
+    assert len(make(DnCNN, described, layers="num_of_layers").dncnn) == 9
     with pytest.raises(InputError, match='does not say "num_of_layers"'):
         make(DnCNN, {}, layers="num_of_layers")
 

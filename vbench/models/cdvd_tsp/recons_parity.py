@@ -37,9 +37,9 @@ def outputs(network: ReconsVideo, inputs: dict[str, NDArray[Any]], meta: dict[st
 
 
 def _watch(part: nn.Module, name: str, seen: dict[str, Tensor]) -> torch.utils.hooks.RemovableHandle:
-    """Keep what a part gives: its first 4, 8, 16 and 32 channels."""
+    """Keep what a part gives: its first channels, however many."""
 
     def keep(module: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
-        seen.update({f"{name}_ch0to{n - 1}": out[:, :n] for n in (4, 8, 16, 32) if n <= out.shape[1]})
+        seen.update({f"{name}_ch0to{n - 1}": out[:, :n] for n in range(1, out.shape[1] + 1)})
 
     return part.register_forward_hook(keep)

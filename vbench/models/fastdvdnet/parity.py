@@ -60,13 +60,13 @@ def _window(network: FastDVDnet, frames: NDArray[Any], noise_map: NDArray[Any]) 
 
 
 def _watch(block: nn.Module, name: str, seen: dict[str, Result]) -> torch.utils.hooks.RemovableHandle:
-    """Keep what a block gives in its first call: whole, and its first 8 and 32 channels."""
+    """Keep what a block gives in its first call: whole, and its first channels, however many."""
 
     def keep(module: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
         whole = f"temp1_{name}"
         if whole not in seen:
             seen[whole] = out
-            seen.update({f"{whole}_ch0to{n - 1}": out[:, :n] for n in (8, 16, 32, 64) if n <= out.shape[1]})
+            seen.update({f"{whole}_ch0to{n - 1}": out[:, :n] for n in range(1, out.shape[1] + 1)})
 
     return block.register_forward_hook(keep)
 
