@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from vbench.cli import app
-from vbench.errors import InputError, UsageError
+from vbench.errors import InputError, RunError, UsageError
 from vbench.score import score
 
 MakeClip = Callable[..., Path]
@@ -212,6 +212,14 @@ def test_raw_video_too_small_for_one_figure_has_the_others(tmp_path: Path) -> No
     found = json.loads(out)["metrics"]
     assert list(found) == ["vmaf", "vmaf_neg", "psnr_y", "float_ssim"]
     assert found["psnr_y"]["frames"] == pytest.approx([20 * np.log10(255 / 5)] * 2, abs=1e-5)
+
+
+def test_a_log_that_the_disk_cut_is_told(tmp_path: Path) -> None:
+    from vbench.metrics.vmaf import _read_log
+
+    (tmp_path / "log.json").write_text('{"frames": [{"metrics": {"vmaf": 9')
+    with pytest.raises(RunError, match=r"log\.json\" is cut .* room on the disk of temporary files"):
+        _read_log(tmp_path / "log.json", ["vmaf"])
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for a process in /proc")

@@ -54,7 +54,12 @@ def _command(
 
 
 def _read_log(path: Path, keys: Sequence[str]) -> dict[str, list[float]]:
-    frames = json.loads(path.read_text("utf-8"))["frames"]
+    try:
+        frames = json.loads(path.read_text("utf-8"))["frames"]
+    except (ValueError, KeyError) as error:
+        raise RunError(
+            f'libvmaf\'s log "{path}" is cut ({error}): is there room on the disk of temporary files? TMPDIR names another.'
+        ) from error
     for key in keys:
         if not frames or any(key not in frame["metrics"] for frame in frames):
             raise RunError(f"libvmaf gave no {key} for these frames; they may be too small for it.")
