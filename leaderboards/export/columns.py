@@ -38,7 +38,16 @@ FACTS: dict[str, tuple[Column, str]] = {
     "frames_per_second": (Column(higher=True), "1 / seconds_per_frame"),
     "memory": (Column(unit="B", higher=False), "the largest peak of any clip"),
     "multiply_adds": (Column(higher=False), "per frame, where they were counted"),
+    "iterations": (
+        Column(higher=False),
+        "steps of training on a clip, the most; of what is trained while it is tested",
+    ),
     "threads": (TEXT, "of the processor"),
+    "tile": (TEXT, "the tiles in which frames were restored, where not whole"),
+    "fp32_psnr": (
+        Column(unit="dB", higher=True),
+        "of the frames against those in fp32, where the precision is another",
+    ),
 }
 """Columns that every board has, and what they are."""
 FIGURES: dict[str, str] = {
@@ -134,7 +143,8 @@ def values(board: Board, row: Row, info: DatasetInfo | None = None) -> dict[str,
         "rank": _float(row.rank), "place": _float(row.place), "complete": row.complete, "hole": "; ".join(holes) or None,
         "clips": float(len(board.clips)), "frames": float(board.frames), "seconds_per_frame": row.seconds_per_frame,
         "frames_per_second": row.frames_per_second, "memory": _float(row.memory_bytes),
-        "multiply_adds": row.multiply_adds, "threads": row.threads or None,
+        "multiply_adds": row.multiply_adds, "threads": row.threads or None, "iterations": _float(row.iterations),
+        "tile": row.tile, "fp32_psnr": row.fp32_difference.psnr if row.fp32_difference else None,
     }  # fmt: skip
     for metric, entry in row.entries.items():
         for part in FIGURES:

@@ -228,6 +228,19 @@ def test_cost_of_a_row(make_cell: MakeCell) -> None:
     assert only([*counted, make_cell("m", "c", 30.0)]).rows[0].multiply_adds is None
 
 
+def test_what_it_cost_has_columns(make_cell: MakeCell) -> None:
+    """Steps of training, tiles, and how far fewer bits are from fp32, beside seconds and memory."""
+    from leaderboards.export.columns import values
+    from leaderboards.schema import PrecisionDifference
+
+    apart = PrecisionDifference(clip="a", frames=4, psnr=60.0, levels=0.7)
+    cost = Cost(frames=4, seconds=2.0, threads=1, device="cpu", iterations=12, tile="128x128", fp32_difference=apart)
+    board = only([make_cell("m", "a", 30.0, cost=cost), make_cell("n", "a", 30.0)])
+    found = {row.model.name: values(board, row) for row in board.rows}
+    assert [found["m"][name] for name in ("iterations", "tile", "fp32_psnr")] == [12.0, "128x128", 60.0]
+    assert [found["n"][name] for name in ("iterations", "tile", "fp32_psnr")] == [None, None, None]
+
+
 # --- twice ------------------------------------------------------------------------------------------
 
 
