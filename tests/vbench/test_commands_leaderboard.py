@@ -312,5 +312,5 @@ def test_the_page_names_every_column(kept: Path) -> None:
     from leaderboards.export.columns import FACTS, FIGURES
 
     page = PAGES[0].read_text("utf-8")
-    named = set(re.findall(r"`([a-z_]+)(?:\.psnr)?`", page))
+    named = set(re.findall(r"`([a-z0-9_]+)(?:\.psnr)?`", page))
     assert {*FACTS, *filter(None, FIGURES)} <= named
