@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -34,8 +35,15 @@ class _PerFrame(Degradation):
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """``frames`` with noise; masks are passed on (noise is everywhere)."""
         rng = Rng(params["key"])
-        out = [self.one(f, rng.at("frame", start + i).generator()) for i, f in enumerate(frames)]
-        return Damage(torch.stack(out), masks)
+
+        def one(i: int) -> Tensor:
+            return self.one(frames[i], rng.at("frame", start + i).generator())
+
+        threads = min(torch.get_num_threads(), len(frames))
+        if threads < 2:
+            return Damage(torch.stack([one(i) for i in range(len(frames))]), masks)
+        with ThreadPoolExecutor(threads) as pool:  # NumPy lets go of the interpreter while it draws
+            return Damage(torch.stack(list(pool.map(one, range(len(frames))))), masks)
 
     def one(self, frame: Tensor, generator: np.random.Generator) -> Tensor:
         """One frame ``(C, H, W)`` with noise."""
