@@ -361,8 +361,8 @@ def _show_verified(name: str, case: Path, found: Verified, each: bool) -> None:
         say(f"{mark:<5}{name} {case.name}: {said} what is allowed, in {found.dtype}")
     else:
         worst = max(found.differences, key=_exhausted, default=None)
-        nearest = f"; nearest to it {worst.output}: {_in_words(worst)}" if worst is not None else ""
-        say(f"{mark:<5}{name} {case.name}: {said} what is allowed{nearest}")
+        most = f", {worst.relative:.1e} of {_in_words(worst)} allowed" if worst is not None else ""
+        say(f"{mark:<5}{name} {case.name}: {count} outputs{most}")
     shown = found.differences if each else over
     if shown:
         width = max(6, *(len(d.output) for d in shown))
@@ -370,8 +370,8 @@ def _show_verified(name: str, case: Path, found: Verified, each: bool) -> None:
         say(f"     {'output':<{width}}  {'relative difference':>20}  allowed")
         for d in shown:
             beside = f", {again[d.output].relative:.1e}" if d.output in again and not d.within else ""
-            allowed = f"{_allowed(d):.0e}" if d.allowed else "0"
-            say(f"{'' if d.within else 'OVER':<5}{d.output:<{width}}  {f'{d.relative:.1e}{beside}':>20}  {allowed}")
+            figure = f"{d.relative:.1e}{beside}"
+            say(f"{'' if d.within else 'OVER':<5}{d.output:<{width}}  {figure:>20}  {_in_words(d)}")
             if d.note:
                 say(f"       {d.note}")
     if found.rounding:
@@ -387,9 +387,6 @@ def _exhausted(found: Difference) -> float:
     return found.largest / found.allowed if found.allowed else (float("inf") if found.largest else 0.0)
 
 
-def _allowed(found: Difference) -> float:
-    return found.allowed / found.peak if found.peak else found.allowed
-
-
 def _in_words(found: Difference) -> str:
-    return f"largest relative difference {found.relative:.1e}, allowed {_allowed(found):.0e}"
+    """What is allowed, as a fraction of the official output's largest value."""
+    return f"{found.allowed / found.peak if found.peak else found.allowed:.0e}" if found.allowed else "0"
