@@ -1,4 +1,4 @@
-"""Sessions: tests, lint, types, parity, bench, docs, demo.
+"""Sessions: tests, lint, types, parity, bench, docs, memory, gpu, demo.
 
 They run in the environment from which nox is called, and install the project there first: PyTorch is several
 gigabytes, and one copy of it is enough. ``nox --force-venv-backend venv`` gives each an environment of its own.
@@ -77,6 +77,14 @@ def memory(session: nox.Session) -> None:
     """A 1080p frame through every network, each in a process of 4 GiB; hours on a CPU (name some: -- rtn dncnn-s25)."""
     _install(session)
     session.run("python", "-m", "tests.memory_1080p", *session.posargs, external=True)
+
+
+@nox.session
+def gpu(session: nox.Session) -> None:
+    """Tests that need a CUDA GPU; then models, metrics and damage on it: speed, memory, agreement with the CPU."""
+    _install(session)
+    session.run("python", "-m", "pytest", "-m", "cuda", "tests", external=True)
+    session.run("python", "-m", "tests.gpu", *session.posargs, external=True)
 
 
 @nox.session

@@ -113,8 +113,9 @@ def run_models(
     from vbench import metrics as metric_catalog
     from vbench.datasets import find_datasets
     from vbench.devices import pick
+    from vbench.execute import default_workers
     from vbench.plan import RunPlan
-    from vbench.run import check_models, default_workers, run
+    from vbench.run import check_models, run
 
     check_models(models)
     if "identity" not in models and "all" not in models:
@@ -137,11 +138,13 @@ def run_models(
             )
             tasks = sum(len(plan.pairs(d)) for d in own) * max(1, len(models))
             count = workers or default_workers(where, tasks * 2)
+            scorers = workers or default_workers("cpu", tasks * 2)
             with progress("run") as report:
                 one = run(
                     plan,
                     command=command,
                     workers=count,
+                    measuring=scorers,
                     progress=report,
                     cluster=machines,
                     goes_on=result is not None,

@@ -85,6 +85,16 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
+def default_workers(device: str, tasks: int) -> int:
+    """Worker processes when the user names none: one per core on the CPU, one for a GPU.
+
+    Example:
+        >>> default_workers("cuda", 10)
+        1
+    """
+    return 1 if not device.startswith("cpu") else max(1, min(cores(), tasks))
+
+
 def _follow(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.3)

@@ -17,7 +17,7 @@ from leaderboards.store import cell_path, read_cell, read_protocols, write_cell,
 from vbench import metrics as metric_catalog
 from vbench.datasets import DatasetFacts, Pair
 from vbench.errors import InputError, MissingWeights
-from vbench.execute import Elsewhere, Outcome, Task, advance, cores, run_tasks
+from vbench.execute import Elsewhere, Outcome, Task, advance, run_tasks
 from vbench.plan import Failure, RunPlan, RunResult
 from vbench.protocols import Protocol
 from vbench.provenance import fingerprint, now, versions
@@ -234,6 +234,7 @@ def run(
     *,
     command: str,
     workers: int = 1,
+    measuring: int | None = None,
     progress: Callable[[str, int, int | None], None] | None = None,
     cluster: Elsewhere | None = None,
     goes_on: bool = False,
@@ -244,6 +245,8 @@ def run(
         command: what the user typed, recorded in ``results/run.json``.
         workers: processes; results do not depend on it, unless memory that they share is short and a model's frames are
             cut into tiles that are faded into each other, which is recorded.
+        measuring: processes that measure what was restored; as many as ``workers`` by default. Measuring is the CPU's work,
+            also where a GPU restores.
         progress: called with what is under way, frames done since the last call, and all frames to do
             (None after the first call).
         cluster: machines that do the work in place of ``workers``.
@@ -346,8 +349,9 @@ def run(
         for job in jobs:
             _record_failure(plan, pair, job.model, outcome.error, job.restored)
 
-    run_tasks(score_tasks, workers=workers, progress=lambda n: say("measuring", n, None), done=scored, crew=cluster)
-    run_tasks(alone, workers=workers, done=scored, crew=cluster)
+    scorers = measuring or workers
+    run_tasks(score_tasks, workers=scorers, progress=lambda n: say("measuring", n, None), done=scored, crew=cluster)
+    run_tasks(alone, workers=scorers, done=scored, crew=cluster)
     standing = _standing(plan, pairs)
     for (metric, reason), where in standing.items():
         result.unmeasured.setdefault(metric, {})[reason] = len(where)
@@ -479,16 +483,6 @@ def _still_true(plan: RunPlan, failed: Cell) -> bool:
     before = read_cell(path)
     same = ("model_facts", "data_sha256", "convention", "device", "precision")
     return before.status == "ok" and all(getattr(before, name) == getattr(failed, name) for name in same)
-
-
-def default_workers(device: str, tasks: int) -> int:
-    """Worker processes when the user names none: one per core on the CPU, one for a GPU.
-
-    Example:
-        >>> default_workers("cuda", 10)
-        1
-    """
-    return 1 if not device.startswith("cpu") else max(1, min(cores(), tasks))
 
 
 def check_models(names: Sequence[str]) -> None:

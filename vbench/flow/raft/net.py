@@ -138,6 +138,7 @@ class Correlation:
             level = functional.avg_pool2d(level, 2, stride=2)
             self._levels.append(level)
         offsets = torch.arange(-RADIUS, RADIUS + 1, dtype=first.dtype, device=first.device)
+        self._sizes: list[Tensor] = []
         # Along x slowly, along y fast.
         self._window = torch.stack(torch.meshgrid(offsets, offsets, indexing="ij"), dim=-1)[None]
 
@@ -146,8 +147,11 @@ class Correlation:
         batch, _, height, width = points.shape
         centres = points.permute(0, 2, 3, 1).reshape(-1, 1, 1, 2)
         out = []
-        for scale, level in enumerate(self._levels):
-            size = points.new_tensor([level.shape[-1] - 1, level.shape[-2] - 1])
+        if not self._sizes:
+            # Filled in on the device: a copy from the processor's memory could not be recorded (`vbench.models.replay`).
+            sides = ([level.shape[-1] - 1, level.shape[-2] - 1] for level in self._levels)
+            self._sizes = [torch.stack([points.new_full((), side) for side in pair]) for pair in sides]
+        for scale, (level, size) in enumerate(zip(self._levels, self._sizes, strict=True)):
             grid = (centres / 2**scale + self._window) * (2 / size) - 1
             out.append(functional.grid_sample(level, grid, align_corners=True).reshape(batch, height, width, -1))
         return torch.cat(out, dim=-1).permute(0, 3, 1, 2)

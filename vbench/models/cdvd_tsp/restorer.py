@@ -13,6 +13,7 @@ from vbench.models.cdvd_tsp.net import CDVDTSP
 from vbench.models.cdvd_tsp.recons import MULTIPLE
 from vbench.models.cdvd_tsp.sequence import restore
 from vbench.models.loading import loaded
+from vbench.models.replay import replayed
 from vbench.models.spec import ModelSpec
 from vbench.restore import ClipMeta, Restorer
 
@@ -54,4 +55,6 @@ def load_restorer(device: torch.device, weights: Path | None, spec: ModelSpec) -
     Raises:
         MissingWeights: there are none; the network never runs on random numbers.
     """
-    return CDVDTSPRestorer(loaded(CDVDTSP(), weights, device, spec))
+    network = loaded(CDVDTSP(), weights, device, spec)
+    replayed(network, "frame", "align", "combine", "merge")
+    return CDVDTSPRestorer(network)

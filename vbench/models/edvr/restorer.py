@@ -12,6 +12,7 @@ from torch.nn import functional
 from vbench.models.edvr.net import EDVR
 from vbench.models.edvr.sequence import Ends, Window, restore, windows
 from vbench.models.loading import loaded
+from vbench.models.replay import replayed
 from vbench.models.spec import ModelSpec
 from vbench.restore import ClipMeta, Restorer
 
@@ -71,4 +72,7 @@ def load_restorer(
     Raises:
         MissingWeights: there are none; the network never runs on random numbers.
     """
-    return EDVRRestorer(loaded(network, weights, device, spec), ends)
+    ready = loaded(network, weights, device, spec)
+    # Not the alignment: torchvision's deformable convolution runs on a stream of its own, which is not recorded.
+    replayed(ready, "features", "fusion.forward", "enlarged")
+    return EDVRRestorer(ready, ends)

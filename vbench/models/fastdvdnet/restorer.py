@@ -13,6 +13,7 @@ from vbench.models.fastdvdnet.net import FastDVDnet
 from vbench.models.fastdvdnet.sequence import Sequence, pad
 from vbench.models.fold import fold_norms
 from vbench.models.loading import loaded
+from vbench.models.replay import replayed
 from vbench.models.spec import ModelSpec
 from vbench.restore import ClipMeta, Restorer
 
@@ -63,4 +64,5 @@ def load_restorer(device: torch.device, weights: Path | None, sigma: float, spec
     """
     network = loaded(FastDVDnet(), weights, device, spec)
     fold_norms(network)
+    replayed(network, "temp1.forward", "second")
     return FastDVDnetRestorer(network.to(memory_format=torch.channels_last), sigma)

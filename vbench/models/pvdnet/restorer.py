@@ -13,6 +13,7 @@ from vbench.flow.bimnet.net import SMALLEST
 from vbench.models.loading import loaded
 from vbench.models.pvdnet.net import MULTIPLE, PVDNet, build, build_large
 from vbench.models.pvdnet.sequence import steps
+from vbench.models.replay import replayed
 from vbench.models.spec import ModelSpec
 from vbench.restore import ClipMeta, Restorer
 
@@ -52,4 +53,6 @@ def load_restorer(device: torch.device, weights: Path | None, large: bool, spec:
     Raises:
         MissingWeights: there are none; the network never runs on random numbers.
     """
-    return PVDNetRestorer(loaded(build_large() if large else build(), weights, device, spec))
+    network = loaded(build_large() if large else build(), weights, device, spec)
+    replayed(network, "pyramid", "BIMNet.between", "restore")
+    return PVDNetRestorer(network)

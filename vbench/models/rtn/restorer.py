@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from vbench.errors import RunError
 from vbench.models.loading import loaded
+from vbench.models.replay import replayed
 from vbench.models.rtn.net import MULTIPLE, RTN, SMALLEST, Flows, Sight
 from vbench.models.rtn.prepare import luma_of
 from vbench.models.spec import ModelSpec
@@ -104,4 +105,6 @@ def load_restorer(device: torch.device, weights: Path | None, spec: ModelSpec) -
     Raises:
         MissingWeights: there are none; the network never runs on random numbers.
     """
-    return RTNRestorer(loaded(RTN(), weights, device, spec))
+    network = loaded(RTN(), weights, device, spec)
+    replayed(network, "look", "flows", "fuse", "backward_resblocks.forward", "forward_resblocks.forward")
+    return RTNRestorer(network)

@@ -12,6 +12,7 @@ from vbench.models.edvr.net import MULTIPLE
 from vbench.models.edvr.restorer import cropped, padded
 from vbench.models.edvr.sequence import Window, restore, windows
 from vbench.models.loading import loaded
+from vbench.models.replay import replayed
 from vbench.models.spec import ModelSpec
 from vbench.models.votes.bin import FRAMES
 from vbench.models.votes.net import VOTES, build
@@ -57,4 +58,7 @@ def load_restorer(device: torch.device, weights: Path | None, spec: ModelSpec) -
     Raises:
         MissingWeights: there are none; the network never runs on random numbers.
     """
-    return VOTESRestorer(loaded(build(), weights, device, spec))
+    network = loaded(build(), weights, device, spec)
+    # Not the alignment: see EDVR's.
+    replayed(network, "features", "fusion.forward", "enlarged", "bin.between", "bin.centre")
+    return VOTESRestorer(network)
