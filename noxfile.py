@@ -62,6 +62,8 @@ def parity(session: nox.Session) -> None:
     _install(session)
     session.run("python", "-m", "tests.parity.metric_cases", *(session.posargs or ["../shared"]), external=True)
     session.run("vbench", "models", "verify", "--all", external=True)
+    slow = ("-k", "real_weights_reach_the_official_figures and large", "tests/parity/test_rfr.py")
+    session.run("python", "-m", "pytest", *slow, external=True, env={"VBENCH_SLOW": "1"})
 
 
 @nox.session

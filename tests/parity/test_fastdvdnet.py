@@ -94,7 +94,7 @@ def test_clips_and_frames_too_small_are_refused() -> None:
         pad(torch.zeros(1, 3, 2, 9))
     with pytest.raises(RunError, match="a clip of 0 frame"):
         restore_all(FastDVDnet(), torch.zeros(0, 3, 8, 8), 0.1)
-    with pytest.raises(InputError, match="with 7 frames"):
+    with pytest.raises(InputError, match='7 as "num_input_frames"; it exists with 5 only'):
         build({"constructor": {"num_input_frames": 7}}, {})
 
 

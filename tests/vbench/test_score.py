@@ -198,7 +198,7 @@ def test_the_command_prints_signatures_and_reasons(pair: tuple[Path, Path]) -> N
     )
     document = json.loads(result.output)
     assert set(document["metrics"]) == {"psnr[y,crop=4]", "ssim"}
-    assert document["metrics"]["ssim"]["signature"] == "ssim@1|colour=rgb|crop_border=0|window=gaussian11"
+    assert document["metrics"]["ssim"]["signature"] == "ssim@2|colour=rgb|crop_border=0|window=gaussian11"
     for two in (["--metrics", "psnr", "--protocol", "default"], ["--json", "--csv"]):
         both = CliRunner().invoke(app, ["score", "--pred", str(pair[1]), *two])
         assert isinstance(both.exception, UsageError)

@@ -117,7 +117,7 @@ def test_a_network_of_other_options_is_verified(tmp_path: Path, data: dict[str, 
         np.frombuffer(json.dumps(META).encode(), np.uint8),
         np.array([json.dumps(META)]),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) and len(value) < 60 else type(value).__name__,
 )
 def test_what_fixtures_may_say_in_other_words(tmp_path: Path, data: dict[str, NDArray[Any]], meta: Any) -> None:
     assert all(d.within for d in verify("dncnn", stored(tmp_path, data, meta)))
@@ -192,7 +192,7 @@ class Program:
         ({}, "[1, 2]", "is a list; a JSON object was expected"),
         ({}, "{", "is no case of a parity fixture"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) and len(value) < 60 else type(value).__name__,
 )  # fmt: skip
 def test_wrong_cases_are_told_in_a_sentence(
     tmp_path: Path, data: dict[str, NDArray[Any]], changes: dict[str, Any], meta: Any, said: str,

@@ -321,7 +321,7 @@ def make(colour: str = "rgb", crop: int = 0, window: str = "") -> Metric:
     mean_words = ", mean over channels" if colour == "rgb" else ""
     return Metric(
         name="ssim",
-        version=1,
+        version=2,  # 1 was on a wrong scale where one of the two clips has more than 8 bits
         unit="",
         direction="higher",
         convention=f"{PLANES[colour][1]}, {STORED}{crop_words}, {_SHOWN[window]}, valid area{mean_words}, no downsampling"

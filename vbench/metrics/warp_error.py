@@ -382,7 +382,7 @@ def make(form: str = "short", flow: str = "dis", source: str = "truth", directio
         convention += "; summed over pixels, channels and pairs"
     return Metric(
         name={"short": "warp_error", "long": "warp_error_long", "l_st": "l_st", "ratio": "warp_error_ratio"}[form],
-        version=1,
+        version=2 if form == "ratio" else 1,  # 1 gave no infinity where the ground truth does not move
         unit="times" if form == "ratio" else "",
         direction="lower",
         convention=convention,
