@@ -97,7 +97,8 @@ def _cast(restorer: Restorer, kind: torch.dtype) -> Restorer:
 
 def in_precision(restorer: Restorer, precision: str, device: str) -> Restorer:
     """``restorer`` with its network in ``precision``: convolutions and products of matrices are computed in it, by
-    PyTorch's autocast; weights, what is added up and what comes out stay in float32."""
+    PyTorch's autocast; what is added up and what comes out stay in float32, and so do the weights, of which on a GPU a copy
+    is cast once for all clips."""
     return restorer if precision == "fp32" else _Fewer(restorer, precision, device)
 
 

@@ -72,24 +72,25 @@ def model_facts(spec: ModelSpec, weights: Path | None) -> ModelFacts:
     )
 
 
-_loaded: dict[tuple[str, str], Restorer] = {}
+_loaded: dict[tuple[str, str, str], tuple[Restorer, Restorer]] = {}
 _used: set[tuple[str, str]] = set()
 """Models that have restored a clip in this process, and where."""
 
 
-def _restorer(model: Ready, device: str) -> Restorer:
-    """The loaded model; a process keeps the last one that it used."""
+def _restorers(model: Ready, device: str) -> tuple[Restorer, Restorer]:
+    """The loaded model, and the same in its precision; a process keeps the last one that it used, and on a GPU with it
+    what was cast and recorded (`vbench.models.replay`)."""
     from vbench import models
+    from vbench.precision import in_precision
     from vbench.restore import checked
 
-    key = (model.name, device)
+    key = (model.name, device, model.precision)
     if key not in _loaded:
         _loaded.clear()
         import torch
 
-        _loaded[key] = checked(
-            models.spec(model.given or model.name).load(torch.device(device), model.weights), model.name
-        )
+        plain = checked(models.spec(model.given or model.name).load(torch.device(device), model.weights), model.name)
+        _loaded[key] = plain, in_precision(plain, model.precision, device)
     return _loaded[key]
 
 
@@ -162,7 +163,7 @@ def restore_pair(
     from vbench import models
     from vbench.fitting_tiles import FittingTiles
     from vbench.multiply_adds import costs
-    from vbench.precision import Difference, difference, in_precision
+    from vbench.precision import Difference, difference
     from vbench.restore import ClipMeta
     from vbench.tiling import fitted
     from vbench.workspace import make_folder
@@ -171,8 +172,7 @@ def restore_pair(
     clip = pair.degraded()
     info = clip.info
     warm = (model.name, device) in _used
-    plain = _restorer(model, device)
-    restorer = in_precision(plain, model.precision, device)
+    plain, restorer = _restorers(model, device)
     make_folder(folder.parent)
     target = (pair.facts.height, pair.facts.width)
     meta = ClipMeta(

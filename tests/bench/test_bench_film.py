@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,21 +24,12 @@ from degradations.film.textures import FAMILIES, template
 from degradations.profile import load_profile
 from vbench.frames_io import encode_png
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 Bench = Callable[..., Any]
 
 FRAMES, HEIGHT, WIDTH, CHUNK = 16, 480, 854, 8
 GROUP = f"old film, medium, {FRAMES} frames of {WIDTH} x {HEIGHT}, one thread"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """As in one of several workers."""
-    was = cv2.getNumThreads(), torch.get_num_threads()
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
-    yield
-    cv2.setNumThreads(was[0])
-    torch.set_num_threads(was[1])
 
 
 def clean(frames: int = FRAMES) -> Tensor:

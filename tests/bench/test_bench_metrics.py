@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +24,10 @@ from vbench.metrics.ssim import ssim
 from vbench.metrics.warp_error import dis, pair_error, pair_flow
 from vbench.svm import load_model
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 Bench = Callable[..., Any]
 Frame = NDArray[np.uint8]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    yield
-    torch.set_num_threads(before[0])
-    cv2.setNumThreads(before[1])
 
 
 @pytest.fixture(scope="module")

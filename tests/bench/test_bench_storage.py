@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +19,11 @@ from degradations.apply import degrade
 from vbench.cli import app
 from vbench.storage import FORMATS, Format, open_stored, place, writer
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 Bench = Callable[..., Any]
 
 FRAMES, HEIGHT, WIDTH = 16, 480, 854
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    was = cv2.getNumThreads(), torch.get_num_threads()
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
-    yield
-    cv2.setNumThreads(was[0])
-    torch.set_num_threads(was[1])
 
 
 @pytest.fixture(scope="module")

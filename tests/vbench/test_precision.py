@@ -131,3 +131,22 @@ def test_what_the_device_does_not_have_is_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(torch.nn.Conv2d, "forward", refused)
     with pytest.raises(UsageError, match="--precision fp16: PyTorch .* does not compute in it on this CPU"):
         check("fp16", "cpu")
+
+
+def test_what_computes_in_fewer_bits_is_made_once_for_all_clips(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU it is a copy of the network, with what was recorded of it."""
+    from vbench import restoring
+    from vbench.models import spec
+    from vbench.restoring import Ready, model_facts
+
+    monkeypatch.setattr(restoring, "_loaded", {})
+    facts = model_facts(spec("identity"), None)
+
+    def ready(precision: str) -> Ready:
+        return Ready("identity", facts, None, (1,), "identity", None, "off", precision)
+
+    plain, fewer = restoring._restorers(ready("bf16"), "cpu")
+    assert fewer is not plain
+    assert restoring._restorers(ready("bf16"), "cpu") == (plain, fewer)
+    again, same = restoring._restorers(ready("fp32"), "cpu")
+    assert again is same is not plain

@@ -183,14 +183,14 @@ def test_a_failing_model_is_a_hole_and_is_tried_again(
     noise25(sources / "odd", root)
     from vbench import restoring
 
-    real = restoring._restorer
+    real = restoring._restorers
 
     def broken(model: Any, device: str) -> Any:
         if model.name == "hqdn3d":
             raise RunError("it fell over")
         return real(model, device)
 
-    monkeypatch.setattr(restoring, "_restorer", broken)
+    monkeypatch.setattr(restoring, "_restorers", broken)
     result = CliRunner().invoke(
         app, ["run", "--models", "identity,hqdn3d", "--metrics", METRICS, "--root", str(root), "--workers", "1"]
     )
@@ -199,7 +199,7 @@ def test_a_failing_model_is_a_hole_and_is_tried_again(
     failed = [c for c in read_cells(root) if c.model == "hqdn3d"]
     assert {c.status for c in failed} == {"failed"}
     assert all(c.value is None and "it fell over" in (c.error or "") for c in failed)
-    monkeypatch.setattr(restoring, "_restorer", real)
+    monkeypatch.setattr(restoring, "_restorers", real)
     assert "1 clip restored, 3 results measured" in vbench(
         "run", "--models", "identity,hqdn3d", "--metrics", METRICS, "--root", root, "--workers", 1
     )

@@ -138,13 +138,14 @@ class Replayed:
         expected = self.plain(*given)
         try:
             found = _Recording(self.plain, flat, tree, self._pool)
+            holds = _same(found(flat), expected)
         except RuntimeError:  # a value was asked for on the way, or memory ran out: it runs as before
             torch.cuda.synchronize()
-            found = None
-        if found is None or not _same(found(flat), expected):
-            self._off = True
-        else:
+            holds = False
+        if found is not None and holds:
             self._recordings[kind] = found
+        else:
+            self._off = True
         return expected
 
     def _room(self) -> bool:

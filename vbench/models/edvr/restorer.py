@@ -73,6 +73,6 @@ def load_restorer(
         MissingWeights: there are none; the network never runs on random numbers.
     """
     ready = loaded(network, weights, device, spec)
-    # Not the alignment: torchvision's deformable convolution runs on a stream of its own, which is not recorded.
+    # Not the alignment: where torchvision's deformable convolution was recorded, replays came out otherwise.
     replayed(ready, "features", "fusion.forward", "enlarged")
     return EDVRRestorer(ready, ends)
