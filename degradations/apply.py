@@ -13,12 +13,26 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from degradations.base import NO_MASKS, ClipShape, Damage, Masks, Params, Subframes, one_plane, union
+from degradations.base import (
+    NO_MASKS,
+    ClipShape,
+    Damage,
+    Degradation,
+    Masks,
+    Params,
+    Subframes,
+    joined,
+    one_plane,
+    union,
+)
 from degradations.catalog import load
 from degradations.profile import Profile, load_profile, sha256
 from degradations.rng import Rng
 
 RECIPE_SCHEMA = 1
+CPU = torch.device("cpu")
+AT_ONCE = 16
+"""Frames of a clip on a GPU that are damaged together: enough to keep it busy, of any number of them the same bytes."""
 
 
 class Step(BaseModel):
@@ -171,10 +185,33 @@ def replay(
         learned: dict[str, Any] = {}
         if measured is not None:
             measured.append(learned)
-        stream = made.stream(stream, step.params, shape, subframes if made.uses_subframes else None, learned)
+        stream = _streamed(made, stream, step.params, shape, subframes if made.uses_subframes else None, learned)
         shape = made.shape_after(shape, step.params)
         stream = _checked(stream, shape, f"step {number} ({step.kind})")
     return stream
+
+
+def _streamed(
+    step: Degradation,
+    stream: Iterator[Damage],
+    params: Params,
+    shape: ClipShape,
+    subframes: Subframes | None,
+    learned: dict[str, Any],
+) -> Iterator[Damage]:
+    """``step.stream``, of chunks on any device: by way of the CPU where the step has a stream of its own."""
+    if step.at_home_anywhere or type(step).stream is Degradation.stream:
+        yield from step.stream(stream, params, shape, subframes, learned)
+        return
+    came_from: list[torch.device] = []
+
+    def on_the_cpu() -> Iterator[Damage]:
+        for damage in stream:
+            came_from[:] = [damage.frames.device]
+            yield damage if damage.frames.device == CPU else damage.to(CPU)
+
+    for damage in step.stream(on_the_cpu(), params, shape, subframes, learned):
+        yield damage if came_from[0] == CPU else damage.to(came_from[0])
 
 
 def _checked(stream: Iterable[Damage], shape: ClipShape, who: str) -> Iterator[Damage]:
@@ -239,8 +276,9 @@ def degrade(
     """Damage a clip that is in memory, as a training loop wants it.
 
     Args:
-        frames: ``(T, C, H, W)``, float32 in [0, 1], RGB or gray; on any device. The damage is made on the CPU, so that
-            it is the same everywhere, and comes back to where the frames were.
+        frames: ``(T, C, H, W)``, float32 in [0, 1], RGB or gray; on any device. On a GPU, noise and old film are made
+            where the frames are, the other kinds on the CPU, from where they come back; what is random is drawn on the
+            CPU in either case, so that at least 99.9 % of all samples are within a grey level of what a CPU makes.
         profile: its name, the path of a YAML, or the profile itself.
         subframes: the scene between frames, where there is one; motion blur uses it.
 
@@ -260,9 +298,9 @@ def degrade(
     count, channels, height, width = frames.shape
     shape = ClipShape(count, height, width, channels, fps, rendered=subframes is not None)
     recipe = draw(loaded, variant, shape, seed=operator.index(seed), clip=clip)
-    parts = list(replay(recipe, [frames.cpu()], subframes))
-    masks = {kind: torch.cat([p.masks[kind] for p in parts]).to(frames.device) for kind in parts[0].masks}
-    return Degraded(torch.cat([p.frames for p in parts]).to(frames.device), recipe, masks)
+    whole = joined(replay(recipe, [frames] if frames.device == CPU else frames.split(AT_ONCE), subframes))
+    # One plane that is seen three times could not be written into.
+    return Degraded(whole.frames.contiguous(), recipe, whole.masks)
 
 
 def stored(frames: Tensor) -> Tensor:
@@ -324,5 +362,5 @@ def frames_at(recipe: Recipe, frames: Tensor, start: int) -> Tensor:
         made = load(step.kind).model_validate(step.settings)
         if not made.frame_by_frame:
             raise ValueError(f"Step {number} ({step.kind}) needs the frames before or after: the clip cannot be cut.")
-        frames = made.apply(frames, step.params, start=start).frames
+        frames = made.made(frames, step.params, start=start).frames
     return frames

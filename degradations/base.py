@@ -70,6 +70,12 @@ class Damage(NamedTuple):
         """
         return union(self.masks)
 
+    def to(self, device: torch.device) -> Damage:
+        """The same on a device; three channels that are one plane stay so, and only the one is moved."""
+        frames = self.frames
+        moved = frames[:, :1].to(device).expand(-1, 3, -1, -1) if one_plane(frames) else frames.to(device)
+        return Damage(moved, over_masks(self.masks, lambda plane: plane.to(device)))
+
 
 def union(masks: Masks) -> Tensor | None:
     """The larger coverage of all kinds at each pixel; None where there is no kind."""
@@ -96,6 +102,10 @@ class Degradation(BaseModel):
     the ends of the clip the first and last frame are repeated. A step that needs the scene between
     frames (motion blur of an exposure) sets ``uses_subframes`` and overrides ``stream``. ``frame_by_frame`` says
     that a damaged frame depends on nothing but the clean frame and its number, so that it can be made alone.
+
+    ``apply`` is given frames and masks on the CPU. Those on a GPU go to ``on_device``, which takes them to the CPU and
+    back unless the step says better. A ``stream`` of a step's own is given frames on the CPU too, unless the step is
+    ``at_home_anywhere``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -104,6 +114,7 @@ class Degradation(BaseModel):
     context: ClassVar[tuple[int, int]] = (0, 0)
     uses_subframes: ClassVar[bool] = False
     frame_by_frame: ClassVar[bool] = False
+    at_home_anywhere: ClassVar[bool] = False
 
     def sample(self, shape: ClipShape, rng: Rng) -> Params:
         """Draw what holds for the whole clip. What is random per frame goes in as a key, not as numbers."""
@@ -126,6 +137,21 @@ class Degradation(BaseModel):
         """
         raise NotImplementedError
 
+    def on_device(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+        """What ``apply`` makes, of frames and masks on one device of any kind, which the result is on again.
+
+        Written by steps that a GPU does faster, in torch, with what is random drawn as ``apply`` draws it: the same
+        but for rounding, so that at least 99.9 % of all samples lie within one grey level. On a CPU it gives that as well.
+        """
+        here = frames.device
+        made = self.apply(frames.cpu(), params, start=start, masks=over_masks(masks, Tensor.cpu))
+        return made.to(here)
+
+    def made(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+        """``apply`` or ``on_device``, as the frames lie."""
+        one = self.apply if frames.device.type == "cpu" else self.on_device
+        return one(frames, params, start=start, masks=masks)
+
     def stream(
         self,
         chunks: Iterable[Damage],
@@ -143,7 +169,7 @@ class Degradation(BaseModel):
         if not (before or after):
             start = 0
             for frames, masks in chunks:
-                yield self.apply(frames, params, start=start, masks=masks)
+                yield self.made(frames, params, start=start, masks=masks)
                 start += len(frames)
             return
         yield from self._stream_with_context(chunks, params, before, after)
@@ -157,14 +183,14 @@ class Degradation(BaseModel):
             held = _repeat_first(chunk, before) if held is None else _join(held, chunk)
             ready = len(held.frames) - before - after
             if ready > 0:
-                yield self.apply(held.frames, params, start=start, masks=held.masks)
+                yield self.made(held.frames, params, start=start, masks=held.masks)
                 start += ready
                 held = _slice(held, ready)
         if held is None:
             return
         held = _join(held, _repeat_last(held, after))
         if len(held.frames) > before + after:
-            yield self.apply(held.frames, params, start=start, masks=held.masks)
+            yield self.made(held.frames, params, start=start, masks=held.masks)
 
 
 def one_plane(frames: Tensor) -> bool:
@@ -179,12 +205,12 @@ def one_plane(frames: Tensor) -> bool:
     return frames.shape[1] == 3 and frames.stride(1) == 0
 
 
-def _join(a: Damage, b: Damage) -> Damage:
-    kinds = dict.fromkeys((*a.masks, *b.masks))
-    masks = {kind: torch.cat([_plane(a, kind), _plane(b, kind)]) for kind in kinds}
-    if one_plane(a.frames) and one_plane(b.frames):
-        return Damage(torch.cat([a.frames[:, :1], b.frames[:, :1]]).expand(-1, 3, -1, -1), masks)
-    return Damage(torch.cat([a.frames, b.frames]), masks)
+def _join(*parts: Damage) -> Damage:
+    kinds = dict.fromkeys(kind for part in parts for kind in part.masks)
+    masks = {kind: torch.cat([_plane(part, kind) for part in parts]) for kind in kinds}
+    if all(one_plane(part.frames) for part in parts):
+        return Damage(torch.cat([part.frames[:, :1] for part in parts]).expand(-1, 3, -1, -1), masks)
+    return Damage(torch.cat([part.frames for part in parts]), masks)
 
 
 def _plane(a: Damage, kind: str) -> Tensor:
@@ -215,12 +241,10 @@ def joined(parts: Iterable[Damage]) -> Damage:
     Raises:
         ValueError: there are none.
     """
-    out: Damage | None = None
-    for part in parts:
-        out = part if out is None else _join(out, part)
-    if out is None:
+    chunks = list(parts)
+    if not chunks:
         raise ValueError("There is no chunk to join: the clip is empty.")
-    return out
+    return chunks[0] if len(chunks) == 1 else _join(*chunks)
 
 
 def as_one_clip(step: Degradation, frames: Tensor, params: Params, masks: Masks) -> Damage:
