@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -21,6 +22,8 @@ from torch import Tensor
 from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
 from degradations.light import to_display, to_linear
 from degradations.rng import Rng
+
+Float = NDArray[np.float32]
 
 
 class _PerFrame(Degradation):
@@ -39,23 +42,62 @@ class _PerFrame(Degradation):
         def one(i: int) -> Tensor:
             return self.one(frames[i], rng.at("frame", start + i).generator())
 
-        threads = min(torch.get_num_threads(), len(frames))
-        if threads < 2:
-            return Damage(torch.stack([one(i) for i in range(len(frames))]), masks)
-        with ThreadPoolExecutor(threads) as pool:  # NumPy lets go of the interpreter while it draws
-            return Damage(torch.stack(list(pool.map(one, range(len(frames))))), masks)
+        return Damage(torch.stack(list(_in_threads(one, len(frames)))), masks)
 
     def one(self, frame: Tensor, generator: np.random.Generator) -> Tensor:
         """One frame ``(C, H, W)`` with noise."""
         raise NotImplementedError
 
 
-def _normal(generator: np.random.Generator, frame: Tensor) -> Tensor:
-    drawn: NDArray[np.float32] = generator.standard_normal(tuple(frame.shape), dtype=np.float32)
-    return torch.from_numpy(drawn)
+def _in_threads(one: Callable[[int], Tensor], count: int) -> Iterator[Tensor]:
+    """``one(0)``, ``one(1)``, ..., by several threads at once: NumPy lets go of the interpreter while it draws."""
+    threads = min(torch.get_num_threads(), count)
+    if threads < 2:
+        yield from map(one, range(count))
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(one, range(count))
 
 
-class GaussianNoise(_PerFrame):
+class _Drawn(_PerFrame):
+    """Noise that is made of numbers which do not depend on the frame: they alone are drawn on the CPU."""
+
+    def one(self, frame: Tensor, generator: np.random.Generator) -> Tensor:
+        """See the class."""
+        drawn = torch.empty(self.drawn_shape(frame))
+        self.draw(generator, drawn.numpy())
+        return self.noisy(frame, drawn)
+
+    def on_device(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+        """``apply``, where the frames are; while one frame's numbers are on their way the next ones' are drawn."""
+        rng = Rng(params["key"])
+        # From such memory a GPU fetches by itself; it is given out again when the GPU has done so.
+        pinned = frames.device.type == "cuda"
+
+        def numbers(i: int) -> Tensor:
+            drawn = torch.empty(self.drawn_shape(frames[i]), pin_memory=pinned)
+            self.draw(rng.at("frame", start + i).generator(), drawn.numpy())
+            return drawn
+
+        out = torch.empty_like(frames, memory_format=torch.contiguous_format)
+        for i, drawn in enumerate(_in_threads(numbers, len(frames))):
+            out[i] = self.noisy(frames[i], drawn.to(frames.device, non_blocking=True))
+        return Damage(out, masks)
+
+    def drawn_shape(self, frame: Tensor) -> tuple[int, ...]:
+        """How many numbers a frame ``(C, H, W)`` takes: one for each sample, unless the step says otherwise."""
+        return tuple(frame.shape)
+
+    def draw(self, generator: np.random.Generator, out: Float) -> None:
+        """Fill ``out`` with the numbers of one frame: normal ones, unless the step says otherwise."""
+        generator.standard_normal(dtype=np.float32, out=out)
+
+    def noisy(self, frame: Tensor, drawn: Tensor) -> Tensor:
+        """The frame with noise, from the numbers, both on one device."""
+        raise NotImplementedError
+
+
+class GaussianNoise(_Drawn):
     """Additive white Gaussian noise, independent per pixel, channel and frame.
 
     ``sigma`` is the standard deviation on the 0..255 scale. With ``clip`` the result is clipped to [0, 1], as
@@ -79,9 +121,9 @@ class GaussianNoise(_PerFrame):
         """Standard deviation before any clipping."""
         return {"sigma_255": [self.sigma] * shape.frames}
 
-    def one(self, frame: Tensor, generator: np.random.Generator) -> Tensor:
+    def noisy(self, frame: Tensor, drawn: Tensor) -> Tensor:
         """See the class."""
-        noisy = frame + (self.sigma / 255.0) * _normal(generator, frame)
+        noisy = frame + (self.sigma / 255.0) * drawn
         return noisy.clamp(0.0, 1.0) if self.clip else noisy
 
 
@@ -127,7 +169,7 @@ def display_slope(linear: float) -> float:
     return float(1.055 / 2.4 * linear ** (1 / 2.4 - 1))
 
 
-class Speckle(_PerFrame):
+class Speckle(_Drawn):
     """Multiplicative Gaussian noise: each sample times 1 + n, n of standard deviation ``strength``."""
 
     kind: ClassVar[str] = "speckle"
@@ -140,12 +182,12 @@ class Speckle(_PerFrame):
             "sigma_mid_255": [127.5 * self.strength] * shape.frames,
         }
 
-    def one(self, frame: Tensor, generator: np.random.Generator) -> Tensor:
+    def noisy(self, frame: Tensor, drawn: Tensor) -> Tensor:
         """See the class."""
-        return frame * (1 + self.strength * _normal(generator, frame))
+        return frame * (1 + self.strength * drawn)
 
 
-class SaltPepper(_PerFrame):
+class SaltPepper(_Drawn):
     """A share ``amount`` of the pixels turned white or black (half each), in all channels together."""
 
     kind: ClassVar[str] = "salt-pepper"
@@ -155,9 +197,16 @@ class SaltPepper(_PerFrame):
         """Expected share of the pixels that are hit."""
         return {"hit_share": [self.amount] * shape.frames}
 
-    def one(self, frame: Tensor, generator: np.random.Generator) -> Tensor:
+    def drawn_shape(self, frame: Tensor) -> tuple[int, ...]:
+        """One for each pixel."""
+        return tuple(frame.shape[1:])
+
+    def draw(self, generator: np.random.Generator, out: Float) -> None:
+        """Evenly distributed numbers."""
+        generator.random(dtype=np.float32, out=out)
+
+    def noisy(self, frame: Tensor, drawn: Tensor) -> Tensor:
         """See the class."""
-        drawn = torch.from_numpy(generator.random(tuple(frame.shape[1:]), dtype=np.float32))
         out = torch.where(drawn < self.amount / 2, torch.zeros_like(frame), frame)
         return torch.where(drawn > 1 - self.amount / 2, torch.ones_like(frame), out)
 
@@ -194,12 +243,17 @@ class VnlnetNoise(Degradation):
 
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class; masks are passed on."""
+        return self.on_device(frames, params, start=start, masks=masks)
+
+    def on_device(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+        """The same, wherever the frames are."""
         count, channels, height, width = frames.shape
         sequence = _sequence(params["generator_seed"], height * width * channels)
         out = torch.empty_like(frames, memory_format=torch.contiguous_format)
         for i in range(count):
-            drawn = torch.from_numpy(sequence.numbers(start + i).reshape(height, width, channels)).permute(2, 0, 1)
-            out[i] = (frames[i].double() + self.sigma / 255 * drawn).float()
+            drawn = torch.from_numpy(sequence.numbers(start + i).reshape(height, width, channels))
+            noise = drawn.to(frames.device).permute(2, 0, 1)
+            out[i] = (frames[i].double() + self.sigma / 255 * noise).float()
         return Damage(out, masks)
 
 

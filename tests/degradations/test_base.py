@@ -10,7 +10,18 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, covered, joined, over_masks
+from degradations.base import (
+    NO_MASKS,
+    ClipShape,
+    Damage,
+    Degradation,
+    Masks,
+    Params,
+    covered,
+    joined,
+    one_plane,
+    over_masks,
+)
 from degradations.rng import Rng
 
 
@@ -101,3 +112,19 @@ def test_chunks_are_joined_and_a_kind_that_one_lacks_is_empty_there() -> None:
 def test_unknown_settings_and_values_that_are_no_numbers_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         Window.model_validate(settings)
+
+
+def test_on_its_way_to_a_device_one_plane_stays_one() -> None:
+    plane = torch.rand(2, 1, 4, 6)
+    moved = Damage(plane.expand(-1, 3, -1, -1), {"dirt": plane}).to(torch.device("meta"))
+    assert one_plane(moved.frames)
+    assert moved.frames.shape == (2, 3, 4, 6)
+    assert moved.frames.is_meta
+    assert moved.masks["dirt"].is_meta
+
+
+def test_what_knows_no_other_device_goes_by_way_of_the_cpu() -> None:
+    step = Window()
+    here = step.apply(ramp(6), {}, start=4)
+    assert torch.equal(step.on_device(ramp(6), {}, start=4).frames, here.frames)
+    assert torch.equal(step.made(ramp(6), {}, start=4).frames, here.frames)

@@ -268,3 +268,17 @@ def test_psnr_falls_with_severity(moving: NDArray[np.uint8]) -> None:
         found.append(-10 * math.log10(float((noisy - clean).square().mean())))
     assert found == sorted(found, reverse=True)
     assert found[0] - found[-1] > 10
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: f"{step.kind}-{step.model_dump_json()}")
+@pytest.mark.parametrize("channels", [1, 3])
+def test_where_frames_are_the_same_noise_is_made(step: Degradation, channels: int) -> None:
+    clean = torch.rand(4, channels, 9, 14, generator=torch.Generator().manual_seed(1))
+    params = step.sample(ClipShape(7, 9, 14, channels), Rng.root(3))
+    mask = {"dirt": torch.rand(4, 1, 9, 14)}
+    here = step.apply(clean, params, start=3, masks=mask)
+    there = step.on_device(clean, params, start=3, masks=mask)
+    assert torch.equal(here.frames, there.frames)
+    assert torch.equal(here.masks["dirt"], there.masks["dirt"])
+    alone = step.on_device(clean[2:], params, start=5).frames
+    assert torch.equal(here.frames[2:], alone)
