@@ -74,6 +74,12 @@ class Card:
     parameters: str
     seconds: str
     memory: str
+    work: str
+    """Multiply-adds per frame."""
+    iterations: str
+    """Steps of training on a clip."""
+    tiles: str
+    from_fp32: str
     device: str
     sentence: Markup
     groups: tuple[PlaceGroup, ...]
@@ -129,12 +135,39 @@ def _card(facts: Facts, model: str, spans: dict[tuple[str, str], tuple[float, fl
         parameters=parameters_text(own.parameters),
         seconds=seconds,
         memory="" if memory is None else f"{memory / MEBIBYTE:,.0f} MiB",
+        work=_work(rows),
+        iterations=_iterations(rows),
+        tiles=" and ".join(dict.fromkeys(row.tile for _, row in rows if row.tile)),
+        from_fp32=_from_fp32(rows),
         device="; ".join(machines),
         sentence=_sentence(facts, model, rows),
         groups=_groups(facts, rows, spans) if model != BASELINE else (),
         failures=tuple(failures[:FAILURES]),
         more_failures=max(0, len(failures) - FAILURES),
     )
+
+
+def _work(rows: Sequence[tuple[Board, Row]]) -> str:
+    counts = sorted(row.multiply_adds for _, row in rows if row.multiply_adds is not None)
+    if not counts:
+        return ""
+    ends = dict.fromkeys(f"{each / 1e9:,.3g}" for each in (counts[0], counts[-1]))
+    return f"{' to '.join(ends)} G multiply-adds a frame"
+
+
+def _iterations(rows: Sequence[tuple[Board, Row]]) -> str:
+    most = max((row.iterations for _, row in rows if row.iterations is not None), default=None)
+    return "" if most is None else f"{most:,} steps on a clip at most"
+
+
+def _from_fp32(rows: Sequence[tuple[Board, Row]]) -> str:
+    """The largest difference from fp32 on any board."""
+    apart = [row.fp32_difference for _, row in rows if row.fp32_difference is not None]
+    if not apart:
+        return ""
+    most = min(apart, key=lambda difference: difference.psnr)
+    psnr = "equal" if math.isinf(most.psnr) else f"{most.psnr:.1f} dB"
+    return f"{psnr}, at most {most.levels:.2g} of 255 levels apart"
 
 
 def parameters_text(parameters: int | None) -> str:

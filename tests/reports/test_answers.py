@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from leaderboards.results import Results
-from leaderboards.schema import Cell
+from leaderboards.schema import Cell, Cost, PrecisionDifference
 from leaderboards.store import write_cell
 from reports.html import build
 from reports.views import cards, dataset_groups, dataset_pages, overview, severity_profiles
@@ -203,3 +203,32 @@ def test_the_page_of_a_clip_does_not_jump_while_it_loads(tmp_path: Path, browser
     assert page.evaluate("window.shifts") < 0.1
     assert "it is. Error maps" in page.locator(".about p").inner_text()
     page.close()
+
+
+def test_a_card_has_all_that_a_model_costs(tmp_path: Path) -> None:
+    figures(tmp_path, "a", {"identity": [20.0], "trained": [25.0]})
+    (path,) = (tmp_path / "results" / "a").glob("trained/**/*.json")
+    cell = Cell.model_validate_json(path.read_text("utf-8"))
+    apart = PrecisionDifference(clip="c0", frames=8, psnr=58.25, levels=1.6)
+    cost = Cost(
+        frames=8,
+        seconds=4.0,
+        threads=2,
+        device="cpu",
+        multiply_adds=12_340_000_000,
+        iterations=1500,
+        tile="256x256",
+        fp32_difference=apart,
+    )
+    path.unlink()
+    write_cell(tmp_path, cell.model_copy(update={"cost": cost}))
+    plain, trained = cards(facts_of(tmp_path))
+    assert (plain.work, plain.iterations, plain.tiles, plain.from_fp32) == ("", "", "", "")
+    assert trained.work == "12.3 G multiply-adds a frame"
+    assert trained.iterations == "1,500 steps on a clip at most"
+    assert trained.tiles == "256x256"
+    assert trained.from_fp32 == "58.2 dB, at most 1.6 of 255 levels apart"
+    build(tmp_path)
+    page = (tmp_path / "report" / "models.html").read_text("utf-8")
+    for text in (trained.work, trained.iterations, trained.tiles, trained.from_fp32):
+        assert text in page
