@@ -312,6 +312,20 @@ def check_match(truth: Clip, clip: Clip, name: str, channels: bool = True, stand
         )
 
 
+def _check_levels(mask: Clip, path: Path) -> None:
+    """Raise InputError for a mask of zeros and ones, which says of no pixel that it is damaged."""
+    largest = 0
+    for chunk in mask.chunks():
+        largest = max(largest, int(chunk.max()))
+        if largest > 1:
+            return
+    if largest == 1:
+        raise InputError(
+            f'The mask "{path}" holds the values 0 and 1 only. A mask says how much of each pixel is damaged, on the '
+            f"scale of its {mask.info.bit_depth} bits: store {2**mask.info.bit_depth - 1} where it is wholly damaged."
+        )
+
+
 def score(
     truth: Path | None,
     restored: Path,
@@ -349,6 +363,7 @@ def score(
         check_match(clip, opened["degraded"], str(degraded), standard="restored clip")
     for kind, mask in covers.items():
         check_match(clip, mask, str((masks or {})[kind]), channels=False, standard="restored clip")
+        _check_levels(mask, (masks or {})[kind])
     if opened["truth"] is not None:
         check_match(opened["truth"], clip, str(restored))
     metrics = metric_catalog.load_all(names)

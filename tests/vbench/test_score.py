@@ -169,6 +169,22 @@ def test_damage_is_measured_apart(moving: NDArray[np.uint8], clip_folder: MakeCl
     assert 'twice for the mask of hair: "a" and "b"' in str(result.exception)
 
 
+def test_a_mask_of_zeros_and_ones_is_told_from_one_without_damage(
+    tmp_path: Path, moving: NDArray[np.uint8], clip_folder: MakeClip
+) -> None:
+    masks: dict[str, Path] = {}
+    for name, level in (("one", 1), ("none", 0), ("two", 2)):
+        mask = np.zeros((*moving.shape[:3], 1), np.uint8)
+        mask[2:, 10:20, 10:30] = level
+        masks[name] = clip_folder(mask, name)
+    clean = clip_folder(moving, "gt")
+    for name in ("none", "two"):
+        figures = score(clean, clean, ["psnr_intact"], masks={"any": masks[name]})
+        assert figures["metrics"]["psnr_intact"]["value"] == float("inf")
+    with pytest.raises(InputError, match=r"holds the values 0 and 1 only.* its 8 bits: store 255"):
+        score(clean, clean, ["psnr_intact"], masks={"any": masks["one"]})
+
+
 def test_what_is_missing_is_said(pair: tuple[Path, Path]) -> None:
     with pytest.raises(InputError, match="psnr cannot be measured: it compares with a ground truth"):
         score(None, pair[1], ["psnr"])
