@@ -40,7 +40,8 @@ METRICS = (
     "niqe[basicsr-y]",
     "lpips",
 )
-DAMAGE = (("noise", "gaussian25"), ("oldfilm", "medium"))
+DAMAGE = (("noise", "gaussian25", 3), ("noise", "awgn25", 3), ("oldfilm", "medium", 1), ("oldfilm", "colour", 3))
+"""Profile, variant, channels: old film in black and white is made of gray frames, as its profile says."""
 
 
 def main() -> None:
@@ -78,10 +79,10 @@ def main() -> None:
         for name in METRICS:
             measured(name, tell)
     if "damage" in only:
-        tell("\n| damage, 1920 x 1080, frames on the GPU | frames/s |")
-        tell("| --- | ---: |")
-        for profile, variant in DAMAGE:
-            damaged(profile, variant, tell)
+        tell("\n| damage, 1920 x 1080, frames on the GPU | frames/s | busy | kernels and copies a frame |")
+        tell("| --- | ---: | ---: | ---: |")
+        for profile, variant, channels in DAMAGE:
+            damaged(profile, variant, channels, tell)
 
 
 def loaded(name: str, device: str) -> tuple[Any, Any]:
@@ -230,19 +231,51 @@ def measured(name: str, tell: Callable[[str], None]) -> None:
         tell(f"| {name} | failed: {type(error).__name__}: {str(error).splitlines()[0][:80]} | | |")
 
 
-def damaged(profile: str, variant: str, tell: Callable[[str], None]) -> None:
-    """The row of one kind of damage."""
-    from degradations.apply import degrade
+def damaged(profile: str, variant: str, channels: int, tell: Callable[[str], None]) -> None:
+    """The rows of one kind of damage: the whole, and each of its steps by itself."""
+    from degradations.apply import AT_ONCE, degrade, draw
+    from degradations.base import ClipShape, Damage, joined
+    from degradations.catalog import load
+    from degradations.profile import load_profile
 
-    clean = torch.cat([picture(t, 1080, 1920)[None] for t in range(8)] * 4).cuda()
-    times = []
-    for _ in range(3):
-        torch.cuda.synchronize()
-        began = time.perf_counter()
+    clean = torch.cat([picture(t, 1080, 1920)[None] for t in range(8)] * 4)[:, :channels].cuda()
+
+    def seconds_of(job: Callable[[], None]) -> float:
+        times = []
+        for _ in range(4):
+            torch.cuda.synchronize()
+            began = time.perf_counter()
+            job()
+            torch.cuda.synchronize()
+            times.append(time.perf_counter() - began)
+        return min(times)
+
+    def whole() -> None:
         degrade(clean, profile, variant)
+
+    seconds = seconds_of(whole)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as trace:
+        whole()
         torch.cuda.synchronize()
-        times.append(time.perf_counter() - began)
-    tell(f"| {profile}/{variant} | {len(clean) / min(times):.0f} |")
+    worked, kernels = busy(trace)
+    name = f"{profile}/{variant}, {'gray' if channels == 1 else 'colour'}"
+    tell(f"| {name} | {len(clean) / seconds:.0f} | {worked / seconds:.0%} | {kernels / len(clean):.0f} |")
+    shape = ClipShape(len(clean), *clean.shape[2:], channels)
+    now = [Damage(part) for part in clean.split(AT_ONCE)]
+    for step in draw(load_profile(profile), variant, shape).steps:
+        made = load(step.kind).model_validate(step.settings)
+
+        def one(made: Any = made, params: Any = step.params, given: list[Damage] = now) -> None:
+            for _ in made.stream(given, params, shape):
+                pass
+
+        seconds = seconds_of(one)
+        tell(f"| {name}: {step.kind} alone | {len(clean) / seconds:.0f} | | |")
+        whole_clip = joined(made.stream(now, step.params, shape))
+        now = [
+            Damage(whole_clip.frames[at], {kind: plane[at] for kind, plane in whole_clip.masks.items()})
+            for at in (slice(i, i + AT_ONCE) for i in range(0, len(clean), AT_ONCE))
+        ]
 
 
 if __name__ == "__main__":
