@@ -11,8 +11,9 @@ from pydantic import Field
 from torch import Tensor
 
 from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
-from degradations.film.common import Float, as_frames, planes_of
+from degradations.film.common import Double, Float, as_frames, planes_of
 from degradations.film.shapes import fractal_noise, smooth_step
+from degradations.film.tensors import kept_on, planes_on, seen_as, shifted
 from degradations.rng import Rng
 
 MARGIN = 6
@@ -70,16 +71,31 @@ class Gate(Degradation):
         """See the class."""
         planes = planes_of(frames)
         height, width = planes.shape[2:]
-        scale = params["scale"]
-        look = (self.radius * scale, self.softness * max(scale, 0.3), self.dark, self.rough * scale)
+        radius, softness, _, rough = look = self._look(params["scale"])
         light = _aperture(height, width, params["key"], tuple(params["sides"]), *look)
-        inside = max(params["sides"]) + look[0] + SHADOW * look[1] + 10 * look[3] + MARGIN
+        inside = max(params["sides"]) + radius + SHADOW * softness + 10 * rough + MARGIN
         out = np.array(planes, dtype=np.float32, order="C")
         for i, frame in enumerate(out, start):
             x, y = params["x"][i], params["y"][i]
             for rows, columns in _edges(height, width, int(np.ceil(inside))):
                 frame[:, rows, columns] *= _part(light, rows, columns, x, y)
         return Damage(as_frames(out, frames), masks)
+
+    def on_device(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+        """What ``apply`` gives, on the device of the frames: there the whole frame costs no more than its edges."""
+        planes = planes_on(frames)
+        height, width = planes.shape[2:]
+        look = (params["key"], tuple(params["sides"]), *self._look(params["scale"]))
+        light = kept_on(frames.device, _aperture, height, width, *look)
+        steady = light[MARGIN : MARGIN + height, MARGIN : MARGIN + width]
+        places = np.array([params[name][start : start + len(planes)] for name in ("x", "y")])
+        if places.any():
+            steady = _moved_on(light, places)[..., :height, :width]
+        return Damage(seen_as(planes * steady, frames), masks)
+
+    def _look(self, scale: float) -> tuple[float, float, float, float]:
+        """Radius, softness, darkness and roughness, in pixels of the clip."""
+        return self.radius * scale, self.softness * max(scale, 0.3), self.dark, self.rough * scale
 
 
 def _edges(height: int, width: int, thick: int) -> list[tuple[slice, slice]]:
@@ -105,6 +121,17 @@ def _part(light: Float, rows: slice, columns: slice, x: float, y: float) -> Floa
         light, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(shifted, dtype=np.float32).reshape(size[::-1])
+
+
+def _moved_on(light: Tensor, places: Double) -> Tensor:
+    """The light of each of T frames, ``(T, 1, H, W)`` and more behind, by shifts ``(2, T)`` to the right and down."""
+    out = light.expand(places.shape[1], 1, -1, -1)
+    for axis, shifts in ((-1, places[0]), (-2, places[1])):
+        whole = np.floor(MARGIN - shifts)
+        part = MARGIN - shifts - whole
+        taps = np.stack([1 - part, part], axis=-1).astype(np.float32)
+        out = shifted(out, axis, whole.astype(np.int64)[:, None], taps[:, None])
+    return out
 
 
 @lru_cache(maxsize=4)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from pydantic import Field
 from torch import Tensor
 
 from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
 from degradations.film.common import Double, Float, as_frames, autoregressive, planes_of
+from degradations.film.tensors import kept_on, planes_on, seen_as, sent
 from degradations.rng import Rng
 
 LEAPS = 0.06
@@ -34,6 +37,11 @@ class Vignette(Degradation):
         height, width = frames.shape[-2:]
         light = _light(height, width, params["x"], params["y"], self.strength)
         return Damage(as_frames(planes_of(frames) * light, frames), masks)
+
+    def on_device(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+        """What ``apply`` gives, on the device of the frames."""
+        look = (*frames.shape[-2:], params["x"], params["y"], self.strength)
+        return Damage(seen_as(planes_on(frames) * kept_on(frames.device, _light, *look), frames), masks)
 
 
 @lru_cache(maxsize=4)
@@ -89,18 +97,31 @@ class Flicker(Degradation):
         """See the class."""
         planes = planes_of(frames)
         height, width = planes.shape[2:]
-        y, x = np.linspace(-1, 1, height), np.linspace(-1, 1, width)
         out = np.empty(planes.shape, np.float32)
-        for i, (frame, target) in enumerate(zip(planes, out, strict=True), start):
-            common, vertical, edges, horizontal = (
-                params[name][i] for name in ("common", "vertical", "edges", "horizontal")
-            )
-            # What depends on the row and what depends on the column are factors of their own.
-            down = np.exp(common + vertical * y + edges * (y * y - 1 / 3)).astype(np.float32)
-            across = np.exp(horizontal * x).astype(np.float32)
+        factors = _gains(params, height, width, range(start, start + len(planes)))
+        for frame, target, (down, across) in zip(planes, out, factors, strict=True):
             np.multiply(frame, down[:, None], out=target)
             target *= across
         return Damage(as_frames(out, frames), masks)
+
+    def on_device(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+        """What ``apply`` gives, on the device of the frames."""
+        planes = planes_on(frames)
+        height, width = planes.shape[2:]
+        gains = _gains(params, height, width, range(start, start + len(planes)))
+        down, across = (sent(torch.from_numpy(np.stack(part)), frames.device) for part in zip(*gains, strict=True))
+        return Damage(seen_as((planes * down[:, None, :, None]).mul_(across[:, None, None]), frames), masks)
+
+
+def _gains(params: Params, height: int, width: int, frames: Iterable[int]) -> Iterator[tuple[Float, Float]]:
+    """Of each frame the factors that depend on the row, ``(H,)``, and those that depend on the column, ``(W,)``."""
+    y, x = np.linspace(-1, 1, height), np.linspace(-1, 1, width)
+    for i in frames:
+        common, vertical, edges, horizontal = (
+            params[name][i] for name in ("common", "vertical", "edges", "horizontal")
+        )
+        down = np.exp(common + vertical * y + edges * (y * y - 1 / 3)).astype(np.float32)
+        yield down, np.exp(horizontal * x).astype(np.float32)
 
 
 def _rounded(path: Double) -> Double:

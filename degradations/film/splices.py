@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
 import cv2
 import numpy as np
+import torch
 from pydantic import Field
 from torch import Tensor
 
-from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, Subframes
+from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, Subframes, over_masks
 from degradations.border import mirror
 from degradations.film.common import Double, Float, as_frames, coverage, planes_of, scale_of, stamp, with_coverage
 from degradations.film.shapes import fractal_noise, smooth_step
+from degradations.film.tensors import cover_on, planes_on, seen_as, sent, shifted, with_cover
+from degradations.film.weave import cubic
 from degradations.rng import Rng
 
 MOST_LOST = 8
@@ -42,6 +45,7 @@ class Splices(Degradation):
 
     kind: ClassVar[str] = "splices"
     context: ClassVar[tuple[int, int]] = (MOST_LOST, 0)
+    at_home_anywhere: ClassVar[bool] = True
     rate: float = Field(default=0.004, ge=0, le=0.5)
     lost: int = Field(default=4, ge=1, le=MOST_LOST)
     jump: float = Field(default=5.0, ge=0, le=100)
@@ -109,7 +113,7 @@ class Splices(Degradation):
             yield from super().stream(chunks, params, shape, subframes, measured)
             return
         for frames, masks in chunks:
-            yield Damage(frames, with_coverage(masks, "splice", coverage(masks, "splice", frames)))
+            yield Damage(frames, with_cover(masks, "splice", cover_on(masks, "splice", frames)))
 
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class. The frames come with eight more in front."""
@@ -127,12 +131,37 @@ class Splices(Degradation):
             if gain[start + i]:
                 out[i] *= np.float32(np.exp(gain[start + i]))
         cover = coverage(moved, "splice", frames[MOST_LOST:])
-        for splice in params["splices"]:
-            for frame, below in ((splice["frame"], False), (splice["frame"] - 1, True)):
-                if start <= frame < start + count and (not below or splice["line"]["both"]):
-                    rng = Rng(params["key"]).at("line", frame)
-                    self._join(out[frame - start], cover[frame - start], splice["line"], params["scale"], below, rng)
+        for i, below, line in _lines(params, start, count):
+            rng = Rng(params["key"]).at("line", start + i)
+            self._join(out[i], cover[i], line, params["scale"], below, rng)
         return Damage(as_frames(out, frames), with_coverage(moved, "splice", cover))
+
+    def on_device(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+        """What ``apply`` gives, on the device of the frames; only a frame with a line is drawn into on the CPU."""
+        count, device = len(frames) - MOST_LOST, frames.device
+        source, shift, gain = _timeline(params, start + count)
+        chosen = [MOST_LOST + source[i] - start for i in range(start, start + count)]
+        planes, moved = planes_on(frames), dict(masks)
+        if chosen == list(range(MOST_LOST, MOST_LOST + count)):
+            planes, moved = planes[MOST_LOST:], over_masks(masks, lambda plane: plane[MOST_LOST:])
+        else:
+            index = sent(torch.tensor(chosen), device)
+            planes, moved = planes[index], over_masks(masks, lambda plane: plane[index])
+        if shift[start:].any():
+            planes = _moved_down_on(planes, shift[start:], cubic)
+            moved = over_masks(moved, lambda plane: _moved_down_on(plane, shift[start:], linear))
+        if gain[start:].any():
+            factors = torch.from_numpy(np.exp(gain[start:]).astype(np.float32))
+            planes = planes * sent(factors, device)[:, None, None, None]
+        cover = cover_on(moved, "splice", frames[MOST_LOST:])
+        lines = _lines(params, start, count)
+        if lines:
+            planes = planes.clone()  # it may still be what came in
+        for i, below, line in lines:
+            frame, part = (torch.Tensor.numpy(x[i].cpu()) for x in (planes, cover))
+            self._join(frame, part, line, params["scale"], below, Rng(params["key"]).at("line", start + i))
+            planes[i], cover[i] = (torch.from_numpy(x).to(device) for x in (frame, part))
+        return Damage(seen_as(planes, frames), with_cover(moved, "splice", cover))
 
     def _join(self, frame: Float, cover: Float, line: dict[str, Any], scale: float, below: bool, rng: Rng) -> None:
         """The overlap at the upper edge of a frame, or at the lower one: cement, with a line where it ends."""
@@ -169,6 +198,29 @@ def _timeline(params: Params, count: int) -> tuple[list[int], Double, Double]:
         shift[frame:] += np.where(np.abs(jump) > 0.03, jump, 0)
         gain[frame:] += splice["density"] * np.exp(-after / 60)
     return source, shift, gain
+
+
+def _lines(params: Params, start: int, count: int) -> list[tuple[int, bool, dict[str, Any]]]:
+    """The lines of splices in a run of frames: in which frame of it, whether at its lower edge, what it looks like."""
+    return [
+        (frame - start, below, splice["line"])
+        for splice in params["splices"]
+        for frame, below in ((splice["frame"], False), (splice["frame"] - 1, True))
+        if start <= frame < start + count and (not below or splice["line"]["both"])
+    ]
+
+
+def linear(part: float) -> Float:
+    """Weights of four neighbours for a point ``part`` of the way from the second to the third, of which two count."""
+    return np.array([0, 1 - part, part, 0], np.float32)
+
+
+def _moved_down_on(planes: Tensor, pixels: Double, weights: Callable[[float], Float]) -> Tensor:
+    """`_move_down` for planes ``(T, P, H, W)`` on any device, each frame by its own pixels."""
+    whole = np.floor(-pixels)
+    taps = np.stack([weights(part) for part in -pixels - whole])
+    repeat = mirror(tuple(planes.shape[2:])) == cv2.BORDER_REPLICATE
+    return shifted(planes, -2, whole.astype(np.int64)[:, None] - 1, taps[:, None], repeat=repeat)
 
 
 def _move_down(plane: Float, pixels: float, interpolation: int) -> None:

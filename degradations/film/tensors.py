@@ -6,9 +6,12 @@ computed in TF32, of which 10 bits are right.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -75,3 +78,81 @@ def sent(values: Tensor, device: torch.device) -> Tensor:
     if device.type != "cuda":
         return values.to(device)
     return values.pin_memory().to(device, non_blocking=True)
+
+
+def kept_on(device: torch.device, make: Callable[..., NDArray[np.float32]], *arguments: Hashable) -> Tensor:
+    """What ``make(*arguments)`` gives, on a device, where the last few that were asked for are kept."""
+    return _kept(device, make, arguments)
+
+
+@lru_cache(maxsize=8)
+def _kept(device: torch.device, make: Callable[..., NDArray[np.float32]], arguments: tuple[Hashable, ...]) -> Tensor:
+    return torch.from_numpy(make(*arguments)).to(device)
+
+
+def shifted(
+    x: Tensor, axis: int, whole: NDArray[np.int64], taps: NDArray[np.float32], *, repeat: bool = False
+) -> Tensor:
+    """``(T, P, H, W)`` moved along its rows (axis -1) or columns (axis -2), every row or column of a frame by its own shift.
+
+    Pixel c of line l is then the sum over k of ``taps[t, l, k]`` times pixel ``c + whole[t, l] + k`` of it. Beyond the
+    edges the picture is mirrored without repeating the edge, or with ``repeat`` the edge itself is repeated.
+
+    Args:
+        whole: ``(T, L)``; L is the number of rows (axis -1) or columns (axis -2), or 1 where all of a frame move alike.
+        taps: ``(T, L, K)``, or ``(1, L, K)`` and the like.
+
+    Example:
+        >>> x = torch.arange(5.0).view(1, 1, 1, 5)
+        >>> shifted(x, -1, np.array([[1]]), np.array([[[0.5, 0.5]]], np.float32)).flatten().tolist()
+        [1.5, 2.5, 3.5, 3.5, 2.5]
+    """
+    size, device = x.shape[axis], x.device
+    # What all lines of a frame have in common is done by one look-up, for which the border costs nothing; the rest is
+    # a few pixels (a turn is small), for which every line has weights at all of the few places.
+    first = whole.min(axis=1)
+    apart = whole - first[:, None]
+    count = int(apart.max(initial=0)) + taps.shape[-1]
+    place = first[:, None] + np.arange(size + count - 1)
+    if repeat:
+        place = place.clip(0, size - 1)
+    else:
+        period = max(2 * size - 2, 1)
+        place = np.minimum(place % period, -place % period)
+    weights = np.zeros((*whole.shape, count), np.float32)
+    every = np.arange(taps.shape[-1])
+    np.put_along_axis(weights, apart[..., None] + every, np.broadcast_to(taps, (*whole.shape, len(every))), axis=-1)
+    index, weight = (
+        sent(torch.from_numpy(place), device),
+        sent(torch.from_numpy(weights.transpose(2, 0, 1).copy()), device),
+    )
+    if axis == -1:
+        index, weight = index[:, None, None], weight[:, :, None, :, None]
+    else:
+        index, weight = index[:, None, :, None], weight[:, :, None, None]
+    wanted = list(x.shape)
+    wanted[axis] = size + count - 1
+    wide = x.gather(axis, index.expand(wanted))
+    out = wide.narrow(axis, 0, size) * weight[0]
+    for k in range(1, count):
+        out.addcmul_(wide.narrow(axis, k, size), weight[k])
+    return out
+
+
+def warped(x: Tensor, back: NDArray[np.float64], mode: str) -> Tensor:
+    """``(T, C, H, W)`` warped, each frame by its own matrix, as ``cv2.warpAffine`` warps it with ``border.mirror``.
+
+    Args:
+        back: ``(T, 2, 3)``, from where (column, row) of a pixel comes.
+        mode: "bilinear" or "bicubic".
+    """
+    height, width = x.shape[-2:]
+    # Columns and rows of the picture run from -1 to 1; of a single one every place is the same.
+    scale = 2 / np.maximum(np.array([width, height]) - 1, 1)
+    across = back[:, None, :, 0] * np.arange(width)[:, None]
+    down = back[:, None, :, 1] * np.arange(height)[:, None] + back[:, None, :, 2]
+    columns, rows = (
+        sent(torch.from_numpy(part.astype(np.float32)), x.device) for part in (across * scale, down * scale - 1)
+    )
+    beyond = "reflection" if min(height, width) > 1 else "border"
+    return functional.grid_sample(x, columns[:, None] + rows[:, :, None], mode, beyond, align_corners=True)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params, one_plane
 from degradations.film.common import Double, Float, as_frames, planes_of
+from degradations.film.tensors import kept_on, planes_on, seen_as
 from degradations.rng import Rng
 
 LUMA = (0.299, 0.587, 0.114)
@@ -32,6 +33,15 @@ def curved(planes: Float, curves: list[Double]) -> Float:
             level = cv2.multiply(np.ascontiguousarray(plane), LEVELS - 1, dtype=cv2.CV_16U)  # type: ignore[call-overload]
             np.take(tables[min(number, len(tables) - 1)], level, out=target[number], mode="clip")
     return out
+
+
+def curved_on(planes: Tensor, tables: Tensor) -> Tensor:
+    """`curved` on any device, by float32 tables ``(P, 65536)`` there, or ``(1, 65536)`` for all planes."""
+    # Rounded to even, as OpenCV does.
+    level = (planes * (LEVELS - 1)).round_().clamp_(0, LEVELS - 1).to(torch.int32)
+    if len(tables) > 1:
+        level += torch.arange(0, tables.numel(), LEVELS, dtype=torch.int32, device=level.device)[:, None, None]
+    return tables.view(-1)[level]
 
 
 class Monochrome(Degradation):
@@ -60,6 +70,10 @@ class Monochrome(Degradation):
         else:
             toned = luma.expand(-1, 3, -1, -1)
         return Damage(toned if self.amount == 1 else torch.lerp(frames, toned, self.amount), masks)
+
+    def on_device(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+        """``apply``, which is at home on any device."""
+        return self.apply(frames, params, start=start, masks=masks)
 
 
 class Fading(Degradation):
@@ -90,14 +104,40 @@ class Fading(Degradation):
 
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
-        x = np.arange(LEVELS) / (LEVELS - 1)
-        channels = [0, 1, 2] if frames.shape[1] == 3 else [1]
-        black, white, gamma = ([params[name][c] for c in channels] for name in ("black", "white", "gamma"))
-        curves = [b + (w - b) * x**g for b, w, g in zip(black, white, gamma, strict=True)]
-        planes = planes_of(frames)
-        if planes.shape[1] == 1 and any(not np.array_equal(curve, curves[0]) for curve in curves):
-            planes = frames.numpy()  # black and white takes on a cast
-        return Damage(as_frames(curved(planes, curves), frames), masks)
+        curves, cast = _faded(*_ends(params, frames.shape[1]))
+        planes = frames.numpy() if cast else planes_of(frames)  # black and white takes on a cast
+        return Damage(as_frames(curved(planes, list(curves)), frames), masks)
+
+    def on_device(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+        """What ``apply`` gives, on the device of the frames."""
+        ends = _ends(params, frames.shape[1])
+        _, cast = _faded(*ends)
+        planes = frames if cast else planes_on(frames)
+        tables = kept_on(frames.device, _faded_tables, *ends)
+        return Damage(seen_as(curved_on(planes, tables[: planes.shape[1]]), frames), masks)
+
+
+Ends = tuple[float, ...]
+"""A number for each channel."""
+
+
+def _ends(params: Params, channels: int) -> tuple[Ends, Ends, Ends]:
+    """Black, white and gamma of the channels that there are; gray film has those of green."""
+    chosen = [0, 1, 2] if channels == 3 else [1]
+    black, white, gamma = (tuple(params[name][c] for c in chosen) for name in ("black", "white", "gamma"))
+    return black, white, gamma
+
+
+@lru_cache(maxsize=4)
+def _faded(black: Ends, white: Ends, gamma: Ends) -> tuple[tuple[Double, ...], bool]:
+    """The curve of each channel, and whether they differ."""
+    x = np.arange(LEVELS) / (LEVELS - 1)
+    curves = tuple(b + (w - b) * x**g for b, w, g in zip(black, white, gamma, strict=True))
+    return curves, any(not np.array_equal(curve, curves[0]) for curve in curves)
+
+
+def _faded_tables(black: Ends, white: Ends, gamma: Ends) -> Float:
+    return np.stack(_faded(black, white, gamma)[0]).astype(np.float32)
 
 
 class Dupe(Degradation):
@@ -136,11 +176,19 @@ class Dupe(Degradation):
 
     def curve(self, params: Params) -> Double:
         """The level on the copy of 65,536 even levels, rising all the way."""
-        return _copied(self.slope, params["crush"], params["clip"], params["black"], params["white"])
+        return _copied(*self._look(params))
+
+    def _look(self, params: Params) -> tuple[float, ...]:
+        return self.slope, params["crush"], params["clip"], params["black"], params["white"]
 
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
         return Damage(as_frames(curved(planes_of(frames), [self.curve(params)]), frames), masks)
+
+    def on_device(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+        """What ``apply`` gives, on the device of the frames."""
+        table = kept_on(frames.device, _copied_table, *self._look(params))
+        return Damage(seen_as(curved_on(planes_on(frames), table), frames), masks)
 
 
 @lru_cache(maxsize=4)
@@ -148,6 +196,10 @@ def _copied(slope: float, crush: float, clip: float, black: float, white: float)
     kept = _knee(np.arange(LEVELS) / (LEVELS - 1), crush, clip)
     kept = (kept - kept[0]) / (kept[-1] - kept[0])
     return black + (white - black) * _steeper(kept, slope)
+
+
+def _copied_table(slope: float, crush: float, clip: float, black: float, white: float) -> Float:
+    return _copied(slope, crush, clip, black, white).astype(np.float32)[None]
 
 
 def _knee(x: Double, low: float, high: float, width: float = 0.025) -> Double:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
 from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
 from degradations.border import mirror
 from degradations.film.common import Double, Float, as_frames, autoregressive, planes_of
+from degradations.film.tensors import planes_on, seen_as, shifted, warped
 from degradations.rng import Rng
 
 SMALL_TURN = 0.2
 """Degrees up to which a turn is made of two shears."""
 ROUNDED_TO = 32
 """Shifts are multiples of 1 over this, in pixels."""
+
+Steps = NDArray[np.int64]
 
 
 class Weave(Degradation):
@@ -68,11 +73,9 @@ class Weave(Degradation):
         moved_masks = {kind: torch.zeros_like(cover) if cover.any() else cover for kind, cover in masks.items()}
         for i, (frame, target) in enumerate(zip(planes, moved, strict=True)):
             x, y, turn = (params[name][start + i] for name in ("x", "y", "turn"))
-            matrix: Double = np.zeros((2, 3))
-            matrix[...] = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turn, 1.0)
-            matrix[:, 2] += x, y
+            matrix = _matrix(height, width, x, y, turn)
             for plane, result in zip(frame, target, strict=True):
-                if abs(turn) <= SMALL_TURN and max(abs(x), abs(y)) < min(height, width) / 4:
+                if _small(height, width, x, y, turn):
                     result[...] = woven(np.ascontiguousarray(plane), x, y, turn)
                 else:
                     _warp(plane, matrix, cv2.INTER_CUBIC, result)
@@ -81,9 +84,41 @@ class Weave(Degradation):
                     _warp(cover[i, 0].numpy(), matrix, cv2.INTER_LINEAR, moved_masks[kind][i, 0].numpy())
         return Damage(as_frames(moved, frames), moved_masks)
 
+    def on_device(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+        """What ``apply`` gives, on the device of the frames."""
+        planes = planes_on(frames)
+        height, width = planes.shape[2:]
+        places = [tuple(params[name][i] for name in ("x", "y", "turn")) for i in range(start, start + len(planes))]
+        back: Double = np.empty((len(places), 2, 3))
+        for matrix, place in zip(back, places, strict=True):
+            matrix[...] = cv2.invertAffineTransform(_matrix(height, width, *place))
+        far = [i for i, place in enumerate(places) if not _small(height, width, *place)]
+        if len(far) < len(places):
+            moved = _woven_on(planes, places)
+            for i in far:
+                moved[i : i + 1] = warped(planes[i : i + 1], back[i : i + 1], "bicubic")
+        else:
+            moved = warped(planes, back, "bicubic")
+        if not masks:
+            return Damage(seen_as(moved, frames), masks)
+        covers = warped(torch.cat(list(masks.values()), dim=1), back, "bilinear")
+        return Damage(seen_as(moved, frames), dict(zip(masks, covers.split(1, dim=1), strict=True)))
+
     def facts(self, params: Params, shape: ClipShape) -> dict[str, list[Any]]:
         """Shift in pixels to the right and down, and rotation in degrees, of each frame."""
         return {"shift_x_px": params["x"], "shift_y_px": params["y"], "rotation_deg": params["turn"]}
+
+
+def _small(height: int, width: int, x: float, y: float, turn: float) -> bool:
+    """Whether a move is made by `woven`; others are affine warps."""
+    return abs(turn) <= SMALL_TURN and max(abs(x), abs(y)) < min(height, width) / 4
+
+
+def _matrix(height: int, width: int, x: float, y: float, turn: float) -> Double:
+    matrix: Double = np.zeros((2, 3))
+    matrix[...] = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turn, 1.0)
+    matrix[:, 2] += x, y
+    return matrix
 
 
 def woven(plane: Float, x: float, y: float, turn: float) -> Float:
@@ -94,20 +129,36 @@ def woven(plane: Float, x: float, y: float, turn: float) -> Float:
     that neighbouring rows share theirs: four times as fast as an affine warp. Beyond the edges the picture is mirrored.
     """
     height, width = plane.shape
-    slope = np.deg2rad(turn)
     rows, out = np.empty((height, width), np.float32), np.empty((height, width), np.float32)
-    shifts = x + slope * (np.arange(height) - (height - 1) / 2)
-    for band, steps in _bands(shifts):
+    of_rows, of_columns = _steps(height, width, x, y, turn)
+    for band, steps in _bands(of_rows):
         _shift(plane[band], steps, 1, rows[band])
-    shifts = y - slope * (np.arange(width) - (width - 1) / 2)
-    for band, steps in _bands(shifts):
+    for band, steps in _bands(of_columns):
         _shift(rows[:, band], steps, 0, out[:, band])
     return out
 
 
-def _bands(shifts: Double) -> list[tuple[slice, int]]:
-    """Runs of rows or columns that are shifted alike, and by how many steps of 1/32 pixel."""
-    steps = np.floor(shifts * ROUNDED_TO + 0.5).astype(int)
+def _woven_on(planes: Tensor, places: Sequence[tuple[float, ...]]) -> Tensor:
+    """`woven` for planes ``(T, P, H, W)`` on any device, each frame by its own x, y and turn."""
+    taps = np.stack([cubic(part / ROUNDED_TO) for part in range(ROUNDED_TO)])
+    steps = [_steps(*planes.shape[2:], *place) for place in places]
+    for axis, alike in ((-1, [of_rows for of_rows, _ in steps]), (-2, [of_columns for _, of_columns in steps])):
+        whole, part = np.divmod(-np.stack(alike), ROUNDED_TO)
+        planes = shifted(planes, axis, whole - 1, taps[part])
+    return planes
+
+
+def _steps(height: int, width: int, x: float, y: float, turn: float) -> tuple[Steps, Steps]:
+    """How far each row goes to the right, and then each column down, in steps of 1/32 pixel."""
+    slope = np.deg2rad(turn)
+    rows = x + slope * (np.arange(height) - (height - 1) / 2)
+    columns = y - slope * (np.arange(width) - (width - 1) / 2)
+    rows, columns = (np.floor(shifts * ROUNDED_TO + 0.5).astype(np.int64) for shifts in (rows, columns))
+    return rows, columns
+
+
+def _bands(steps: Steps) -> list[tuple[slice, int]]:
+    """Runs of rows or columns that are shifted alike, and by how many steps."""
     ends = [0, *(np.flatnonzero(np.diff(steps)) + 1), len(steps)]
     return [(slice(begin, end), int(steps[begin])) for begin, end in pairwise(ends)]
 
@@ -116,7 +167,7 @@ def _shift(band: Float, steps: int, axis: int, out: Float) -> None:
     """Move a band along an axis, forwards."""
     # What comes to lie at 0 lay at -shift, between two pixels of which the first is ``whole``.
     whole, part = divmod(-steps, ROUNDED_TO)
-    taps = _cubic(part / ROUNDED_TO)
+    taps = cubic(part / ROUNDED_TO)
     kernel = taps[None] if axis else taps[:, None]
     size = band.shape[axis]
     if -2 <= whole <= 1 and size > 4:
@@ -130,7 +181,7 @@ def _shift(band: Float, steps: int, axis: int, out: Float) -> None:
     out[...] = moved[:, :size] if axis else moved[:size]
 
 
-def _cubic(part: float) -> Float:
+def cubic(part: float) -> Float:
     """Weights of four neighbours for a point ``part`` of the way from the second to the third.
 
     Source: Keys, 1981, with a of -0.75, as OpenCV has it.
