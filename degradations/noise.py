@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -21,6 +21,7 @@ from torch import Tensor
 
 from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
 from degradations.light import to_display, to_linear
+from degradations.normal import even_on, fill_normal, normal_on
 from degradations.rng import Rng
 
 Float = NDArray[np.float32]
@@ -60,29 +61,20 @@ def _in_threads(one: Callable[[int], Tensor], count: int) -> Iterator[Tensor]:
 
 
 class _Drawn(_PerFrame):
-    """Noise that is made of numbers which do not depend on the frame: they alone are drawn on the CPU."""
+    """Noise that is made of numbers which do not depend on the frame: a GPU can make those of many frames at once."""
 
     def one(self, frame: Tensor, generator: np.random.Generator) -> Tensor:
         """See the class."""
-        drawn = torch.empty(self.drawn_shape(frame))
-        self.draw(generator, drawn.numpy())
-        return self.noisy(frame, drawn)
+        drawn = np.empty(self.drawn_shape(frame), np.float32)
+        self.draw(generator, drawn)
+        return self.noisy(frame, torch.from_numpy(drawn))
 
     def on_device(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
-        """``apply``, where the frames are; while one frame's numbers are on their way the next ones' are drawn."""
+        """``apply``, where the frames are: the same bits."""
         rng = Rng(params["key"])
-        # From such memory a GPU fetches by itself; it is given out again when the GPU has done so.
-        pinned = frames.device.type == "cuda"
-
-        def numbers(i: int) -> Tensor:
-            drawn = torch.empty(self.drawn_shape(frames[i]), pin_memory=pinned)
-            self.draw(rng.at("frame", start + i).generator(), drawn.numpy())
-            return drawn
-
-        out = torch.empty_like(frames, memory_format=torch.contiguous_format)
-        for i, drawn in enumerate(_in_threads(numbers, len(frames))):
-            out[i] = self.noisy(frames[i], drawn.to(frames.device, non_blocking=True))
-        return Damage(out, masks)
+        addresses = [rng.at("frame", start + i) for i in range(len(frames))]
+        drawn = self.drawn_on(frames.device, addresses, self.drawn_shape(frames[0]))
+        return Damage(self.noisy(frames, drawn), masks)
 
     def drawn_shape(self, frame: Tensor) -> tuple[int, ...]:
         """How many numbers a frame ``(C, H, W)`` takes: one for each sample, unless the step says otherwise."""
@@ -90,10 +82,14 @@ class _Drawn(_PerFrame):
 
     def draw(self, generator: np.random.Generator, out: Float) -> None:
         """Fill ``out`` with the numbers of one frame: normal ones, unless the step says otherwise."""
-        generator.standard_normal(dtype=np.float32, out=out)
+        fill_normal(generator.bit_generator, out)
 
-    def noisy(self, frame: Tensor, drawn: Tensor) -> Tensor:
-        """The frame with noise, from the numbers, both on one device."""
+    def drawn_on(self, device: torch.device, addresses: Sequence[Rng], shape: tuple[int, ...]) -> Tensor:
+        """The numbers that `draw` gives for the generators of these addresses, ``(len(addresses), *shape)``."""
+        return normal_on(device, addresses, shape)
+
+    def noisy(self, frames: Tensor, drawn: Tensor) -> Tensor:
+        """Frames ``(..., C, H, W)`` with noise, from the numbers, both on one device."""
         raise NotImplementedError
 
 
@@ -102,7 +98,8 @@ class GaussianNoise(_Drawn):
 
     ``sigma`` is the standard deviation on the 0..255 scale. With ``clip`` the result is clipped to [0, 1], as
     a file of 8 bits holds it; without it is not, as the test scripts of DnCNN, FastDVDnet and VNLnet make it. The
-    two give other figures and never compare. Those of DnCNN, FastDVDnet and RFR draw from torch without a seed, so
+    two give other figures and never compare. The numbers are the same bits on every machine, CPU and GPU (see
+    `degradations.normal`). Those of DnCNN, FastDVDnet and RFR draw from torch without a seed, so
     that their very noise cannot be made again; VNLnet's can (see :class:`VnlnetNoise`).
 
     Example:
@@ -121,9 +118,9 @@ class GaussianNoise(_Drawn):
         """Standard deviation before any clipping."""
         return {"sigma_255": [self.sigma] * shape.frames}
 
-    def noisy(self, frame: Tensor, drawn: Tensor) -> Tensor:
+    def noisy(self, frames: Tensor, drawn: Tensor) -> Tensor:
         """See the class."""
-        noisy = frame + (self.sigma / 255.0) * drawn
+        noisy = frames + (self.sigma / 255.0) * drawn
         return noisy.clamp(0.0, 1.0) if self.clip else noisy
 
 
@@ -182,9 +179,9 @@ class Speckle(_Drawn):
             "sigma_mid_255": [127.5 * self.strength] * shape.frames,
         }
 
-    def noisy(self, frame: Tensor, drawn: Tensor) -> Tensor:
+    def noisy(self, frames: Tensor, drawn: Tensor) -> Tensor:
         """See the class."""
-        return frame * (1 + self.strength * drawn)
+        return frames * (1 + self.strength * drawn)
 
 
 class SaltPepper(_Drawn):
@@ -199,16 +196,20 @@ class SaltPepper(_Drawn):
 
     def drawn_shape(self, frame: Tensor) -> tuple[int, ...]:
         """One for each pixel."""
-        return tuple(frame.shape[1:])
+        return (1, *frame.shape[1:])
 
     def draw(self, generator: np.random.Generator, out: Float) -> None:
         """Evenly distributed numbers."""
         generator.random(dtype=np.float32, out=out)
 
-    def noisy(self, frame: Tensor, drawn: Tensor) -> Tensor:
+    def drawn_on(self, device: torch.device, addresses: Sequence[Rng], shape: tuple[int, ...]) -> Tensor:
+        """Likewise."""
+        return even_on(device, addresses, shape)
+
+    def noisy(self, frames: Tensor, drawn: Tensor) -> Tensor:
         """See the class."""
-        out = torch.where(drawn < self.amount / 2, torch.zeros_like(frame), frame)
-        return torch.where(drawn > 1 - self.amount / 2, torch.ones_like(frame), out)
+        out = torch.where(drawn < self.amount / 2, torch.zeros_like(frames), frames)
+        return torch.where(drawn > 1 - self.amount / 2, torch.ones_like(out), out)
 
 
 class VnlnetNoise(Degradation):
