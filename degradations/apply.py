@@ -277,8 +277,8 @@ def degrade(
 
     Args:
         frames: ``(T, C, H, W)``, float32 in [0, 1], RGB or gray; on any device. On a GPU, noise and old film are made
-            where the frames are, the other kinds on the CPU, from where they come back; what is random is drawn on the
-            CPU in either case, so that at least 99.9 % of all samples are within a grey level of what a CPU makes.
+            where the frames are, the other kinds on the CPU, from where they come back. At least 99.9 % of all samples
+            are within a grey level of what a CPU makes.
         profile: its name, the path of a YAML, or the profile itself.
         subframes: the scene between frames, where there is one; motion blur uses it.
 
