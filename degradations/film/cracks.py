@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from pydantic import Field
 from torch import Tensor
 
 from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
 from degradations.film.common import Float, as_frames, coverage, scale_of, stamp, with_coverage, writable
+from degradations.film.marks import Canvas
 from degradations.film.shapes import crack_tree, reticulation
+from degradations.film.tensors import cover_on, sent, with_cover
 from degradations.rng import Rng
 
 
@@ -74,19 +78,49 @@ class Cracks(Degradation):
 
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
-        if not any(c["from"] < start + len(frames) and c["to"] > start for c in params["cracks"]):
+        if not _seen(params, start, len(frames)):
             return Damage(frames, with_coverage(masks, "crack", coverage(masks, "crack", frames)))
         out, cover = writable(frames), coverage(masks, "crack", frames)
         for i in range(len(out)):
             for crack in params["cracks"]:
                 if crack["from"] <= start + i < crack["to"]:
-                    patch = _pattern(crack)
-                    left, top = (int(np.floor(v)) - crack["reach"] for v in crack["at"])
-                    stamp(out[i], cover[i], top, left, patch, crack["contrast"])
+                    top, left = _corner(crack)
+                    stamp(out[i], cover[i], top, left, _pattern(*_look(crack)), crack["contrast"])
         return Damage(as_frames(out, frames), with_coverage(masks, "crack", cover))
 
+    def on_device(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+        """See the class."""
+        seen = _seen(params, start, len(frames))
+        if not seen:
+            return Damage(frames, with_cover(masks, "crack", cover_on(masks, "crack", frames)))
+        canvas = Canvas(frames, masks, "crack")
+        for crack in seen:
+            first, until = max(crack["from"] - start, 0), min(crack["to"] - start, len(frames))
+            cover = _pattern_on(canvas.device, *_look(crack))
+            canvas.stamp(first, until - first, *_corner(crack), cover, [crack["contrast"]] * len(canvas.planes))
+        return canvas.damage()
 
-def _pattern(crack: dict[str, Any]) -> Float:
-    if crack["net"]:
-        return reticulation(crack["key"], crack["reach"], crack["cell"], crack["width"])
-    return crack_tree(crack["key"], crack["reach"], crack["width"])
+
+def _seen(params: Params, start: int, frames: int) -> list[dict[str, Any]]:
+    """Those that are in any of some frames, in the order in which they are laid onto each."""
+    return [c for c in params["cracks"] if c["from"] < start + frames and c["to"] > start]
+
+
+def _corner(crack: dict[str, Any]) -> tuple[int, int]:
+    """Row and column that its pattern begins at."""
+    left, top = (int(np.floor(v)) - crack["reach"] for v in crack["at"])
+    return top, left
+
+
+def _look(crack: dict[str, Any]) -> tuple[bool, str, int, float, float]:
+    return crack["net"], crack["key"], crack["reach"], crack["cell"], crack["width"]
+
+
+def _pattern(net: bool, key: str, reach: int, cell: float, width: float) -> Float:
+    return reticulation(key, reach, cell, width) if net else crack_tree(key, reach, width)
+
+
+@lru_cache(maxsize=24)
+def _pattern_on(device: torch.device, net: bool, key: str, reach: int, cell: float, width: float) -> Tensor:
+    """:func:`_pattern` on a device, ``(1, side, side)``."""
+    return sent(torch.tensor(_pattern(net, key, reach, cell, width)), device)[None]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
 from degradations.film.common import Double, Float, as_frames, coverage, scale_of, scatter, with_coverage, writable
+from degradations.film.marks import Canvas
 from degradations.film.specks import OUTLINES, Specks
 from degradations.rng import Rng
 
@@ -71,14 +72,25 @@ class Dirt(Degradation):
         out, cover = writable(frames), coverage(masks, "dirt", frames)
         rng = Rng(params["key"])
         for i in range(len(out)):
-            self._soil(out[i], cover[i], params["scale"], rng.at("frame", start + i).generator())
+            specks, contrast = self._specks(cover[i].shape, params["scale"], rng.at("frame", start + i).generator())
+            for which, index, share, density in specks.pixels(*cover[i].shape):
+                scatter(out[i], cover[i], index, share, density * contrast[which])
         return Damage(as_frames(out, frames), with_coverage(masks, "dirt", cover))
 
-    def _soil(self, frame: Float, cover: Float, scale: float, g: np.random.Generator) -> None:
-        height, width = cover.shape
+    def on_device(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+        """See the class."""
+        canvas, rng = Canvas(frames, masks, "dirt"), Rng(params["key"])
+        numbers = range(start, start + len(frames))
+        drawn = [self._specks(canvas.size, params["scale"], rng.at("frame", i).generator()) for i in numbers]
+        specks, contrasts = zip(*drawn, strict=True)
+        frame = np.repeat(np.arange(len(frames)), [len(contrast) for contrast in contrasts])
+        Specks.joined(list(specks)).lay(canvas, frame, np.concatenate(contrasts))
+        return canvas.damage()
+
+    def _specks(self, size: tuple[int, ...], scale: float, g: np.random.Generator) -> tuple[Specks, Float]:
+        """The specks of one frame of ``(H, W)`` pixels, and their contrast, below 0 for dark."""
+        height, width = size
         count = self.count((height, width), scale, g)
-        if not count:
-            return
         area = self.area * np.exp(self.area_spread * g.standard_normal(count)) * scale**2
         contrast = self.contrast * np.exp(self.contrast_spread * g.standard_normal(count))
         contrast = np.clip(contrast, FAINTEST, 0.95) * np.where(g.random(count) < self.dark, -1, 1)
@@ -94,8 +106,7 @@ class Dirt(Degradation):
             hollow=np.where(g.random(count) < 0.4, g.uniform(0.1, 0.6, count), 0),
             edge=max(1.0, self.softness * scale),
         )
-        for which, index, share, density in specks.pixels(height, width):
-            scatter(frame, cover, index, share, density * contrast[which].astype(np.float32))
+        return specks, contrast.astype(np.float32)
 
     def _places(
         self, count: int, height: int, width: int, scale: float, g: np.random.Generator

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from typing import Any, ClassVar, NamedTuple
 
 import cv2
 import numpy as np
+import torch
 from pydantic import Field
 from torch import Tensor
 
 from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
 from degradations.film.common import Double, Float, as_frames, coverage, scale_of, stamp, with_coverage, writable
+from degradations.film.marks import Canvas
+from degradations.film.tensors import sent
 from degradations.rng import Rng
 
 WIDTHS = (1.0, 2.0)
 """Thinnest and thickest hair, pixels at 480 lines."""
+
+
+class Hair(NamedTuple):
+    """A hair in a frame: its coverage, where that begins, and its contrast."""
+
+    cover: Float
+    top: int
+    left: int
+    contrast: float
 
 
 class Hairs(Degradation):
@@ -70,20 +83,38 @@ class Hairs(Degradation):
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
         out, cover = writable(frames), coverage(masks, "hair", frames)
-        rng, scale = Rng(params["key"]), params["scale"]
         for i in range(len(out)):
-            g = rng.at("frame", start + i).generator()
-            for _ in range(int(g.poisson(self.rate))):
-                points = self._loose(cover[i].shape, scale, g)
-                patch, top, left = stroke(points, max(1.0, g.uniform(*WIDTHS) * scale))
-                stamp(out[i], cover[i], top, left, patch, -self.contrast * float(g.uniform(0.4, 1)))
-            for number, hair in enumerate(params["stuck"]):
-                if hair["from"] <= start + i < hair["to"]:
-                    tremble = rng.at("stuck", number, start + i).generator().standard_normal(3)
-                    points = _hanging(hair, cover[i].shape, scale, tremble)
-                    patch, top, left = stroke(points, max(1.0, hair["width"] * scale))
-                    stamp(out[i], cover[i], top, left, patch, -hair["contrast"])
+            for hair in self._drawn(cover[i].shape, params, start + i):
+                stamp(out[i], cover[i], hair.top, hair.left, hair.cover, hair.contrast)
         return Damage(as_frames(out, frames), with_coverage(masks, "hair", cover))
+
+    def on_device(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+        """See the class."""
+        canvas = Canvas(frames, masks, "hair")
+        drawn = [(i, hair) for i in range(len(frames)) for hair in self._drawn(canvas.size, params, start + i)]
+        if drawn:
+            all_of_them = sent(
+                torch.from_numpy(np.concatenate([hair.cover.ravel() for _, hair in drawn])), canvas.device
+            )
+            covers = all_of_them.split([hair.cover.size for _, hair in drawn])
+            for (i, hair), flat in zip(drawn, covers, strict=True):
+                cover = flat.view(1, *hair.cover.shape)
+                canvas.stamp(i, 1, hair.top, hair.left, cover, [hair.contrast] * len(canvas.planes))
+        return canvas.damage()
+
+    def _drawn(self, size: tuple[int, ...], params: Params, number: int) -> Iterator[Hair]:
+        """The hairs in a frame of ``(H, W)`` pixels: loose ones, then those that hang in the gate."""
+        rng, scale = Rng(params["key"]), params["scale"]
+        g = rng.at("frame", number).generator()
+        for _ in range(int(g.poisson(self.rate))):
+            points = self._loose(size, scale, g)
+            patch = stroke(points, max(1.0, g.uniform(*WIDTHS) * scale))
+            yield Hair(*patch, -self.contrast * float(g.uniform(0.4, 1)))
+        for which, hair in enumerate(params["stuck"]):
+            if hair["from"] <= number < hair["to"]:
+                tremble = rng.at("stuck", which, number).generator().standard_normal(3)
+                points = _hanging(hair, size, scale, tremble)
+                yield Hair(*stroke(points, max(1.0, hair["width"] * scale)), -hair["contrast"])
 
     def _loose(self, shape: tuple[int, ...], scale: float, g: np.random.Generator) -> Double:
         length = self.length * np.exp(0.5 * g.standard_normal()) * scale

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -16,12 +17,22 @@ from degradations.film.common import (
     autoregressive,
     coverage,
     scale_of,
-    scatter,
     stamp,
     with_coverage,
     writable,
 )
+from degradations.film.marks import Canvas, between
+from degradations.film.rain import FAINTEST, Streaks, beaded, beads_of, bell, rain, rain_on, uneven
+from degradations.film.tensors import sent
 from degradations.rng import Rng
+
+
+class Wear(NamedTuple):
+    """What is new in each frame of a lasting scratch: knots of its strength along it, where they begin, and beads."""
+
+    knots: Double
+    begin: float
+    beads: Double
 
 
 class Scratches(Degradation):
@@ -98,39 +109,30 @@ class Scratches(Degradation):
                 if 0 <= age < len(scratch["x"]):
                     g = rng.at("lasting", number, start + i).generator()
                     _lasting(out[i], cover[i], scratch, age, scale, g)
-            self._rain(out[i], cover[i], scale, rng.at("rain", start + i).generator())
+            rain(out[i], cover[i], self._streaks(cover[i].shape, scale, rng.at("rain", start + i).generator()), scale)
         return Damage(as_frames(out, frames), with_coverage(masks, "scratch", cover))
 
-    def _rain(self, frame: Float, cover: Float, scale: float, g: np.random.Generator) -> None:
-        height, width = cover.shape
+    def on_device(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+        """See the class."""
+        canvas, rng = Canvas(frames, masks, "scratch"), Rng(params["key"])
+        numbers = range(start, start + len(frames))
+        _lasting_on(canvas, params, start, len(frames))
+        streaks = [self._streaks(canvas.size, params["scale"], rng.at("rain", i).generator()) for i in numbers]
+        rain_on(canvas, streaks, params["scale"])
+        return canvas.damage()
+
+    def _streaks(self, size: tuple[int, ...], scale: float, g: np.random.Generator) -> Streaks:
+        height, width = size
         count = int(g.poisson(self.rain))
-        if not count:
-            return
         length = np.clip(np.exp(np.log(50) + 0.5 * g.standard_normal(count)) * scale, 4, height)
         top = g.uniform(-length / 2, height)
         sign = np.where(g.random(count) < self.bright, 1, -1)
         depth = np.minimum(0.8, self.rain_contrast * self.contrast * np.exp(0.4 * g.standard_normal(count)))
         x, lean = g.uniform(0, width, count), 0.01 * g.standard_normal(count)
         thin = np.maximum(1.0, self.width * g.uniform(0.4, 0.8, count) * scale)
-        # All streaks at once, row by row: which streak a row belongs to, and the how manieth row of it.
-        rows = np.ceil(length).astype(np.intp) + 1
-        which = np.repeat(np.arange(count), rows)
-        down = np.arange(len(which)) - np.repeat(np.cumsum(rows) - rows, rows)
-        row = np.floor(top).astype(np.intp)[which] + down
-        inside = (row >= 0) & (row < height)
-        along = (down + 0.5 - (top % 1)[which]) / length[which]
-        strength = np.sqrt(np.maximum(np.sin(np.pi * np.clip(along, 0, 1)), 0)) * beaded(len(which), scale, g)
-        which, row, down, strength = which[inside], row[inside], down[inside], strength[inside].astype(np.float32)
-        half = int(np.ceil(0.93 * thin.max())) + 1
-        middle = x[which] + lean[which] * down
-        left = np.floor(middle)
-        columns = left[:, None].astype(np.intp) + np.arange(-half, half + 1)
-        apart = np.arange(-half, half + 1, dtype=np.float32) + (left + 0.5 - middle).astype(np.float32)[:, None]
-        share = bell(apart, thin[which].astype(np.float32)[:, None]) * strength[:, None]
-        seen = (share > 0.02) & (columns >= 0) & (columns < width)
-        index = (row[:, None] * width + columns)[seen]
-        contrast = np.broadcast_to((sign * depth).astype(np.float32)[which][:, None], share.shape)[seen]
-        scatter(frame, cover, index, share[seen], share[seen] * contrast)
+        total = int(np.ceil(length).sum()) + count
+        beads = beads_of(total, scale, g) if count else np.zeros(0)
+        return Streaks(top, length, x, lean, thin, (sign * depth).astype(np.float32), beads)
 
 
 def _tinted(contrast: float, tint: float, g: np.random.Generator) -> list[float]:
@@ -143,10 +145,8 @@ def _lasting(
     frame: Float, cover: Float, scratch: dict[str, Any], age: int, scale: float, g: np.random.Generator
 ) -> None:
     height = cover.shape[0]
-    life = len(scratch["x"])
-    # It comes and goes over a few frames instead of being switched on.
-    fade = min(1.0, (age + 1) / 3, (life - age) / 3)
-    strength = fade * broken(height, 45 * scale, g) * beaded(height, scale, g)
+    wear = _wear(height, scale, g)
+    strength = _fade(scratch, age) * broken(height, 45 * scale, wear) * beaded(np.arange(height), scale, wear.beads)
     x = scratch["x"][age] + scratch["lean"] * np.arange(height)
     # Black-and-white film has one plane, and no tint.
     contrast = np.asarray(scratch["contrast"], np.float32)[: len(frame)]
@@ -155,27 +155,59 @@ def _lasting(
         line(frame, cover, x + 1.3 * scratch["width"], scratch["width"], np.float32(-0.7) * contrast, strength)
 
 
-def broken(height: int, grain: float, g: np.random.Generator) -> Double:
+def _lasting_on(canvas: Canvas, params: Params, start: int, frames: int) -> None:
+    """All lasting scratches of a chunk, one scratch after the other, each in all its frames at once."""
+    height, scale, rng = canvas.size[0], params["scale"], Rng(params["key"])
+    drawn, alive = [], []
+    for number, scratch in enumerate(params["lasting"]):
+        ages = range(max(start - scratch["from"], 0), min(start + frames - scratch["from"], len(scratch["x"])))
+        if not ages:
+            continue
+        alive.append((scratch, ages))
+        for age in ages:
+            wear = _wear(height, scale, rng.at("lasting", number, scratch["from"] + age).generator())
+            drawn.append(np.concatenate([wear.knots, wear.beads, [wear.begin, _fade(scratch, age), scratch["x"][age]]]))
+    if not drawn:
+        return
+    known = sent(torch.from_numpy(np.stack(drawn)), canvas.device)
+    begin, fade, x = known[:, -3:, None].unbind(1)
+    row = torch.arange(height, device=canvas.device, dtype=torch.float64)[None]
+    gaps = _gaps(between(known, row * 2 / (45 * scale) + begin))
+    strength = (fade * gaps * uneven(between(known, (row / (2 * scale)).expand_as(gaps), len(wear.knots)))).float()
+    done = 0
+    for scratch, ages in alive:
+        here = slice(done, done + len(ages))
+        done += len(ages)
+        first, contrast = scratch["from"] + ages[0] - start, scratch["contrast"]
+        middle, leaning = x[here] + scratch["lean"] * row, scratch["lean"] * (height - 1)
+        xs = scratch["x"][ages.start : ages.stop]
+        ends = min(xs) + min(leaning, 0), max(xs) + max(leaning, 0)
+        _line_on(canvas, first, middle, ends, scratch["width"], contrast, strength[here])
+        if scratch["pair"]:
+            aside = 1.3 * scratch["width"]
+            moved, opposite = (ends[0] + aside, ends[1] + aside), [-0.7 * c for c in contrast]
+            _line_on(canvas, first, middle + aside, moved, scratch["width"], opposite, strength[here])
+
+
+def _wear(height: int, scale: float, g: np.random.Generator) -> Wear:
+    knots = g.standard_normal(int(height / (45 * scale) * 2) + 4)
+    begin = g.random()
+    return Wear(knots, begin, beads_of(height, scale, g))
+
+
+def _fade(scratch: dict[str, Any], age: int) -> float:
+    """It comes and goes over a few frames instead of being switched on."""
+    return min(1.0, (age + 1) / 3, (len(scratch["x"]) - age) / 3)
+
+
+def broken(height: int, grain: float, wear: Wear) -> Double:
     """Strength along a scratch, 0 to 1: mostly whole, with gaps, changing over about ``grain`` rows."""
-    knots = g.standard_normal(int(height / grain * 2) + 4)
-    smooth = np.interp(np.arange(height) * 2 / grain + g.random(), np.arange(len(knots)), knots)
-    return np.clip(0.75 + 0.65 * smooth, 0, 1)
+    at = np.arange(height) * 2 / grain + wear.begin
+    return np.asarray(_gaps(np.interp(at, np.arange(len(wear.knots)), wear.knots)))
 
 
-def beaded(count: int, scale: float, g: np.random.Generator) -> Double:
-    """Fine unevenness along a scratch, 0.3 to 1, new every two rows or so: the film jumps under what scratches it."""
-    fine = g.random(int(count / (2 * scale)) + 3)
-    return np.asarray(0.3 + 0.7 * np.interp(np.arange(count) / (2 * scale), np.arange(len(fine)), np.sqrt(fine)))
-
-
-def bell(apart: Float, width: Float | float) -> Float:
-    """Profile across a scratch of this full width at half depth, 1 in the middle and 0 beyond.
-
-    ``(1 - u^2)^2`` with u of 1 at 0.924 widths, which is half at half the width.
-    """
-    u = apart / np.asarray(0.9239 * width, np.float32)
-    inside = np.maximum(np.float32(1) - u * u, 0)
-    return np.asarray(inside * inside, dtype=np.float32)
+def _gaps(smooth: Any) -> Any:
+    return (0.75 + 0.65 * smooth).clip(0, 1)
 
 
 def line(frame: Float, cover: Float, x: Double, width: float, contrast: Float, strength: Double) -> None:
@@ -185,5 +217,24 @@ def line(frame: Float, cover: Float, x: Double, width: float, contrast: Float, s
     columns = np.arange(left, int(np.ceil(x.max())) + half + 1) + 0.5
     patch = bell((columns[None] - x[:, None]).astype(np.float32), float(width))
     patch *= strength.astype(np.float32)[:, None]
-    patch[patch < 0.02] = 0
+    patch[patch < FAINTEST] = 0
     stamp(frame, cover, 0, left, patch, contrast)
+
+
+def _line_on(
+    canvas: Canvas,
+    first: int,
+    x: Tensor,
+    ends: tuple[float, float],
+    width: float,
+    contrast: list[float],
+    strength: Tensor,
+) -> None:
+    """:func:`line` in frames from ``first`` on, through the columns ``x`` ``(frames, H)``, all of them between ``ends``."""
+    half = int(np.ceil(0.95 * width)) + 1
+    left, right = max(int(np.floor(ends[0])) - half, 0), min(int(np.ceil(ends[1])) + half + 1, canvas.size[1])
+    if left >= right:
+        return
+    columns = torch.arange(left, right, device=canvas.device) + 0.5
+    patch = bell((columns - x[..., None]).float(), width) * strength[..., None]
+    canvas.stamp(first, len(x), 0, left, patch * (patch >= FAINTEST), contrast)

@@ -6,12 +6,14 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from degradations.film.common import Double, Float
+from degradations.film.marks import Canvas, Index, pieces, table
+from degradations.film.tensors import sent
 from degradations.rng import Rng
-
-Index = NDArray[np.intp]
 
 OUTLINES = 512
 BINS = 64
@@ -38,7 +40,7 @@ class Pixels(NamedTuple):
 
 
 class Specks(NamedTuple):
-    """Specks of one frame, one number of each for every speck: place in pixels, area in square pixels, ratio of the
+    """Specks of one frame or several, one number of each for every speck: place in pixels, area in square pixels, ratio of the
     axes, direction of the longer one, number of the outline, how much thinner the middle is than the rim, and the width of
     the edge."""
 
@@ -51,18 +53,31 @@ class Specks(NamedTuple):
     hollow: Double
     edge: float
 
-    def pixels(self, height: int, width: int) -> list[Pixels]:
-        """What they cover in a frame, in a few batches."""
+    @classmethod
+    def joined(cls, parts: list[Specks]) -> Specks:
+        """Specks of several frames, one frame after the other, with edges of one width."""
+        columns = [np.concatenate(column) for column in list(zip(*parts, strict=True))[:-1]]
+        return cls._make([*columns, parts[0].edge])
+
+    def batches(self) -> list[tuple[Index, int]]:
+        """Numbers of specks that are drawn together, and how far the largest of them reaches, pixels; small ones, of which
+        there is a stock, come first, with 0."""
         small = self.area < LARGEST
-        out = [self._ready(np.flatnonzero(small), height, width)]
+        out = [(np.flatnonzero(small), 0)]
         reach = np.ceil(self.reach(np.arange(len(self.area)))).astype(int)
         low = 0
         for high in (20, 40, 80, 160):
             chosen = np.flatnonzero(~small & (reach > low) & (reach <= high))
+            out.append((chosen, int(reach[chosen].max(initial=0))))
             low = high
-            if len(chosen):
-                out.append(self._drawn(chosen, int(reach[chosen].max()), height, width))
-        return out
+        return [(chosen, far) for chosen, far in out if len(chosen)]
+
+    def pixels(self, height: int, width: int) -> list[Pixels]:
+        """What they cover in a frame, in a few batches."""
+        return [
+            self._drawn(chosen, reach, height, width) if reach else self._ready(chosen, height, width)
+            for chosen, reach in self.batches()
+        ]
 
     def reach(self, chosen: Index) -> Double:
         """How far the chosen specks reach from their middle, pixels."""
@@ -72,18 +87,23 @@ class Specks(NamedTuple):
     def _ready(self, chosen: Index, height: int, width: int) -> Pixels:
         """Small specks, of shapes that are drawn already; at this size nobody sees one twice."""
         stock = ready(self.edge)
-        level = np.log(np.maximum(self.area[chosen], SMALLEST) / SMALLEST) / np.log(LARGEST / SMALLEST) * (LEVELS - 1)
-        kind = np.searchsorted(WIDENINGS_BETWEEN, self.stretch[chosen])
-        number = (kind * LEVELS + np.round(level).astype(np.intp)) * SHAPES + self.outline[chosen] % SHAPES
-        count = stock.begin[number + 1] - stock.begin[number]
+        begin, count = self._in_stock(chosen)
         which = np.repeat(np.arange(len(chosen)), count)
-        pixel = np.arange(len(which)) + np.repeat(stock.begin[number] - (np.cumsum(count) - count), count)
+        pixel = np.arange(len(which)) + np.repeat(begin - (np.cumsum(count) - count), count)
         row = np.floor(self.y[chosen]).astype(np.intp)[which] + stock.down[pixel]
         column = np.floor(self.x[chosen]).astype(np.intp)[which] + stock.right[pixel]
         inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
         pixel = pixel[inside]
         index = (row * width + column)[inside]
         return Pixels(chosen[which[inside]], index, stock.cover[pixel], stock.density[pixel])
+
+    def _in_stock(self, chosen: Index) -> tuple[Index, Index]:
+        """Where the ready shapes begin that the chosen specks have, and of how many pixels they are."""
+        begin = ready(self.edge).begin
+        level = np.log(np.maximum(self.area[chosen], SMALLEST) / SMALLEST) / np.log(LARGEST / SMALLEST) * (LEVELS - 1)
+        kind = np.searchsorted(WIDENINGS_BETWEEN, self.stretch[chosen])
+        number = (kind * LEVELS + np.round(level).astype(np.intp)) * SHAPES + self.outline[chosen] % SHAPES
+        return begin[number], begin[number + 1] - begin[number]
 
     def _drawn(self, chosen: Index, reach: int, height: int, width: int) -> Pixels:
         cover, density = self.draw(chosen, reach)
@@ -97,35 +117,116 @@ class Specks(NamedTuple):
 
     def draw(self, chosen: Index, reach: int) -> tuple[Float, Float]:
         """Coverage and density of the chosen specks, ``(n, 2 * reach + 1, 2 * reach + 1)`` about their pixel."""
-
-        def of(values: NDArray[Any]) -> Float:
-            return values[chosen].astype(np.float32)[:, None, None]
-
         middle = (np.arange(-reach, reach + 1) + 0.5).astype(np.float32)
-        dx = middle[None, None] - of(self.x % 1)
-        dy = middle[None, :, None] - of(self.y % 1)
-        cos, sin = of(np.cos(self.turn)), of(np.sin(self.turn))
-        thin = of(np.sqrt(self.stretch))
-        along = (dx * cos + dy * sin) / thin
-        across = (dy * cos - dx * sin) * thin
-        # The taxicab angle rises with the true one and needs no arc tangent.
-        taxicab = np.abs(along) + np.abs(across)
-        part = across / np.maximum(taxicab, np.float32(1e-6))
-        corner = np.where(along >= 0, 1 + part, 3 - part)  # 0..4, from straight across on
-        bins = (corner * (BINS / 4)).astype(np.intp) % BINS
-        radius = of(np.sqrt(self.area / np.pi))
-        outline = radius * _outlines().reshape(-1)[bins + (self.outline[chosen] * BINS)[:, None, None]]
-        distance = np.sqrt(along * along + across * across)
-        # Across a splinter the distance grows faster than the pixels that it spans, along it more slowly.
-        faster = np.sqrt((along / thin) ** 2 + (across * thin) ** 2) / np.maximum(distance, np.float32(1e-6))
-        inside = (outline - distance) / np.maximum(faster, 1 / thin)
-        edge = np.maximum(np.float32(self.edge), np.float32(0.3) * radius / thin)
-        cover = np.clip(0.5 + inside / edge, 0, 1)
-        # What is thinner than a pixel covers a share of it: its edge is softened over a pixel, its sum kept.
-        total = np.maximum(cover.sum(axis=(1, 2), keepdims=True), np.float32(1e-6))
-        cover *= np.where(radius / thin < 1.2, np.minimum(1, of(self.area) / total), 1)
-        deep = np.clip((inside - 0.5 * edge) / np.maximum(edge, 0.5 * radius), 0, 1)
-        return cover, cover * (1 - of(self.hollow) * deep)
+        measures = (values.astype(np.float32)[:, None, None] for values in self._measures(chosen))
+        cover, density = shapes(np, middle, self.outline[chosen][:, None, None], _outlines(), self.edge, *measures)
+        return np.asarray(cover), np.asarray(density)
+
+    def _measures(self, chosen: Index) -> tuple[Double, ...]:
+        """What :func:`shapes` wants to know of the chosen specks."""
+        turn, area = self.turn[chosen], self.area[chosen]
+        thin, radius = np.sqrt(self.stretch[chosen]), np.sqrt(area / np.pi)
+        return (
+            self.x[chosen] % 1,
+            self.y[chosen] % 1,
+            np.cos(turn),
+            np.sin(turn),
+            thin,
+            radius,
+            area,
+            self.hollow[chosen],
+        )
+
+    def lay(self, canvas: Canvas, frame: NDArray[Any], contrast: Float) -> None:
+        """Lay all of them onto the frames of a canvas, each onto the frame of this number, with this contrast: as
+        `common.scatter` does with what :meth:`pixels` gives of each frame."""
+        for batch, reach in self.batches():
+            # Dark ones come first. Neither frames nor signs are mixed up by that.
+            chosen = batch[np.argsort(contrast[batch] > 0, kind="stable")]
+            sizes = np.full(len(chosen), (2 * reach + 1) ** 2) if reach else self._in_stock(chosen)[1]
+            for piece in pieces(sizes):
+                dark = int(sizes[piece][contrast[chosen[piece]] < 0].sum())
+                if reach:
+                    self._lay_drawn(canvas, chosen[piece], reach, frame, contrast, dark)
+                else:
+                    self._lay_ready(canvas, chosen[piece], frame, contrast, dark)
+
+    def _lay_ready(self, canvas: Canvas, chosen: Index, frame: NDArray[Any], contrast: Float, dark: int) -> None:
+        begin, count = self._in_stock(chosen)
+        total = int(count.sum())
+        places = (
+            count,
+            begin - (np.cumsum(count) - count),
+            frame[chosen],
+            np.floor(self.y[chosen]),
+            np.floor(self.x[chosen]),
+        )
+        whole, real = table(places, [contrast[chosen]], canvas.device)
+        which = torch.repeat_interleave(whole[0], output_size=total)
+        shift, number, row, column = whole[1:].index_select(1, which)
+        away, look = _ready_on(self.edge, canvas.device)
+        pixel = torch.arange(total, device=canvas.device) + shift
+        down, right = away.index_select(1, pixel)
+        place, inside = canvas.places(number, row + down, column + right)
+        cover, density = look.index_select(1, pixel) * inside
+        canvas.scatter(place, cover, density * real[0].float().index_select(0, which), dark)
+
+    def _lay_drawn(
+        self, canvas: Canvas, chosen: Index, reach: int, frame: NDArray[Any], contrast: Float, dark: int
+    ) -> None:
+        places = frame[chosen], np.floor(self.y[chosen]), np.floor(self.x[chosen]), self.outline[chosen]
+        whole, real = table(places, [*self._measures(chosen), contrast[chosen]], canvas.device)
+        number, row, column, outline = whole[..., None, None]
+        *measures, depth = real.float()[..., None, None]
+        steps = torch.arange(-reach, reach + 1, device=canvas.device)
+        cover, density = shapes(torch, steps + 0.5, outline, _outlines_on(canvas.device), self.edge, *measures)
+        place, inside = canvas.places(number, row + steps[:, None], column + steps)
+        inside = inside & (cover > SEEN)
+        canvas.scatter(place.flatten(), (cover * inside).flatten(), (density * depth * inside).flatten(), dark)
+
+
+def shapes(
+    xp: Any,
+    middle: Any,
+    number: Any,
+    outlines: Any,
+    edge: float,
+    x: Any,
+    y: Any,
+    cos: Any,
+    sin: Any,
+    thin: Any,
+    radius: Any,
+    area: Any,
+    hollow: Any,
+) -> tuple[Any, Any]:
+    """Coverage and density of specks ``(n, s, s)``, computed by NumPy or by torch (``xp``), of arrays of either.
+
+    ``middle`` ``(s,)`` is where the middles of the pixels lie along each side, from the left or upper edge of the one that
+    the speck lies in; ``number`` that of the outline in ``outlines``. Of shape ``(n, 1, 1)``, single precision: where in its
+    pixel the speck is, the direction of its longer axis, root of the ratio of the axes, radius of a disc of its area, that
+    area in square pixels, how much thinner the middle is than the rim.
+    """
+    dx = middle[None, None] - x
+    dy = middle[None, :, None] - y
+    along = (dx * cos + dy * sin) / thin
+    across = (dy * cos - dx * sin) * thin
+    # The taxicab angle rises with the true one and needs no arc tangent.
+    part = across / (abs(along) + abs(across)).clip(1e-6)
+    corner = xp.where(along >= 0, 1 + part, 3 - part)  # 0..4, from straight across on
+    bins = xp.asarray(corner * (BINS / 4), dtype=xp.int64) % BINS
+    outline = radius * outlines.reshape(-1)[bins + number * BINS]
+    distance = xp.sqrt(along * along + across * across)
+    # Across a splinter the distance grows faster than the pixels that it spans, along it more slowly.
+    faster = xp.sqrt((along / thin) ** 2 + (across * thin) ** 2) / distance.clip(1e-6)
+    inside = (outline - distance) / xp.maximum(faster, 1 / thin)
+    soft = (0.3 * radius / thin).clip(edge)
+    cover = (0.5 + inside / soft).clip(0, 1)
+    # What is thinner than a pixel covers a share of it: its edge is softened over a pixel, its sum kept.
+    total = cover.sum(axis=(1, 2), keepdims=True).clip(1e-6)
+    cover *= xp.where(radius / thin < 1.2, (area / total).clip(max=1), 1)
+    deep = ((inside - 0.5 * soft) / xp.maximum(soft, 0.5 * radius)).clip(0, 1)
+    return cover, cover * (1 - hollow * deep)
 
 
 @cache
@@ -191,3 +292,16 @@ def ready(edge: float) -> Stock:
         parts.append((chosen[seen[0]], seen[1] - reach, seen[2] - reach, cover[seen], density[seen]))
     which, down, right, covers, densities = (np.concatenate(part) for part in zip(*parts, strict=True))
     return Stock(np.searchsorted(which, np.arange(count + 1)), down, right, covers, densities)
+
+
+@lru_cache(maxsize=8)
+def _ready_on(edge: float, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The pixels of :func:`ready` on a device: how far down and right they are, and their cover and density."""
+    stock = ready(edge)
+    away, look = np.stack([stock.down, stock.right]), np.stack([stock.cover, stock.density])
+    return sent(torch.from_numpy(away), device), sent(torch.from_numpy(look), device)
+
+
+@lru_cache(maxsize=8)
+def _outlines_on(device: torch.device) -> Tensor:
+    return sent(torch.from_numpy(_outlines()), device)

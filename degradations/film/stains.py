@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import cv2
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
+from torch.nn import functional
 
 from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
 from degradations.film.common import (
+    Double,
     Float,
     as_frames,
     autoregressive,
@@ -20,7 +25,9 @@ from degradations.film.common import (
     with_coverage,
     writable,
 )
+from degradations.film.marks import Canvas
 from degradations.film.shapes import blot
+from degradations.film.tensors import cover_on, sent, with_cover
 from degradations.rng import Rng
 
 SHORTEST = 5
@@ -93,8 +100,7 @@ class Stains(Degradation):
 
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class."""
-        until = start + len(frames)
-        if not any(s["from"] < until and s["from"] + len(s["strength"]) > start for s in params["stains"]):
+        if not _seen(params, start, len(frames)):
             return Damage(frames, with_coverage(masks, "stain", coverage(masks, "stain", frames)))
         out, cover = writable(frames), coverage(masks, "stain", frames)
         for i in range(len(out)):
@@ -104,15 +110,79 @@ class Stains(Degradation):
                     self._lay(out[i], cover[i], stain, age)
         return Damage(as_frames(out, frames), with_coverage(masks, "stain", cover))
 
+    def on_device(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+        """See the class."""
+        seen = _seen(params, start, len(frames))
+        if not seen:
+            return Damage(frames, with_cover(masks, "stain", cover_on(masks, "stain", frames)))
+        canvas = Canvas(frames, masks, "stain")
+        strengths = np.array([stain["strength"][age] for stain, ages in seen for age in ages], np.float32)
+        known = sent(torch.from_numpy(strengths), canvas.device)[:, None, None]
+        for (stain, ages), strength in zip(seen, known.split([len(ages) for _, ages in seen]), strict=True):
+            both = _blot_on(canvas.device, stain["key"], stain["radius"], self.rough, self.rim)
+            _lay_on(canvas, stain, ages, stain["from"] + ages.start - start, both, strength)
+        return canvas.damage()
+
     def _lay(self, frame: Float, cover: Float, stain: dict[str, Any], age: int) -> None:
         patch, density = blot(stain["key"], stain["radius"], self.rough, self.rim)
         side = patch.shape[0]
-        corner = np.array(stain["at"]) + age * np.array(stain["speed"]) - side / 2
+        corner = _corners(stain, np.array([age]), side)[0]
         left, top = np.floor(corner).astype(int)
-        if stain["speed"] != [0.0, 0.0]:
+        if _drifts(stain):
             patch, density = (_moved(p, *(corner - [left, top])) for p in (patch, density))
         contrast = np.asarray(stain["contrast"], np.float32)[: len(frame)] * np.float32(stain["strength"][age])
         stamp(frame, cover, int(top), int(left), patch, contrast, density)
+
+
+def _seen(params: Params, start: int, frames: int) -> list[tuple[dict[str, Any], range]]:
+    """Stains that are in any of some frames, in the order in which they are laid onto each, and their ages in them."""
+    alive = []
+    for stain in params["stains"]:
+        first = stain["from"]
+        ages = range(max(start - first, 0), min(start + frames - first, len(stain["strength"])))
+        if ages:
+            alive.append((stain, ages))
+    return alive
+
+
+def _drifts(stain: dict[str, Any]) -> bool:
+    return bool(stain["speed"] != [0.0, 0.0])
+
+
+def _corners(stain: dict[str, Any], ages: NDArray[np.int64], side: int) -> Double:
+    """Column and row, at each age, of the corner of the square of this side that the stain lies in."""
+    return np.asarray(np.array(stain["at"]) + ages[:, None] * np.array(stain["speed"]) - side / 2)
+
+
+@lru_cache(maxsize=24)
+def _blot_on(device: torch.device, key: str, radius: float, rough: float, rim: float) -> Tensor:
+    """Coverage and density of a blot on a device, behind one row and one column of zeros, ``(2, side + 1, side + 1)``."""
+    both = np.stack(blot(key, radius, rough, rim))
+    return functional.pad(sent(torch.from_numpy(both), device), (1, 0, 1, 0))
+
+
+def _lay_on(canvas: Canvas, stain: dict[str, Any], ages: range, first: int, both: Tensor, strength: Tensor) -> None:
+    """Lay a stain onto all its frames, of which ``first`` is the first one."""
+    side, contrast = both.shape[1] - 1, stain["contrast"]
+    corners = _corners(stain, np.arange(ages.start, ages.stop), side)
+    whole = np.floor(corners).astype(int)
+    if not _drifts(stain):
+        left, top = whole[0].tolist()
+        canvas.stamp(first, len(ages), top, left, both[:1, 1:, 1:], contrast, both[1:, 1:, 1:], strength)
+        return
+    # What is seen of it in any frame.
+    low, high = np.maximum(-whole.max(axis=0), 0), np.minimum(np.array(canvas.size[::-1]) - whole.min(axis=0), side)
+    if (low >= high).any():
+        return
+    (x0, y0), (x1, y1) = low.tolist(), high.tolist()
+    right, down = sent(torch.from_numpy((corners - whole).astype(np.float32)), canvas.device).T[..., None, None, None]
+    part = both[None, :, y0 : y1 + 1, x0 : x1 + 1]
+    # As OpenCV moves it: linearly between pixels, first along rows, then along columns.
+    part = torch.lerp(part[..., 1:], part[..., :-1], right)
+    moved = torch.lerp(part[..., 1:, :], part[..., :-1, :], down)
+    for i, (left, top) in enumerate(whole.tolist()):
+        cover, density = moved[i, :, None]
+        canvas.stamp(first + i, 1, top + y0, left + x0, cover, contrast, density, strength[i : i + 1])
 
 
 def _moved(patch: Float, right: float, down: float) -> Float:
