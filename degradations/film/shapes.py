@@ -7,7 +7,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from degradations.film.common import Double, Float
+from degradations.film.common import Double, Float, strips
 from degradations.rng import Rng
 
 BLOT_REACH = 2.3
@@ -151,15 +151,8 @@ def reticulation(key: str, reach: int, cell: float, width: float) -> Float:
     # Tears are not straight.
     y += np.clip(np.float32(0.12) * fractal_noise(side, side, cell, 0.6, g), -0.45, 0.45)
     x += np.clip(np.float32(0.12) * fractal_noise(side, side, cell, 0.6, g), -0.45, 0.45)
-    row, column = y.astype(np.intp), x.astype(np.intp)
-    nearest = np.full((2, side, side), 9, np.float32)
-    for down in (-1, 0, 1):
-        for right in (-1, 0, 1):
-            r, c = row + down, column + right
-            distance = np.hypot(r + shaken[0, r, c] - y, c + shaken[1, r, c] - x)
-            nearest[1] = np.minimum(nearest[1], np.maximum(nearest[0], distance))
-            nearest[0] = np.minimum(nearest[0], distance)
-    apart = (nearest[1] - nearest[0]) * np.float32(cell)
+    nearest, second = _two_nearest(y, x, shaken)
+    apart = (second - nearest) * np.float32(cell)
     lines = np.clip(np.float32(width / 2 + 0.5) - apart / 2, 0, 1)
     noise = fractal_noise(side, side, reach * 0.7, 0.5, g)
     v, u = (np.mgrid[:side, :side] - reach).astype(np.float32) / np.float32(reach)
@@ -168,6 +161,27 @@ def reticulation(key: str, reach: int, cell: float, width: float) -> Float:
     # Some of the lines are open, others only begin to be.
     uneven = np.clip(0.55 + 0.5 * fractal_noise(side, side, 1.5 * cell, 0.6, g), 0, 1)
     return _read_only(lines * inside * rim * uneven)
+
+
+def _two_nearest(y: Float, x: Float, shaken: Float) -> tuple[Float, Float]:
+    """How far the nearest and the second nearest point of a shaken grid are from rows ``y`` and columns ``x`` of it.
+
+    ``shaken`` ``(2, n, n)`` is where within its cell the point of each is, down and right.
+    """
+    count = shaken.shape[1]
+    rows, columns = np.arange(count)[:, None] + shaken[0], np.arange(count) + shaken[1]
+    nearest, second = np.full((2, *y.shape), 9, np.float32)
+    for rows_of_strip in strips(*y.shape):
+        v, u = y[rows_of_strip].astype(np.float64), x[rows_of_strip].astype(np.float64)
+        near, next_to_it = nearest[rows_of_strip], second[rows_of_strip]
+        cell = v.astype(np.intp) * count + u.astype(np.intp)
+        for down in (-1, 0, 1):
+            for right in (-1, 0, 1):
+                point = cell + (down * count + right)
+                distance = np.hypot(rows.take(point) - v, columns.take(point) - u).astype(np.float32)
+                np.minimum(next_to_it, np.maximum(near, distance), out=next_to_it)
+                np.minimum(near, distance, out=near)
+    return nearest, second
 
 
 def _read_only(values: Float) -> Float:
