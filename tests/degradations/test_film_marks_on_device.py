@@ -111,6 +111,16 @@ def test_of_any_number_of_frames_at_once_the_same(step: Degradation) -> None:
             assert torch.allclose(torch.cat([p.masks[kind] for p in parts]), plane, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("lean", [-0.2, 0.2])
+def test_a_scratch_that_leans_is_whole(lean: float) -> None:
+    """From the first row to the last it goes much further than from frame to frame."""
+    step = STEPS["lasting scratches"]
+    params = step.sample(ClipShape(4, 200, 90), Rng.root(0))
+    params["lasting"] = [{**scratch, "lean": lean} for scratch in params["lasting"]]
+    x = noise(4, 3, 200, 90)
+    same(step.on_device(x, params), step.apply(x, params))
+
+
 @pytest.mark.parametrize(
     "step",
     [Dirt(density=0), Scratches(alive=0, rain=0), Hairs(rate=0, stuck=0), Stains(alive=0), Cracks(rate=0, lasting=0)],
