@@ -13,7 +13,7 @@ from torch import Tensor
 from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, Params
 from degradations.film.common import Double, Float, as_frames, planes_of
 from degradations.film.shapes import fractal_noise, smooth_step
-from degradations.film.tensors import kept_on, planes_on, seen_as, shifted
+from degradations.film.tensors import as_warped, kept_on, planes_on, seen_as, shifted
 from degradations.rng import Rng
 
 MARGIN = 6
@@ -88,9 +88,9 @@ class Gate(Degradation):
         look = (params["key"], tuple(params["sides"]), *self._look(params["scale"]))
         light = kept_on(frames.device, _aperture, height, width, *look)
         steady = light[MARGIN : MARGIN + height, MARGIN : MARGIN + width]
-        places = np.array([params[name][start : start + len(planes)] for name in ("x", "y")])
-        if places.any():
-            steady = _moved_on(light, places)[..., :height, :width]
+        x, y = (np.array(params[name][start : start + len(planes)], float) for name in ("x", "y"))
+        if x.any() or y.any():
+            steady = _moved_on(light, x, y)[..., :height, :width]
         return Damage(seen_as(planes * steady, frames), masks)
 
     def _look(self, scale: float) -> tuple[float, float, float, float]:
@@ -123,14 +123,15 @@ def _part(light: Float, rows: slice, columns: slice, x: float, y: float) -> Floa
     return np.asarray(shifted, dtype=np.float32).reshape(size[::-1])
 
 
-def _moved_on(light: Tensor, places: Double) -> Tensor:
-    """The light of each of T frames, ``(T, 1, H, W)`` and more behind, by shifts ``(2, T)`` to the right and down."""
-    out = light.expand(places.shape[1], 1, -1, -1)
-    for axis, shifts in ((-1, places[0]), (-2, places[1])):
-        whole = np.floor(MARGIN - shifts)
-        part = MARGIN - shifts - whole
+def _moved_on(light: Tensor, x: Double, y: Double) -> Tensor:
+    """The light of each of T frames, ``(T, 1, H, W)`` and more behind, shifted by ``(T,)`` to the right and down."""
+    out = light.expand(len(x), 1, -1, -1)
+    for axis, shifts in ((-1, x), (-2, y)):
+        places = as_warped(MARGIN - shifts)
+        whole = np.floor(places)
+        part = places - whole
         taps = np.stack([1 - part, part], axis=-1).astype(np.float32)
-        out = shifted(out, axis, whole.astype(np.int64)[:, None], taps[:, None])
+        out = shifted(out, axis, whole.astype(np.int64)[:, None], np.arange(len(x))[:, None], taps)
     return out
 
 

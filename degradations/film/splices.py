@@ -15,7 +15,7 @@ from degradations.base import NO_MASKS, ClipShape, Damage, Degradation, Masks, P
 from degradations.border import mirror
 from degradations.film.common import Double, Float, as_frames, coverage, planes_of, scale_of, stamp, with_coverage
 from degradations.film.shapes import fractal_noise, smooth_step
-from degradations.film.tensors import cover_on, planes_on, seen_as, sent, shifted, with_cover
+from degradations.film.tensors import as_warped, cover_on, planes_on, seen_as, sent, shifted, with_cover
 from degradations.film.weave import cubic
 from degradations.rng import Rng
 
@@ -217,10 +217,12 @@ def linear(part: float) -> Float:
 
 def _moved_down_on(planes: Tensor, pixels: Double, weights: Callable[[float], Float]) -> Tensor:
     """`_move_down` for planes ``(T, P, H, W)`` on any device, each frame by its own pixels."""
-    whole = np.floor(-pixels)
-    taps = np.stack([weights(part) for part in -pixels - whole])
+    places = as_warped(-pixels)
+    whole = np.floor(places)
+    taps = np.stack([weights(part) for part in places - whole])
     repeat = mirror(tuple(planes.shape[2:])) == cv2.BORDER_REPLICATE
-    return shifted(planes, -2, whole.astype(np.int64)[:, None] - 1, taps[:, None], repeat=repeat)
+    each = np.arange(len(pixels))[:, None]
+    return shifted(planes, -2, whole.astype(np.int64)[:, None] - 1, each, taps, repeat=repeat)
 
 
 def _move_down(plane: Float, pixels: float, interpolation: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from degradations.base import Masks, one_plane
+
+FINEST, WHOLE = 1 / 32, 1024
+"""The warps of older OpenCVs tell places apart by 1/32 pixel, and reckon in 1024ths."""
 
 
 def planes_on(frames: Tensor) -> Tensor:
@@ -56,10 +60,7 @@ def separable(x: Tensor, taps: Sequence[float]) -> Tensor:
 
 def _along(x: Tensor, taps: Sequence[float], axis: int) -> Tensor:
     half, size = len(taps) // 2, x.shape[axis]
-    place = torch.arange(-half, size + half, device=x.device)
-    period = max(2 * size - 2, 1)
-    place = torch.minimum(place % period, (-place) % period)
-    wide = x.index_select(axis, place) if half else x
+    wide = x.index_select(axis, mirrored(torch.arange(-half, size + half, device=x.device), size)) if half else x
     out = wide.narrow(axis, half, size) * taps[half]
     for k in range(1, half + 1):
         out.add_(wide.narrow(axis, half - k, size) + wide.narrow(axis, half + k, size), alpha=taps[half + k])
@@ -91,52 +92,63 @@ def _kept(device: torch.device, make: Callable[..., NDArray[np.float32]], argume
 
 
 def shifted(
-    x: Tensor, axis: int, whole: NDArray[np.int64], taps: NDArray[np.float32], *, repeat: bool = False
+    x: Tensor,
+    axis: int,
+    whole: NDArray[np.int64],
+    part: NDArray[np.int64],
+    taps: NDArray[np.float32],
+    *,
+    repeat: bool = False,
 ) -> Tensor:
     """``(T, P, H, W)`` moved along its rows (axis -1) or columns (axis -2), every row or column of a frame by its own shift.
 
-    Pixel c of line l is then the sum over k of ``taps[t, l, k]`` times pixel ``c + whole[t, l] + k`` of it. Beyond the
-    edges the picture is mirrored without repeating the edge, or with ``repeat`` the edge itself is repeated.
+    Pixel c of line l is then the sum over k of ``taps[part[t, l], k]`` times pixel ``c + whole[t, l] + k`` of it. Beyond
+    the edges the picture is mirrored without repeating the edge, or with ``repeat`` the edge itself is repeated.
 
     Args:
-        whole: ``(T, L)``; L is the number of rows (axis -1) or columns (axis -2), or 1 where all of a frame move alike.
-        taps: ``(T, L, K)``, or ``(1, L, K)`` and the like.
+        whole, part: ``(T, L)``; L is the number of rows (axis -1) or columns (axis -2), or 1 where all of a frame move
+            alike.
+        taps: ``(N, K)``.
 
     Example:
-        >>> x = torch.arange(5.0).view(1, 1, 1, 5)
-        >>> shifted(x, -1, np.array([[1]]), np.array([[[0.5, 0.5]]], np.float32)).flatten().tolist()
+        >>> x, here = torch.arange(5.0).view(1, 1, 1, 5), np.array([[0]])
+        >>> shifted(x, -1, here + 1, here, np.array([[0.5, 0.5]], np.float32)).flatten().tolist()
         [1.5, 2.5, 3.5, 3.5, 2.5]
     """
     size, device = x.shape[axis], x.device
     # What all lines of a frame have in common is done by one look-up, for which the border costs nothing; the rest is
     # a few pixels (a turn is small), for which every line has weights at all of the few places.
-    first = whole.min(axis=1)
-    apart = whole - first[:, None]
-    count = int(apart.max(initial=0)) + taps.shape[-1]
-    place = first[:, None] + np.arange(size + count - 1)
-    if repeat:
-        place = place.clip(0, size - 1)
-    else:
-        period = max(2 * size - 2, 1)
-        place = np.minimum(place % period, -place % period)
-    weights = np.zeros((*whole.shape, count), np.float32)
-    every = np.arange(taps.shape[-1])
-    np.put_along_axis(weights, apart[..., None] + every, np.broadcast_to(taps, (*whole.shape, len(every))), axis=-1)
-    index, weight = (
-        sent(torch.from_numpy(place), device),
-        sent(torch.from_numpy(weights.transpose(2, 0, 1).copy()), device),
-    )
+    first = whole.min(axis=1, keepdims=True)
+    most = int((whole - first).max(initial=0))
+    count = most + taps.shape[1]
+    place = sent(torch.from_numpy(first), device) + torch.arange(size + count - 1, device=device)
+    place = place.clamp_(0, size - 1) if repeat else mirrored(place, size)
+    # Taps with zeros before and after: where they begin is where the line lies.
+    table = sent(torch.from_numpy(np.pad(taps, ((0, 0), (most, most)))), device)
+    begin = sent(torch.from_numpy(part * table.shape[1] + most - (whole - first)), device)
+    weight = table.view(-1)[begin + torch.arange(count, device=device)[:, None, None]]
     if axis == -1:
-        index, weight = index[:, None, None], weight[:, :, None, :, None]
+        place, weight = place[:, None, None], weight[:, :, None, :, None]
     else:
-        index, weight = index[:, None, :, None], weight[:, :, None, None]
+        place, weight = place[:, None, :, None], weight[:, :, None, None]
     wanted = list(x.shape)
     wanted[axis] = size + count - 1
-    wide = x.gather(axis, index.expand(wanted))
+    wide = x.gather(axis, place.expand(wanted))
     out = wide.narrow(axis, 0, size) * weight[0]
     for k in range(1, count):
         out.addcmul_(wide.narrow(axis, k, size), weight[k])
     return out
+
+
+def mirrored(place: Tensor, size: int) -> Tensor:
+    """Where places beyond the edges of a line are seen: mirrored without repeating the edge, at one pixel repeated.
+
+    Example:
+        >>> mirrored(torch.arange(-3, 7), 4).tolist()
+        [3, 2, 1, 0, 1, 2, 3, 2, 1, 0]
+    """
+    period = max(2 * size - 2, 1)
+    return torch.minimum(place % period, (-place) % period)
 
 
 def warped(x: Tensor, back: NDArray[np.float64], mode: str) -> Tensor:
@@ -147,12 +159,32 @@ def warped(x: Tensor, back: NDArray[np.float64], mode: str) -> Tensor:
         mode: "bilinear" or "bicubic".
     """
     height, width = x.shape[-2:]
+    across = back[:, :, 0, None] * np.arange(width)
+    down = back[:, :, 1, None] * np.arange(height) + back[:, :, 2, None]
     # Columns and rows of the picture run from -1 to 1; of a single one every place is the same.
-    scale = 2 / np.maximum(np.array([width, height]) - 1, 1)
-    across = back[:, None, :, 0] * np.arange(width)[:, None]
-    down = back[:, None, :, 1] * np.arange(height)[:, None] + back[:, None, :, 2]
-    columns, rows = (
-        sent(torch.from_numpy(part.astype(np.float32)), x.device) for part in (across * scale, down * scale - 1)
-    )
+    scale = 2 / np.maximum(np.array([[width], [height]]) - 1, 1)
+    parts = (np.rint(across * WHOLE), np.rint(down * WHOLE)) if warps_round() else (across * scale, down * scale - 1)
+    columns, rows = (sent(torch.from_numpy(part.astype(np.float32)), x.device) for part in parts)
+    grid = columns[:, :, None] + rows[..., None]
+    if warps_round():
+        grid = _nearest(grid).mul_(sent(torch.from_numpy(scale.astype(np.float32)), x.device)[..., None]).sub_(1)
     beyond = "reflection" if min(height, width) > 1 else "border"
-    return functional.grid_sample(x, columns[:, None] + rows[:, :, None], mode, beyond, align_corners=True)
+    return functional.grid_sample(x, grid.permute(0, 2, 3, 1), mode, beyond, align_corners=True)
+
+
+def as_warped(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Places between pixels as OpenCV's warps take them: as they are, or to the nearest 1/32 (see `warps_round`)."""
+    return _nearest(torch.from_numpy(np.rint(places * WHOLE))).numpy() if warps_round() else places
+
+
+def _nearest(places: Tensor) -> Tensor:
+    """Places in whole 1024ths of a pixel to the nearest 1/32 pixel, in pixels."""
+    return places.add_(WHOLE * FINEST / 2).div_(WHOLE * FINEST).floor_().mul_(FINEST)
+
+
+@lru_cache(maxsize=1)
+def warps_round() -> bool:
+    """Whether this OpenCV's warps know 32 places between two pixels only, as those of 4.12 and before; 5.0 knows all."""
+    ramp, move = np.arange(8, dtype=np.float32).reshape(1, 8).repeat(8, 0), np.array([[1, 0, FINEST / 4], [0, 1, 0]])
+    middle = cv2.warpAffine(ramp, move, (8, 8), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)[4, 4]
+    return float(middle) == float(ramp[4, 4])

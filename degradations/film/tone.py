@@ -37,7 +37,7 @@ def curved(planes: Float, curves: list[Double]) -> Float:
 
 def curved_on(planes: Tensor, tables: Tensor) -> Tensor:
     """`curved` on any device, by float32 tables ``(P, 65536)`` there, or ``(1, 65536)`` for all planes."""
-    # Rounded to even, as OpenCV does.
+    # OpenCV rounds the exact product, to even: of a level in a thousand the neighbour is taken here.
     level = (planes * (LEVELS - 1)).round_().clamp_(0, LEVELS - 1).to(torch.int32)
     if len(tables) > 1:
         level += torch.arange(0, tables.numel(), LEVELS, dtype=torch.int32, device=level.device)[:, None, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -93,12 +94,9 @@ class Weave(Degradation):
         for matrix, place in zip(back, places, strict=True):
             matrix[...] = cv2.invertAffineTransform(_matrix(height, width, *place))
         far = [i for i, place in enumerate(places) if not _small(height, width, *place)]
-        if len(far) < len(places):
-            moved = _woven_on(planes, places)
-            for i in far:
-                moved[i : i + 1] = warped(planes[i : i + 1], back[i : i + 1], "bicubic")
-        else:
-            moved = warped(planes, back, "bicubic")
+        moved = _woven_on(planes, [place if i not in far else (0.0, 0.0, 0.0) for i, place in enumerate(places)])
+        for i in far:
+            moved[i : i + 1] = warped(planes[i : i + 1], back[i : i + 1], "bicubic")
         if not masks:
             return Damage(seen_as(moved, frames), masks)
         covers = warped(torch.cat(list(masks.values()), dim=1), back, "bilinear")
@@ -140,16 +138,20 @@ def woven(plane: Float, x: float, y: float, turn: float) -> Float:
 
 def _woven_on(planes: Tensor, places: Sequence[tuple[float, ...]]) -> Tensor:
     """`woven` for planes ``(T, P, H, W)`` on any device, each frame by its own x, y and turn."""
-    taps = np.stack([cubic(part / ROUNDED_TO) for part in range(ROUNDED_TO)])
-    steps = [_steps(*planes.shape[2:], *place) for place in places]
-    for axis, alike in ((-1, [of_rows for of_rows, _ in steps]), (-2, [of_columns for _, of_columns in steps])):
-        whole, part = np.divmod(-np.stack(alike), ROUNDED_TO)
-        planes = shifted(planes, axis, whole - 1, taps[part])
+    height, width = planes.shape[2:]
+    x, y, turn = np.array(places).T[:, :, None]
+    of_rows, of_columns = _steps(height, width, x, y, turn)
+    for axis, steps in ((-1, of_rows), (-2, of_columns)):
+        whole, part = np.divmod(-steps, ROUNDED_TO)
+        planes = shifted(planes, axis, whole - 1, part, _cubics())
     return planes
 
 
-def _steps(height: int, width: int, x: float, y: float, turn: float) -> tuple[Steps, Steps]:
-    """How far each row goes to the right, and then each column down, in steps of 1/32 pixel."""
+def _steps(height: int, width: int, x: float | Double, y: float | Double, turn: float | Double) -> tuple[Steps, Steps]:
+    """How far each row goes to the right, and then each column down, in steps of 1/32 pixel.
+
+    By numbers ``(H,)`` and ``(W,)``, by arrays ``(T, 1)`` those of many frames.
+    """
     slope = np.deg2rad(turn)
     rows = x + slope * (np.arange(height) - (height - 1) / 2)
     columns = y - slope * (np.arange(width) - (width - 1) / 2)
@@ -189,6 +191,12 @@ def cubic(part: float) -> Float:
     t = np.array([1 + part, part, 1 - part, 2 - part])
     near, far = 1.25 * t**3 - 2.25 * t**2 + 1, -0.75 * (t**3 - 5 * t**2 + 8 * t - 4)
     return np.where(t <= 1, near, far).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _cubics() -> Float:
+    """The weights of all places that there are between two pixels, ``(32, 4)``."""
+    return np.stack([cubic(part / ROUNDED_TO) for part in range(ROUNDED_TO)])
 
 
 def _warp(plane: Float, matrix: Double, interpolation: int, out: Float) -> None:
