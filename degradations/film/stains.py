@@ -27,7 +27,7 @@ from degradations.film.common import (
 )
 from degradations.film.marks import Canvas
 from degradations.film.shapes import blot
-from degradations.film.tensors import cover_on, sent, with_cover
+from degradations.film.tensors import as_warped, cover_on, sent, with_cover
 from degradations.rng import Rng
 
 SHORTEST = 5
@@ -175,7 +175,8 @@ def _lay_on(canvas: Canvas, stain: dict[str, Any], ages: range, first: int, both
     if (low >= high).any():
         return
     (x0, y0), (x1, y1) = low.tolist(), high.tolist()
-    right, down = sent(torch.from_numpy((corners - whole).astype(np.float32)), canvas.device).T[..., None, None, None]
+    moves = -as_warped(whole - corners).astype(np.float32)
+    right, down = sent(torch.from_numpy(moves), canvas.device).T[..., None, None, None]
     part = both[None, :, y0 : y1 + 1, x0 : x1 + 1]
     # As OpenCV moves it: linearly between pixels, first along rows, then along columns.
     part = torch.lerp(part[..., 1:], part[..., :-1], right)
