@@ -53,6 +53,7 @@ STEPS: dict[str, tuple[Degradation, float]] = {
     "gate": (Gate(margin=8, rough=2), EXACT),
     "unsteady gate": (Gate(margin=8, rough=2, unsteady=4), TABLE),
     "splices": (Splices(rate=0.15, jump=20, density=0.3), TABLE),
+    "splices with nothing but a line": (Splices(rate=0.3, jump=0, density=0), EXACT),
     "no splices": (Splices(rate=0), EXACT),
 }
 every_step = pytest.mark.parametrize(("step", "limit"), STEPS.values(), ids=STEPS)
@@ -146,6 +147,8 @@ def test_a_stream_of_any_chunks(step: Degradation, limit: float, size: int, monk
     monkeypatch.setattr(Degradation, "made", lambda self, *given, **named: self.on_device(*given, **named))
     found = clip(size)
     same(found, wanted, limit)
+    assert torch.equal(x, picture(FRAMES, 1, 40, 61))
+    assert torch.equal(masks["dirt"], cover(FRAMES, 40, 61)["dirt"])
     # A frame does not depend on the chunk that it is in.
     assert float((found.frames - clip(7).frames).abs().max()) <= 1e-6
 
@@ -173,7 +176,7 @@ def calls(step: Degradation, params: Params, count: int) -> int:
         out = step.on_device(frames, params, start=1, masks=masks)
     assert out.frames.device.type == "meta"
     assert all(plane.device.type == "meta" for plane in out.masks.values())
-    return counted.count
+    return int(counted.count)
 
 
 @every_step
@@ -197,6 +200,18 @@ def test_splices_pass_frames_of_any_device() -> None:
             assert frames.device.type == masks["splice"].device.type == "meta"
     assert Splices.at_home_anywhere
     assert Splices.context[0] == MOST_LOST
+
+
+@pytest.mark.parametrize(("height", "width"), [(30, 1), (31, 2)])
+def test_a_jump_of_a_line_of_pixels_repeats_its_end(height: int, width: int) -> None:
+    """OpenCV has nothing to mirror at a single column (see `border.mirror`)."""
+    step = Splices(rate=0.2)
+    params = drawn(step, height, width, 1)
+    first = params["splices"][0] | {"jump": 7.3}
+    params = params | {"splices": [first]}
+    x, masks = picture(4 + MOST_LOST, 1, height, width), cover(4 + MOST_LOST, height, width)
+    wanted, found = (one(x, params, start=first["frame"], masks=masks) for one in (step.apply, step.on_device))
+    same(found, wanted, TABLE)
 
 
 def test_a_line_is_drawn_into_its_frame_alone() -> None:
