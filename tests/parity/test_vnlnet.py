@@ -15,17 +15,16 @@ from vbench.models import vnlnet
 from vbench.models.fold import fold_norms
 from vbench.models.recipe import read_manifest
 from vbench.models.verify import mismatches
-from vbench.models.vnlnet import search as module
-from vbench.models.vnlnet import search_parity
+from vbench.models.vnlnet import rows, search_parity
 from vbench.models.vnlnet.neighbours import Ends, Neighbourhood, gray, pad, sources
 from vbench.models.vnlnet.net import VNLnet, build_colour, build_gray
 from vbench.models.vnlnet.restorer import load_restorer
+from vbench.models.vnlnet.rows import first_least
 from vbench.models.vnlnet.search import (
     Matches,
     PatchSearch,
     Window,
     centres,
-    first_least,
     gather,
     match,
     match_both,
@@ -133,7 +132,7 @@ def test_both_ways_at_once_equal_one_after_the_other(
     patch: int, search: int, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However the work is cut up; ties included. Also: one query for all, and each pair by itself."""
-    monkeypatch.setitem(module.AT_ONCE, "cpu", limit)
+    monkeypatch.setitem(rows.AT_ONCE, "cpu", limit)
     a, b, window = whole_numbers(3, 14, 17), whole_numbers(3, 14, 17, seed=1), Window(patch, search)
     forth, back = match_both(a, b, window)
     for found, expected in ((forth, match(a, b, window)), (back, match(b, a, window))):

@@ -191,14 +191,14 @@ def _assembled(
     window: list[int | None], own: Tensor, frames: Tensor, dy: Tensor, dx: Tensor, search: PatchSearch
 ) -> Tensor:
     """The stack of one frame, ``(1, N * C, H, W)``, from the padded frames that it looks at and where in them."""
-    slots = [i for i, s in enumerate(window) if s is not None and i != search.past]
     values = gather(frames, centres(dy, dx, (own.shape[2], own.shape[3]), search.window.patch))
-    # What is found in a black frame is black, wherever it is: nothing is searched there.
-    stack = values.new_zeros((len(window), *values.shape[1:]))
-    stack[slots] = values
     edge = rim(search.window)
-    stack[search.past] = own[0, :, edge : own.shape[2] - edge, edge : own.shape[3] - edge]
-    return stack.flatten(0, 1)[None]
+    here = own[0, :, edge : own.shape[2] - edge, edge : own.shape[3] - edge]
+    # What is found in a black frame is black, wherever it is: nothing is searched there.
+    black = torch.zeros_like(here) if None in window else here
+    found = iter(values.unbind())
+    slots = [here if i == search.past else black if s is None else next(found) for i, s in enumerate(window)]
+    return torch.cat(slots)[None]
 
 
 class Searched:
