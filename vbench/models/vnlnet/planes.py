@@ -82,7 +82,7 @@ class Planes:
         after = (self._window.patch - 1) * layout.pitch
         self._squares = like.new_zeros(layout.before + size + after)
         # What the first plane has before it when it is moved.
-        self._squares[: layout.before] = torch.inf
+        self._squares[: layout.before].fill_(torch.inf)
         self._partial = like.new_empty(size)
 
     def scan(self, lines: range, second: bool, back: bool) -> Found:
