@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -91,7 +92,15 @@ def test_planes_equal_rows_for_whole_numbers(
                 assert bool(found[0].second.isinf().all())  # there is one candidate
 
 
-@pytest.mark.parametrize("case", sorted(FIXTURE.glob("case_*.npz")), ids=lambda path: path.stem)
+def _slow(name: str) -> tuple[pytest.MarkDecorator, ...]:
+    """Planes are not how a CPU searches: whole pipelines take it up to a minute."""
+    reason = "takes half a minute: nox -s parity"
+    return (pytest.mark.skipif("pipeline" in name and "VBENCH_SLOW" not in os.environ, reason=reason),)
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(p, marks=_slow(p.stem), id=p.stem) for p in sorted(FIXTURE.glob("case_*.npz"))]
+)
 def test_planes_equal_the_official_search(case: Path, by_planes: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(Rows, "scan")
     monkeypatch.setattr(planes, "AT_ONCE", 2**20)  # which a CPU has in its cache
@@ -100,7 +109,9 @@ def test_planes_equal_the_official_search(case: Path, by_planes: None, monkeypat
 
 @pytest.mark.shared
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["case_default", "case_pipeline_gray"])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=_slow(name)) for name in ("case_default", "case_pipeline_gray")]
+)
 def test_planes_equal_the_official_search_of_other_clips(
     shared: Path, name: str, by_planes: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

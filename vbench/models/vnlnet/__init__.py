@@ -47,7 +47,7 @@ def _spec(kind: str, sigma: int) -> ModelSpec:
         network=f"vbench.models.vnlnet.net:{build}",
         parameters=503_584 if kind == "gray" else 4_521_504,
         # 15 convolutions of 3 x 3, then 20 pixels of search and 20 of a patch. Sums over a patch are made in blocks of
-        # 41 rows: where these lie alike, equal distances stay equal.
+        # 41 rows on a CPU: where these lie alike, equal distances stay equal.
         tiles=Tiles(halo=55, multiple=41),
         precisions=PRECISIONS,
     )
