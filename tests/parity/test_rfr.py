@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from tests.slow import SLOW
 from vbench.checkpoint import load_checkpoint
 from vbench.models import spec
 from vbench.models.dncnn.net import DnCNN
@@ -70,13 +70,9 @@ def psnr(frames: Tensor, truth: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]
     ("name", "modes"),
     [
         ("quick", ("online", "offline")),
-        pytest.param("medium", ("online",), marks=pytest.mark.slow),
+        pytest.param("medium", ("online",), marks=SLOW),
         # Here the official online mode loses against the denoiser as it was.
-        pytest.param(
-            "large",
-            ("online",),
-            marks=pytest.mark.skipif("VBENCH_SLOW" not in os.environ, reason="takes three minutes: nox -s parity"),
-        ),
+        pytest.param("large", ("online",), marks=SLOW),
     ],
 )
 def test_real_weights_reach_the_official_figures(shared: Path, name: str, modes: tuple[str, ...]) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.slow import SLOW
 from vbench import errors
 from vbench.models import vnlnet
 from vbench.models.fold import fold_norms
@@ -261,7 +262,10 @@ def test_clips_and_windows_that_cannot_be_are_refused() -> None:
 
 @pytest.mark.shared
 @pytest.mark.slow
-@pytest.mark.parametrize(("case", "ends"), [("official_borders", "published"), ("repaired_borders", "repaired")])
+@pytest.mark.parametrize(
+    ("case", "ends"),
+    [("official_borders", "published"), pytest.param("repaired_borders", "repaired", marks=SLOW)],
+)
 def test_real_weights_reach_the_official_figures(shared: Path, case: str, ends: Ends) -> None:
     """PSNR of every frame within the 0.005 dB that ``real_run.json`` states, through our restorer."""
     official = json.loads((shared / "parity" / "vnlnet" / "real_run.json").read_text())["cases"][case]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from tests.slow import SLOW
 from vbench.models.verify import verify
 from vbench.models.vnlnet import planes
 from vbench.models.vnlnet import search as module
@@ -92,30 +92,28 @@ def test_planes_equal_rows_for_whole_numbers(
                 assert bool(found[0].second.isinf().all())  # there is one candidate
 
 
-def _slow(name: str) -> tuple[pytest.MarkDecorator, ...]:
-    """Planes are not how a CPU searches: whole pipelines take it up to a minute."""
-    reason = "takes half a minute: nox -s parity"
-    return (pytest.mark.skipif("pipeline" in name and "VBENCH_SLOW" not in os.environ, reason=reason),)
+def _cases(*names: str) -> list[Any]:
+    """Whole pipelines are slow: planes are not how a CPU searches."""
+    return [pytest.param(name, marks=SLOW if "pipeline" in name else ()) for name in names]
 
 
-@pytest.mark.parametrize(
-    "case", [pytest.param(p, marks=_slow(p.stem), id=p.stem) for p in sorted(FIXTURE.glob("case_*.npz"))]
-)
-def test_planes_equal_the_official_search(case: Path, by_planes: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(Rows, "scan")
-    monkeypatch.setattr(planes, "AT_ONCE", 2**20)  # which a CPU has in its cache
-    assert [difference for difference in verify("vnl_search", case, dtype="float32") if not difference.within] == []
+@pytest.mark.parametrize("name", _cases(*sorted(path.stem for path in FIXTURE.glob("case_*.npz"))))
+def test_planes_equal_the_official_search(name: str, by_planes: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert_planes_equal(FIXTURE / f"{name}.npz", monkeypatch)
 
 
 @pytest.mark.shared
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=_slow(name)) for name in ("case_default", "case_pipeline_gray")]
-)
+@pytest.mark.parametrize("name", _cases("case_default", "case_pipeline_gray"))
 def test_planes_equal_the_official_search_of_other_clips(
     shared: Path, name: str, by_planes: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    test_planes_equal_the_official_search(shared / "parity" / "vnl_search" / f"{name}.npz", by_planes, monkeypatch)
+    assert_planes_equal(shared / "parity" / "vnl_search" / f"{name}.npz", monkeypatch)
+
+
+def assert_planes_equal(case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(Rows, "scan")
+    monkeypatch.setattr(planes, "AT_ONCE", 2**20)  # which a CPU has in its cache
+    assert [difference for difference in verify("vnl_search", case, dtype="float32") if not difference.within] == []
 
 
 def distances(query: Tensor, other: Tensor, found: Matches, patch: int) -> Tensor:
