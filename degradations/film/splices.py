@@ -113,7 +113,10 @@ class Splices(Degradation):
             yield from super().stream(chunks, params, shape, subframes, measured)
             return
         for frames, masks in chunks:
-            yield Damage(frames, with_cover(masks, "splice", cover_on(masks, "splice", frames)))
+            if frames.device.type == "cpu":  # NumPy's zeros cost nothing until somebody writes to them
+                yield Damage(frames, with_coverage(masks, "splice", coverage(masks, "splice", frames)))
+            else:
+                yield Damage(frames, with_cover(masks, "splice", cover_on(masks, "splice", frames)))
 
     def apply(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """See the class. The frames come with eight more in front."""

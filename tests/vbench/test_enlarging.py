@@ -24,7 +24,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The profile on two embedded clips, and all that needs no weights run on it."""
     folder = tmp_path_factory.mktemp("sr") / "runs"
     run = CliRunner()
-    clips = ["--clip", "cat", "--clip", "coffee", "--max-frames", "3"]
+    clips = ["--clip", "cat", "--clip", "coffee", "--max-frames", "2"]
     made = run.invoke(app, ["synth", "--profile", "sr", *clips, "--root", str(folder)])
     assert made.exit_code == 0, made.output
     done = run.invoke(app, ["run", "--models", "all", "--metrics", "psnr,ssim,warp_error", "--root", str(folder)])
@@ -96,7 +96,7 @@ def test_a_degraded_clip_that_lost_its_size_is_found(root: Path, tmp_path: Path)
     assert pair.facts.scale == 4
     assert "degraded" not in pair.rooms
     wrong = pair.facts.model_copy(update={"lq_height": pair.facts.height, "lq_width": pair.facts.width})
-    with pytest.raises(InputError, match="holds 3 frames of"):
+    with pytest.raises(InputError, match="holds 2 frames of"):
         type(pair)(pair.dataset, pair.folder, wrong).degraded()
 
 
