@@ -45,6 +45,9 @@ class ClipShape:
 Masks = Mapping[str, Tensor]
 """Where each kind of local damage is: ``(T, 1, H, W)`` in [0, 1] by kind ("dirt", "scratch", "hair", ...)."""
 
+BY_WAY_OF_THE_CPU = ("mps",)
+"""Kinds of devices that have no double precision, in which steps work out places: frames go to the CPU and back."""
+
 NO_MASKS: Masks = MappingProxyType({})
 
 
@@ -149,8 +152,11 @@ class Degradation(BaseModel):
 
     def made(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
         """``apply`` or ``on_device``, as the frames lie."""
-        one = self.apply if frames.device.type == "cpu" else self.on_device
-        return one(frames, params, start=start, masks=masks)
+        if frames.device.type == "cpu":
+            return self.apply(frames, params, start=start, masks=masks)
+        if frames.device.type in BY_WAY_OF_THE_CPU:
+            return Degradation.on_device(self, frames, params, start=start, masks=masks)
+        return self.on_device(frames, params, start=start, masks=masks)
 
     def stream(
         self,

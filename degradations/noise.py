@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -43,21 +43,15 @@ class _PerFrame(Degradation):
         def one(i: int) -> Tensor:
             return self.one(frames[i], rng.at("frame", start + i).generator())
 
-        return Damage(torch.stack(list(_in_threads(one, len(frames)))), masks)
+        threads = min(torch.get_num_threads(), len(frames))
+        if threads < 2:
+            return Damage(torch.stack([one(i) for i in range(len(frames))]), masks)
+        with ThreadPoolExecutor(threads) as pool:  # NumPy lets go of the interpreter while it draws
+            return Damage(torch.stack(list(pool.map(one, range(len(frames))))), masks)
 
     def one(self, frame: Tensor, generator: np.random.Generator) -> Tensor:
         """One frame ``(C, H, W)`` with noise."""
         raise NotImplementedError
-
-
-def _in_threads(one: Callable[[int], Tensor], count: int) -> Iterator[Tensor]:
-    """``one(0)``, ``one(1)``, ..., by several threads at once: NumPy lets go of the interpreter while it draws."""
-    threads = min(torch.get_num_threads(), count)
-    if threads < 2:
-        yield from map(one, range(count))
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        yield from pool.map(one, range(count))
 
 
 class _Drawn(_PerFrame):
@@ -98,8 +92,8 @@ class GaussianNoise(_Drawn):
 
     ``sigma`` is the standard deviation on the 0..255 scale. With ``clip`` the result is clipped to [0, 1], as
     a file of 8 bits holds it; without it is not, as the test scripts of DnCNN, FastDVDnet and VNLnet make it. The
-    two give other figures and never compare. The numbers are the same bits on every machine, CPU and GPU (see
-    `degradations.normal`). Those of DnCNN, FastDVDnet and RFR draw from torch without a seed, so
+    two give other figures and never compare. The numbers are made to be the same bits on every machine, CPU and GPU
+    (see `degradations.normal`). Those of DnCNN, FastDVDnet and RFR draw from torch without a seed, so
     that their very noise cannot be made again; VNLnet's can (see :class:`VnlnetNoise`).
 
     Example:

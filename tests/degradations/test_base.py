@@ -10,6 +10,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from degradations import base
 from degradations.base import (
     NO_MASKS,
     ClipShape,
@@ -121,6 +122,18 @@ def test_on_its_way_to_a_device_one_plane_stays_one() -> None:
     assert moved.frames.shape == (2, 3, 4, 6)
     assert moved.frames.is_meta
     assert moved.masks["dirt"].is_meta
+
+
+def test_devices_without_double_precision_are_not_worked_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    class AtHome(Window):
+        def on_device(self, frames: Tensor, params: Params, *, start: int = 0, masks: Masks = NO_MASKS) -> Damage:
+            return Damage(frames + 1)
+
+    there = torch.zeros(1, 1, 2, 2, device="meta")
+    monkeypatch.setattr(Degradation, "on_device", lambda self, frames, *_, **__: Damage(frames[:0]))
+    assert len(AtHome().made(there, {}).frames) == 1
+    monkeypatch.setattr(base, "BY_WAY_OF_THE_CPU", ("meta",))
+    assert len(AtHome().made(there, {}).frames) == 0
 
 
 def test_what_knows_no_other_device_goes_by_way_of_the_cpu() -> None:
