@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from copy import deepcopy
@@ -15,7 +16,6 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from vbench import models
-from vbench.devices import bounded_memory
 from vbench.errors import RunError, UsageError
 from vbench.models.dncnn.restorer import fuse
 from vbench.models.fastdvdnet.net import FastDVDnet
@@ -244,21 +244,42 @@ def test_what_was_begun_is_thrown_away(tmp_path: Path) -> None:
     assert bool((found == clip).all())
 
 
+TOO_LITTLE = """
+import sys
+from pathlib import Path
+
+import torch
+import vbench.devices
+from tests.vbench.test_tiling import apart, random, tiled
+from vbench.models.spec import Tiles
+from vbench.restore import Framewise, run_array
+from vbench.tiling import fitted, halved
+
+conv = torch.nn.Conv2d
+restorer = Framewise(torch.nn.Sequential(conv(1, 64, 3, padding=1), torch.nn.ReLU(), conv(64, 1, 3, padding=1)))
+clip = random(1, 1, 400, 512)
+whole = run_array(restorer, clip)
+vbench.devices.free_memory_now = lambda: 80 * 2**20
+with vbench.devices.bounded_memory("cpu"):
+    found, tile = fitted(
+        lambda tile: tiled(restorer, clip, tile, Tiles(halo=2), Path(sys.argv[1])), None, halved(400, 512), "cpu", "it"
+    )
+print(tile, apart(found, whole))
+"""
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded by Linux")
-def test_a_network_is_cut_where_the_machine_has_too_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PyTorch's own allocator says so: 64 features of 512 x 400 pixels are 50 MiB, and two layers' are held."""
-    torch.manual_seed(0)
-    conv = torch.nn.Conv2d
-    restorer = Framewise(torch.nn.Sequential(conv(1, 64, 3, padding=1), torch.nn.ReLU(), conv(64, 1, 3, padding=1)))
-    clip = random(1, 1, 400, 512)
-    whole = run_array(restorer, clip)
-    monkeypatch.setattr("vbench.devices.free_memory_now", lambda: 80 * 2**20)
-    with bounded_memory("cpu"):
-        found, tile = fitted(
-            lambda tile: tiled(restorer, clip, tile, Tiles(halo=2), tmp_path), None, halved(400, 512), "cpu", "it"
-        )
-    assert tile in (Tile(256, 256), Tile(128, 128))
-    assert apart(found, whole) < EQUAL
+def test_a_network_is_cut_where_the_machine_has_too_little(tmp_path: Path) -> None:
+    """PyTorch's own allocator says so: 64 features of 512 x 400 pixels are 50 MiB, and two layers' are held.
+
+    In a process of its own: the heap of one that ran many tests has holes, and what fits in those is not counted.
+    """
+    command = [sys.executable, "-c", TOO_LITTLE, str(tmp_path)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=PARITY.parents[1])
+    assert done.returncode == 0, done.stderr
+    tile, difference = done.stdout.split()
+    assert tile in ("256x256", "128x128")
+    assert float(difference) < EQUAL
 
 
 def test_too_little_for_the_smallest_tile_is_said(tmp_path: Path) -> None:
