@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from tests.pretended import GPU, devices, pretended_gpu
 from tests.slow import SLOW
 from vbench.models.verify import verify
 from vbench.models.vnlnet import planes
@@ -183,6 +184,16 @@ def test_on_a_gpu_planes_are_searched_and_find_the_same(monkeypatch: pytest.Monk
     monkeypatch.delattr(Rows, "scan")
     for found, there in zip(match_both(a.cuda(), b.cuda(), window), expected, strict=True):
         assert equal(Matches(found.dy.cpu(), found.dx.cpu(), found.distance.cpu()), there)
+
+
+@pytest.mark.parametrize("second", [False, True])
+def test_planes_stay_on_the_gpu(monkeypatch: pytest.MonkeyPatch, second: bool) -> None:
+    """On a GPU that is only pretended: nothing mixes devices, or waits for a value but the one of all frames."""
+    monkeypatch.setattr(module, "_check", lambda *given: 1.0)
+    with pretended_gpu("vbench"):
+        a, b = (torch.empty(3, 140, 150, device=GPU) for _ in range(2))
+        found = [match(a, b, Window(41, 41), second=True)] if second else list(match_both(a, b, Window(41, 41)))
+        assert devices(*(values for matches in found for values in matches)) == {GPU}
 
 
 # in float32, whatever the process has set
