@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from leaderboards.table import BASELINE, Board
 from reports import figures
 from reports.figures import COLUMN, Drawn, Form
 from reports.media.sources import ClipSources, find_sources
+from reports.place import begin, check, put
 
 CURVES = 7
 """Lines of one chart: so many colours can be told apart."""
@@ -58,17 +57,12 @@ def write_figures(
     if not results.cells:
         raise ValueError(f'There are no results in "{root}" yet. Run `vbench run --models all` first.')
     boards = _chosen(results, wanted)
-    if out.exists() and any(out.iterdir() if out.is_dir() else [out]) and not (out / NOTE).is_file():
-        raise ValueError(
-            f'"{out}" holds other things than figures of vbench; nothing there is touched. Choose another folder with --out.'
-        )
+    check(out, "figures of vbench", _own(out), lambda folder: (folder / TEX).is_file() and (folder / NOTE).is_file())
     jobs = list(_jobs(root, results, boards, wanted))
     if progress is not None:
         progress("figures", 0, len(jobs))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".partial-figures-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    temporary = begin(out, "figures")
     try:
-        temporary.mkdir()
         drawn = []
         for job in jobs:
             found = job()
@@ -81,13 +75,20 @@ def write_figures(
             raise ValueError("There is nothing to draw: no board has two models with a figure.")
         (temporary / NOTE).write_text(_markdown(drawn, wanted.form), "utf-8")
         (temporary / TEX).write_text(_latex(drawn), "utf-8")
-        if out.exists():
-            shutil.rmtree(out)
-        temporary.rename(out)
+        put(temporary, out)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     return [out / f"{one.name}.{wanted.form}" for one in drawn]
+
+
+def _own(folder: Path) -> set[str]:
+    """Names in a folder of figures: those that its list names."""
+    try:
+        listed = (folder / NOTE).read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        listed = ""
+    return {NOTE, TEX, *re.findall(r"^- `([^`/]+)`: ", listed, re.M)}
 
 
 def _chosen(results: Results, wanted: Wanted) -> list[Board]:

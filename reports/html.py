@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from leaderboards.results import Results
 from reports import views
 from reports.clips import clip_path, write_clips
 from reports.media import export
+from reports.place import begin, check, put
 from reports.sheets import write_sheets
 from reports.site import Link, Site
 from reports.views.damage import SheetRow
@@ -36,7 +35,7 @@ def build(
     Args:
         root: the folder that holds ``results``, ``datasets`` and ``restored``.
         out: the folder to make; ``root/report`` by default. An older report there is replaced at the end,
-            when the new one is whole.
+            when the new one is whole; a folder that holds anything else is not touched.
         title: the heading.
         media_budget: bytes of pictures at most.
         progress: called with what is under way, pictures done since the last call, and all pictures.
@@ -51,17 +50,12 @@ def build(
     if not results.cells:
         raise ValueError(f'There are no results in "{root}" yet. Run `vbench run --models all` first.')
     final = out if out is not None else root / "report"
-    _check_replaceable(final)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    temporary = final.with_name(f".partial-report-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-    _clear_leftovers(final.parent)
+    check(final, "a report", _own(), lambda folder: is_report(folder / "index.html"))
+    temporary = begin(final, "report")
     try:
-        temporary.mkdir()
         facts = gather(root, results, title)
         write(facts, temporary, media_budget, progress)
-        if final.exists():
-            shutil.rmtree(final)
-        temporary.rename(final)
+        put(temporary, final)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -155,18 +149,14 @@ def write_pages(
     )  # fmt: skip
 
 
-def _check_replaceable(folder: Path) -> None:
-    """Only a report (or nothing) is ever replaced."""
-    if not folder.exists():
-        return
-    inside = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else ["a file"]
-    if inside and not (folder / "index.html").is_file():
-        raise ValueError(
-            f'"{folder}" holds other things than a report ({", ".join(inside[:3])}); nothing there is touched. '
-            "Choose another folder with --out."
-        )
+def _own() -> set[str]:
+    """Names in the folder of a report."""
+    return {link.path for link in links()} | {"assets", "boards", "clips", "media", "sheets"}
 
 
-def _clear_leftovers(parent: Path) -> None:
-    for path in parent.glob(".partial-report-*"):
-        shutil.rmtree(path, ignore_errors=True)
+def is_report(page: Path) -> bool:
+    """Whether a page was made here, as its foot says: other folders of pages have an ``index.html`` too."""
+    try:
+        return b"made by <code>vbench report html" in page.read_bytes()
+    except OSError:
+        return False

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from leaderboards.results import Results
-from reports.html import links, write_pages
+from reports.html import is_report, links, write_pages
 from reports.sheets import write_sheets
 from reports.site import Site
 from reports.views.facts import gather
@@ -50,7 +50,7 @@ def build_single(root: Path, out: Path | None = None, *, title: str | None = Non
         The path of the file.
 
     Raises:
-        ValueError: there are no results, or ``out`` is a folder.
+        ValueError: there are no results, or ``out`` is a folder or a file that is no report.
     """
     results = Results.read(root)
     if not results.cells:
@@ -59,6 +59,10 @@ def build_single(root: Path, out: Path | None = None, *, title: str | None = Non
     if final.is_dir():
         raise ValueError(
             f'"{final}" is a folder; with --single-file the report is one file: give its name, say {final.name}.html.'
+        )
+    if final.exists() and not is_report(final):
+        raise ValueError(
+            f'"{final}" is there already and is no report; it is not touched. Choose another place with --out.'
         )
     facts = gather(root, results, title)
     with tempfile.TemporaryDirectory() as place:

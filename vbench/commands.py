@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import shlex
 import sys
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from vbench.console import console, progress
 from vbench.errors import InputError, UsageError
-from vbench.workspace import Workspace
+from vbench.workspace import Workspace, disk_error
 
 if TYPE_CHECKING:
     from vbench.cluster import RayCluster
@@ -31,13 +32,22 @@ def at_root(root: Path) -> str:
 
 
 @contextmanager
-def worded() -> Iterator[None]:
-    """Errors of the packages that know no vbench, as errors that the user can mend."""
+def worded(place: Path | None = None) -> Iterator[None]:
+    """Errors of the packages that know no vbench, as errors that the user can mend; of the disk too, where a file or folder
+    ``place`` is written."""
     try:
         yield
     except ValueError as error:
         raise InputError(str(error)) from error
 
+    except OSError as error:
+        if place is None:
+            raise
+        named = place if error.filename is None else Path(error.filename)
+        ours = TEMPORARY in str(named) or named.is_relative_to(place) or place.is_relative_to(named)
+        if ours or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise disk_error(place, error) from error
+        raise InputError(f'"{named}" cannot be read: {error.strerror or error}.') from error
 
 def say(text: str) -> None:
     """A line to the user, on standard output."""
@@ -55,6 +65,19 @@ def took(seconds: float) -> str:
 
 
 def counted(count: int, what: str) -> str:
+def sized(size: int) -> str:
+    """Bytes in words.
+
+    Example:
+        >>> sized(43_500), sized(5_400_000), sized(218_000_000), sized(3_400_000_000)
+        ('42 KiB', '5.1 MiB', '208 MiB', '3.2 GiB')
+    """
+    for unit, name in ((2**30, "GiB"), (2**20, "MiB")):
+        if size >= unit:
+            return f"{size / unit:.{1 if size < 100 * unit else 0}f} {name}"
+    return f"{size / 2**10:.0f} KiB"
+
+
     """A number of things.
 
     Example:
@@ -354,17 +377,17 @@ def report_command(
 
     if single_file:
         began = time.monotonic()
-        with worded():
+        with worded(out or root / "report.html"):
             page = build_single(root, out, title=title)
-        say(f"The report is {page} ({page.stat().st_size / 2**20:.1f} MiB, {took(time.monotonic() - began)}).")
+        say(f"The report is {page} ({sized(page.stat().st_size)}, {took(time.monotonic() - began)}).")
         say(f"Open it: {page.resolve().as_uri()}")
         return
     budget = byte_count(media_budget, "--media-budget")
     began = time.monotonic()
-    with worded(), progress("report", "pictures") as report:
+    with worded(out or root / "report"), progress("report", "pictures") as report:
         page = build(root, out, title=title, media_budget=budget, progress=report)
-    size = sum(p.stat().st_size for p in page.parent.rglob("*") if p.is_file()) / 2**20
-    say(f"The report is in {page.parent} ({size:.0f} MiB, {took(time.monotonic() - began)}).")
+    size = sum(p.stat().st_size for p in page.parent.rglob("*") if p.is_file())
+    say(f"The report is in {page.parent} ({sized(size)}, {took(time.monotonic() - began)}).")
     say(f"Open it: {page.resolve().as_uri()}")
 
 

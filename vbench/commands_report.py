@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from vbench.commands import say, took, worded
+from vbench.commands import say, sized, took, worded
 from vbench.console import progress
 from vbench.errors import UsageError, nearest
 
@@ -30,7 +30,7 @@ def figures_command(
     wanted = Wanted(form, inches(width), tuple(datasets), tuple(protocols), tuple(models), clip)
     began = time.monotonic()
     folder = out if out is not None else root / "figures"
-    with worded(), progress("report figures", "figures") as report:
+    with worded(folder), progress("report figures", "figures") as report:
         written = write_figures(root, folder, wanted, report)
     say(f"{len(written)} figures are in {folder} ({took(time.monotonic() - began)}).")
     say(f"Captions: {NOTE}, and for LaTeX {TEX}.")
@@ -63,9 +63,10 @@ def pdf_command(root: Path, out: Path | None, title: str | None) -> None:
     from reports.pdf import write_pdf
 
     began = time.monotonic()
-    with worded(), progress("report pdf", "pages") as report:
-        written = write_pdf(root, out if out is not None else root / "report.pdf", title, report)
-    say(f"The summary is {written} ({written.stat().st_size / 2**10:.0f} KiB, {took(time.monotonic() - began)}).")
+    place = out if out is not None else root / "report.pdf"
+    with worded(place), progress("report pdf", "pages") as report:
+        written = write_pdf(root, place, title, report)
+    say(f"The summary is {written} ({sized(written.stat().st_size)}, {took(time.monotonic() - began)}).")
 
 
 def markdown_command(root: Path, out: Path | None, title: str | None) -> None:
@@ -74,7 +75,7 @@ def markdown_command(root: Path, out: Path | None, title: str | None) -> None:
 
     from reports.markdown import summary, write_markdown
 
-    with worded():
+    with worded(out):
         if out is None:
             sys.stdout.write(summary(root, title))
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -196,6 +197,8 @@ def _run(
         try:
             work.keys[i] = make(job, store)
         except (ValueError, OSError) as error:
+            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                raise  # a report without its pictures is not what was asked for
             what = work.jobs[i][0]
             if not isinstance(what, _Thumb):  # the same frame is missed among the pictures
                 work.notes.append(f"{what.label} is not among the pictures. {error}")

@@ -165,11 +165,11 @@ def test_a_killed_build_leaves_the_old_report_and_is_taken_up(root: Path) -> Non
     killed = subprocess.run([sys.executable, "-c", code, str(root)], check=False, capture_output=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert folder_hash(root / "report" / "media") == before
-    assert list(root.glob(".partial-report-*"))
+    assert list(root.glob("report/.partial-report-*"))
     again = folder_hash(build(root).parent / "media")
     shutil.rmtree(root / "cache")
     assert again == folder_hash(build(root).parent / "media")
-    assert not list(root.glob(".partial-report-*"))
+    assert not list(root.rglob(".partial-report-*"))
 
 
 def test_what_no_report_holds_is_swept(root: Path, tmp_path: Path) -> None:
