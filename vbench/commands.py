@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from leaderboards.store import TEMPORARY
 from vbench.console import console, progress
 from vbench.errors import InputError, UsageError
 from vbench.workspace import Workspace, disk_error
