@@ -40,7 +40,6 @@ def worded(place: Path | None = None) -> Iterator[None]:
         yield
     except ValueError as error:
         raise InputError(str(error)) from error
-
     except OSError as error:
         if place is None:
             raise
@@ -49,6 +48,7 @@ def worded(place: Path | None = None) -> Iterator[None]:
         if ours or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             raise disk_error(place, error) from error
         raise InputError(f'"{named}" cannot be read: {error.strerror or error}.') from error
+
 
 def say(text: str) -> None:
     """A line to the user, on standard output."""
@@ -65,7 +65,6 @@ def took(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
 
 
-def counted(count: int, what: str) -> str:
 def sized(size: int) -> str:
     """Bytes in words.
 
@@ -79,6 +78,7 @@ def sized(size: int) -> str:
     return f"{size / 2**10:.0f} KiB"
 
 
+def counted(count: int, what: str) -> str:
     """A number of things.
 
     Example:
