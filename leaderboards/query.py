@@ -20,7 +20,7 @@ import fnmatch
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
@@ -192,7 +192,8 @@ def _plain(value: Value) -> Value:
 
 
 def _compare(node: Compare, columns: Mapping[str, Column]) -> _Term:
-    left, right, op = node.left, node.right, node.op
+    left, right = (_in_per_cent(a, b, columns) for a, b in ((node.left, node.right), (node.right, node.left)))
+    op = node.op
     for known, other in ((left.column, right.column), (right.column, left.column)):
         if known in columns and other not in columns and other and columns[str(known)].kind is Kind.text:
             raise QueryError(f'There is no column "{other}". As a word it stands in quotes: {known} {op} "{other}".')
@@ -214,6 +215,12 @@ def _compare(node: Compare, columns: Mapping[str, Column]) -> _Term:
         return None if x is None or y is None else compare(x, y)
 
     return term
+
+
+def _in_per_cent(operand: Operand, other: Operand, columns: Mapping[str, Column]) -> Operand:
+    """A constant like ``5%``: 0.05 beside plain numbers, but 5 beside a column that stands in per cent itself."""
+    beside = columns.get(other.column) if other.column is not None else None
+    return replace(operand, unit="") if operand.unit == "%" and beside is not None and beside.unit == "%" else operand
 
 
 def _pattern(node: Compare, kind: Kind, columns: Mapping[str, Column]) -> _Term:

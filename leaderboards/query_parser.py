@@ -21,8 +21,9 @@ UNITS: dict[str, tuple[str, float]] = {
     "ms": ("s", 1e-3), "s": ("s", 1.0), "min": ("s", 60.0), "h": ("s", 3600.0),
     "B": ("B", 1.0), "kB": ("B", 1e3), "MB": ("B", 1e6), "GB": ("B", 1e9),
     "KiB": ("B", 2.0**10), "MiB": ("B", 2.0**20), "GiB": ("B", 2.0**30), "TiB": ("B", 2.0**40),
+    "levels": ("levels", 1.0), "pixels": ("pixels", 1.0), "times": ("times", 1.0),
 }  # fmt: skip
-"""By name: the unit in which columns stand, and how many of it one is."""
+"""By name: the unit in which columns stand, and how many of it one is. Beside a column that stands in per cent, ``%`` is that."""
 KEYWORDS = frozenset({"and", "or", "not", "in", "is", "missing", "true", "false", "inf"})
 _OPERATORS = ("<", "<=", ">", ">=", "==", "!=", "~", "!~")
 _UNIT = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))

@@ -21,6 +21,8 @@ COLUMNS = {
     "seconds_per_frame": Column(unit="s", higher=False),
     "memory": Column(unit="B", higher=False),
     "share": Column(),
+    "gain_shift": Column(unit="%", higher=False),
+    "flicker": Column(unit="levels", higher=False),
     "model": Column(Kind.text),
     "a b`": Column(),
     "my metric": Column(),
@@ -29,6 +31,7 @@ COLUMNS = {
 ROW: dict[str, Value] = {
     "psnr": 30.0, "gain.psnr": -0.5, "ssim": math.nan, "psnr[y,crop=4]": 31.0, "pyiqa:topiq_nr-flive": 0.7,
     "seconds_per_frame": 0.02, "memory": 3 * 2.0**30, "share": 0.25, "model": "RFR-dncnn", "my metric": 1.0, "complete": True,
+    "gain_shift": 4.0, "flicker": 1.5,
 }  # fmt: skip
 
 
@@ -53,6 +56,9 @@ def fits(text: str, row: dict[str, Value] | None = None) -> bool:
         ("memory > 2GiB and memory < 4e9 B", True),
         ("memory < 3 GB", False),
         ("share == 25%", True),
+        ("gain_shift < 5% and 3 % < gain_shift and gain_shift in (3%, 4%)", True),
+        ("gain_shift < 5 and not gain_shift < 0.05", True),
+        ("flicker < 2 levels", True),
         ("psnr < inf and psnr > -inf and psnr < ∞", True),
         ("model == 'RFR-dncnn'", True),
         ("model == 'rfr-dncnn'", False),
