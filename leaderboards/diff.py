@@ -74,6 +74,8 @@ class BoardDiff:
     """Models that have one only before."""
     notes: tuple[str, ...]
     """Clips that were left out, and why."""
+    lost: tuple[str, ...] = ()
+    """Of these the ones on which figures were there and cannot be compared any more."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,8 @@ def _board(one: BoardDocument, other: BoardDocument, name: str) -> BoardDiff | s
     if (before.version, before.options) != (after.version, after.options):
         return f"{name} is measured in another way ({signature(before)} before, {signature(after)} after)."
     same = [c for c in one.clips if c in other.clips and one.data_sha256.get(c) == other.data_sha256.get(c)]
-    notes = _clip_notes(one, other, same)
+    lost, more = _clip_notes(one, other, same)
+    notes = [*lost, *more]
     if not same:
         return f"no clip is the same before and after ({' '.join(notes) or 'there is none'})"
     old_rows = {row.model.name: row for row in one.rows if name in row.entries}
@@ -226,16 +229,25 @@ def _board(one: BoardDocument, other: BoardDocument, name: str) -> BoardDiff | s
         tuple(sorted(came)),
         tuple(sorted(went)),
         tuple(notes),
+        tuple(lost),
     )
 
 
-def _clip_notes(one: BoardDocument, other: BoardDocument, same: Sequence[str]) -> list[str]:
-    groups = {
-        "are only in the old state": [c for c in one.clips if c not in other.clips],
-        "are only in the new state": [c for c in other.clips if c not in one.clips],
-        "hold other data (their hashes differ)": [c for c in one.clips if c in other.clips and c not in same],
-    }
-    return [f"{len(clips)} clips {what} and are left out: {_listed(clips)}." for what, clips in groups.items() if clips]
+def _clip_notes(one: BoardDocument, other: BoardDocument, same: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What is said of clips that do not compare: of those that were there before, and of those that came."""
+
+    def said(clips: Sequence[str], is_: str, are: str) -> list[str]:
+        count = f"1 clip {is_} and is" if len(clips) == 1 else f"{len(clips)} clips {are} and are"
+        return [f"{count} left out: {_listed(clips)}."] if clips else []
+
+    gone = [c for c in one.clips if c not in other.clips]
+    changed = [c for c in one.clips if c in other.clips and c not in same]
+    came = [c for c in other.clips if c not in one.clips]
+    return (
+        said(gone, "is only in the old state", "are only in the old state")
+        + said(changed, "holds other data (its hash differs)", "hold other data (their hashes differ)"),
+        said(came, "is only in the new state", "are only in the new state"),
+    )
 
 
 def _listed(names: Sequence[str], most: int = 4) -> str:

@@ -51,7 +51,8 @@ def below(change: Change, metric: MetricFacts, limits: Sequence[Limit]) -> Limit
     towards = 1.0 if metric.direction == "higher" else -1.0
     for limit in limits:
         amount = 100 * change.relative if limit.unit == "%" else change.change
-        if limit.unit in ("%", metric.unit) and towards * amount < limit.amount:
+        # A change that is no number (one clip came to infinity, another left it) is not let pass either.
+        if limit.unit in ("%", metric.unit) and not towards * amount >= limit.amount:
             return limit
     return None
 
@@ -103,6 +104,9 @@ def failures(found: Diff, limits: Sequence[Limit], lenient: bool = False) -> lis
         out += [f"Lost: {model} has no {board.metric.name} on {board.dataset} any more."
                 for board in found.boards for model in board.went]  # fmt: skip
         out += [f"Not comparable: {text}" for text in found.apart]
+        # Of several metrics of a board the same clips are lost.
+        out += dict.fromkeys(f"Lost on {board.dataset} under {board.protocol}: {text}" for board in found.boards
+                             for text in board.lost)  # fmt: skip
     return out
 
 

@@ -68,7 +68,7 @@ def _count(count: int, what: str) -> str:
 def verdict(found: Diff, limits: Sequence[Limit], failed: Sequence[str]) -> str:
     """The answer in one sentence."""
     changes = [(c, board.metric) for board in found.boards for c in board.changes]
-    worse, better = sum(c.worse for c, _ in changes), sum(not c.worse and c.change != 0 for c, _ in changes)
+    worse, better = sum(c.worse for c, _ in changes), sum(not c.worse and abs(c.change) > 0 for c, _ in changes)
     counts = f"{_count(len(changes), 'figure')} compared: {worse} worse, {better} better, {len(changes) - worse - better} the same"
     if not limits:
         return f"{counts}."

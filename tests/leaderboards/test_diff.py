@@ -115,7 +115,7 @@ def test_other_data_are_left_out(make_table: MakeTable) -> None:
     new = [c.model_copy(update={"data_sha256": "other"}) if c.clip == "clip0" else c for c in make_table(NEW)]
     (board,) = diff(state(make_table(OLD)), state(new)).boards
     assert board.clips == 5
-    assert board.notes == ("1 clips hold other data (their hashes differ) and are left out: clip0.",)
+    assert board.notes == ("1 clip holds other data (its hash differs) and is left out: clip0.",)
     b = next(c for c in board.changes if c.model == "b")
     assert b.clips == 5
     assert b.old == pytest.approx(27.1)
@@ -127,8 +127,24 @@ def test_other_data_are_left_out(make_table: MakeTable) -> None:
 def test_other_clips_are_left_out(make_table: MakeTable) -> None:
     fewer = [c for c in make_table(NEW) if c.clip != "clip5"]
     (board,) = diff(state(make_table(OLD)), state(fewer)).boards
-    assert board.notes == ("1 clips are only in the old state and are left out: clip5.",)
+    assert board.notes == ("1 clip is only in the old state and is left out: clip5.",)
     assert {c.model: c.clips for c in board.changes} == {"a": 5, "b": 5, "hole": 5, "identity": 5}
+
+
+def test_a_gate_lets_no_clip_slip_away(make_table: MakeTable) -> None:
+    """A clip that went, or whose data are others, is lost to the comparison; one that came is not."""
+    old, limits = {"identity": OLD["identity"], "a": OLD["a"]}, [parse_limit("-0.1dB")]
+    before = make_table(old) + make_table(old, "ssim")
+    fewer = [c for c in before if c.clip != "clip5"]
+    changed = [c.model_copy(update={"data_sha256": "x"}) if c.clip in ("clip0", "clip1") else c for c in before]
+    for cells, words in (
+        (fewer, "1 clip is only in the old state and is left out: clip5."),
+        (changed, "2 clips hold other data (their hashes differ) and are left out: clip0, clip1."),
+    ):
+        found = diff(state(before), state(cells), ["psnr", "ssim"])
+        assert failures(found, limits) == [f"Lost on d under default@1: {words}"]
+        assert failures(found, limits, lenient=True) == []
+    assert failures(diff(state(fewer), state(before)), limits) == []
 
 
 def test_other_conventions_do_not_compare(make_table: MakeTable) -> None:
@@ -228,6 +244,9 @@ def test_infinite_figures(make_table: MakeTable) -> None:
     for limit in ("-0.1dB", "-1%"):
         assert len(failures(found, [parse_limit(limit)])) == 1
     assert json.loads(diff_json(found, [], []))["boards"][0]["changes"][0]["change"] == "-inf"
+    both = diff(state(make_table({"a": [math.inf, 30.0, 31.0]})), state(make_table({"a": [40.0, math.inf, 31.0]})))
+    assert len(failures(both, [parse_limit("-0.1dB")])) == 1
+    assert verdict(both, [], []) == "1 figure compared: 0 worse, 0 better, 1 the same."
 
 
 # --- forms ---------------------------------------------------------------------------------------
