@@ -16,17 +16,21 @@ ARROWS = {"higher": "↑", "lower": "↓"}
 
 
 def number(value: float | None, metric: str) -> str:
-    """A figure as its metric is usually printed.
+    """A figure as its metric is usually printed, with a true minus, and none before a zero.
 
     Example:
         >>> number(31.4159, "psnr"), number(math.inf, "psnr"), number(0.00123, "warp_error"), number(None, "ssim")
         ('31.42', '∞', '0.001230', '–')
+        >>> number(-0.25, "ssim"), number(-7.8e-8, "dists")
+        ('−0.2500', '0.0000')
     """
     if value is None or math.isnan(value):
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    return f"{value:.{DECIMALS.get(metric.split('[', maxsplit=1)[0], 4)}f}"
+    text = f"{abs(value):.{DECIMALS.get(metric.split('[', maxsplit=1)[0], 4)}f}"
+    # What rounding left below 0 (DISTS of equal frames is -8e-8) is 0.
+    return f"−{text}" if value < 0 and any(c in "123456789" for c in text) else text
 
 
 def signed(value: float | None, metric: str) -> str:

@@ -179,9 +179,10 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
 
 
 def weighted_mean(figures: NDArray[np.float64], weights: ArrayLike | None) -> float:
-    """Mean over clips; infinite where one is infinite, whatever it weighs."""
+    """Mean over clips; infinite where one is infinite, whatever it weighs, and NaN where two are in both directions."""
     shares = shares_of(weights, len(figures))
-    return float(figures.mean()) if shares is None else float((figures * shares).sum())
+    with np.errstate(invalid="ignore"):
+        return float(figures.mean()) if shares is None else float((figures * shares).sum())
 
 
 def by_mean(

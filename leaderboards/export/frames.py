@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from leaderboards.export.grid import Grid
 
 _INTEGERS = frozenset({
-    "rank", "place", "clips", "frames", "clips_worse", "memory", "memory_bytes", "parameters", "worse", "severity",
+    "rank", "place", "clips", "frames", "clips_worse", "memory", "memory_bytes", "parameters", "worse",
 })  # fmt: skip
 LONG: dict[str, Column] = {
     **{name: Column(Kind.text) for name in (

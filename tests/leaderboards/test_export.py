@@ -160,6 +160,12 @@ def test_parquet_gives_the_same_frame_back(several: list[Board]) -> None:
     assert tidy[tidy["hole"].notna()]["rank"].isna().all()
 
 
+def test_a_severity_between_two_whole_ones(several: list[Board]) -> None:
+    infos = {"noise": DatasetInfo("noise", severity=2.5)}
+    table = frames.wide(select(several, Asked(columns="severity,psnr", datasets=("noise",)), infos))
+    assert set(table["severity"]) == {2.5}
+
+
 def test_csv_is_exact_and_says_inf(several: list[Board]) -> None:
     rows = list(csv.DictReader(io.StringIO(frames.csv(frames.tidy(select(several))))))
     good = [row for row in rows if row["model"] == "good"]

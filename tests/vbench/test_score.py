@@ -99,6 +99,24 @@ def test_vmaf_through_pipes_is_that_of_files(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes that another process inherits are needed")
+def test_vmaf_of_a_clip_whose_frame_rate_is_no_rate_to_ffmpeg(moving: NDArray[np.uint8]) -> None:
+    """A frame in 100 days: FFmpeg was given 0 frames per second, and failed."""
+    import torch
+
+    from vbench.metrics.spec import Chunk, View
+    from vbench.metrics.vmaf import VmafSession
+
+    frames = torch.from_numpy(moving[:2].transpose(0, 3, 1, 2).copy())
+    count, channels, height, width = frames.shape
+    found = []
+    for fps in (1e-7, 25.0):
+        session = VmafSession(ClipInfo("slow", count, height, width, channels, fps, 8, "", ""), ["vmaf"])
+        session.feed(View(Chunk(frames), Chunk(frames)))
+        found.append(session.end()["vmaf"].values)
+    assert found[0] == found[1]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes that another process inherits are needed")
 def test_both_vmafs_come_from_one_pass_bit_by_bit(pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     from vbench.metrics import vmaf
 

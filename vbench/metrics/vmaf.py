@@ -10,7 +10,6 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -164,9 +163,9 @@ class VmafSession:
         self._frames = 0
         pipes = [os.pipe() for _ in ("distorted", "reference")]
         kind = "gray" if info.channels == 1 else "rgb24"
-        rate = str(Fraction(info.fps).limit_denominator(100_000)) if info.fps > 0 else "25"
+        # VMAF knows of no time: any rate that is one for both clips will do, where that of a file may be none to FFmpeg.
         inputs = [
-            ["-f", "rawvideo", "-s", f"{info.width}x{info.height}", "-pix_fmt", kind, "-r", rate, "-protocol_whitelist",
+            ["-f", "rawvideo", "-s", f"{info.width}x{info.height}", "-pix_fmt", kind, "-r", "25", "-protocol_whitelist",
              "pipe", "-i", f"pipe:{reading}"]
             for reading, _ in pipes
         ]  # fmt: skip
