@@ -164,7 +164,8 @@ def test_few_clips_tell_nothing_apart_and_infinite_figures_neither() -> None:
     assert infinite["difference"].tolist() == [20 / 3, math.inf]
     assert not infinite["apart"].any()
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # each infinite on another clip: a difference that is no number, and no noise about it
+        warnings.simplefilter("error")
+        # Each infinite on another clip: a difference that is no number, and no noise about it.
         apart = neighbours(pd.DataFrame({"a": [math.inf, 30, 31], "b": [30, math.inf, 31]}))
     assert apart["difference"].isna().all()
     both = by_mean(pd.DataFrame({"a": [math.inf, -math.inf]}), higher=True)[1]
