@@ -62,17 +62,24 @@ def parity(session: nox.Session) -> None:
     _install(session)
     session.run("python", "-m", "tests.parity.metric_cases", *(session.posargs or ["../shared"]), external=True)
     session.run("vbench", "models", "verify", "--all", external=True)
-    names = ("real_weights_reach", "planes_equal_the_official", "float32_after_training", "case_that_takes_long")
-    where = ("tests/parity", "tests/vbench/test_models_vnlnet_planes.py")
+    names = (
+        "real_weights_reach",
+        "planes_equal_the_official",
+        "float32_after_training",
+        "case_that_takes_long",
+        "multiply_adds_are_as_shipped",
+    )
+    where = ("tests/parity", "tests/vbench/test_models_vnlnet_planes.py", "tests/vbench/test_multiply_adds.py")
     session.run("python", "-m", "pytest", "-k", " or ".join(names), *where, external=True, env={"VBENCH_SLOW": "1"})
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The pages and pictures of docs/ that are made from the code and the fixtures."""
+    """The pages and pictures of docs/ that are made from the code and the fixtures; the networks' multiply-adds."""
     _install(session)
     session.run("python", "docs/pages.py", external=True)
     session.run("python", "docs/pictures.py", external=True)
+    session.run("python", "docs/counts.py", external=True)
 
 
 @nox.session

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from vbench.models.verify import Difference, Verified
     from vbench.weights import Imported, WeightsStatus
 
-SHOWN = (1280, 720, 60)
-"""Width, height and frames of the clip for which ``vbench models show`` counts."""
 TITLED = 100
 """Columns of a terminal that shows what each model is; in a narrower one its name says enough."""
 
@@ -245,20 +243,17 @@ def _numbers(values: Sequence[int]) -> str:
 
 
 def _work(spec: ModelSpec) -> dict[str, str]:
-    """Multiply-adds and steps of training of a model, on shapes; empty where it is no network of the suite."""
-    if spec.network is None:
-        return {}
-    from vbench.multiply_adds import of_model
-    from vbench.restore import ClipMeta
+    """Multiply-adds and steps of training of a model; empty where it is no network of the suite."""
+    from vbench.multiply_adds import SHOWN, shown
 
-    meta = ClipMeta(SHOWN[2], SHOWN[1], SHOWN[0], 3, 24.0, (spec.scales or (1,))[0])
-    found = of_model(spec, meta)
+    found = shown(spec)
     if found is None:
         return {}
-    frame = f"{SHOWN[0]} x {SHOWN[1]} in colour"
-    out = {"multiply-adds": f"{found / SHOWN[0] / SHOWN[1]:,.0f} a pixel, {found / 1e9:,.0f} G a frame ({frame})"}
-    if spec.iterations is not None:
-        out["iterations"] = f"{spec.iterations(meta) / SHOWN[2]:g} steps of training a frame, counted above"
+    width, height, frames = SHOWN
+    each = f"{found.multiply_adds / width / height:,.0f} a pixel, {found.multiply_adds / 1e9:,.0f} G a frame"
+    out = {"multiply-adds": f"{each} ({width} x {height} in colour)"}
+    if found.iterations is not None:
+        out["iterations"] = f"{found.iterations / frames:g} steps of training a frame, counted above"
     return out
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vbench.workspace import read_json, write_json
@@ -31,6 +32,10 @@ STEADY = (8, 9)
 than any window has, so that what a frame more costs is what every further frame costs."""
 STEADY_OF = {"rtn": (20, 30)}
 """But of RTN, which restores parts of 20 frames, each begun ten after the one before, and so most frames twice."""
+SHOWN = (1280, 720, 60)
+"""Width, height and frames of the clip in colour for which ``vbench models show`` has a figure."""
+COUNTED = Path(__file__).parent / "models" / "multiply_adds.json"
+"""What each network of the suite does on such a clip, counted once and shipped: RFR takes a minute to count."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +182,41 @@ def of_model(spec: ModelSpec, meta: ClipMeta) -> int | None:
     cost.
     """
     return None if spec.network is None else _per_frame(_counts(spec, meta), meta.frames)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a network does on a clip of :data:`SHOWN`."""
+
+    version: int
+    """Of the model that was counted."""
+    multiply_adds: int
+    """Per frame."""
+    iterations: int | None
+    """Steps of training on the whole clip, which are in the multiply-adds; None where there are none."""
+
+
+def shown(spec: ModelSpec) -> Work | None:
+    """What a network does on a clip of :data:`SHOWN`: as shipped, if that is of this version of the model, else counted now.
+    None where it is no network of the suite."""
+    if spec.network is None:
+        return None
+    entry = read_json(COUNTED)["models"].get(spec.name)
+    if entry is not None and entry["version"] == spec.version:
+        return Work(**entry)
+    return counted(spec)
+
+
+def counted(spec: ModelSpec) -> Work | None:
+    """The same, counted: up to a minute."""
+    from vbench.restore import ClipMeta
+
+    width, height, frames = SHOWN
+    meta = ClipMeta(frames, height, width, 3, 24.0, (spec.scales or (1,))[0])
+    found = of_model(spec, meta)
+    if found is None:
+        return None
+    return Work(spec.version, found, spec.iterations(meta) if spec.iterations else None)
 
 
 def _counts(spec: ModelSpec, meta: ClipMeta) -> list[Count]:

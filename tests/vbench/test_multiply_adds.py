@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import resource
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from tests.slow import SLOW
 from vbench import models
 from vbench import multiply_adds as counting
 from vbench.models.edvr.align import DeformableConv
@@ -19,7 +21,7 @@ from vbench.models.loading import unloaded
 from vbench.models.rtn.prepare import luma, luma_of
 from vbench.multiply_adds import costs, count, of_model
 from vbench.restore import ClipMeta, Framewise, Restorer, run_array
-from vbench.workspace import Workspace
+from vbench.workspace import Workspace, read_json
 
 CPU = torch.device("cpu")
 META = ClipMeta(8, 64, 96, 3, 24.0)
@@ -180,6 +182,47 @@ def test_the_weights_and_the_way_networks_are_loaded_do_not_change() -> None:
     of_model(models.spec("dncnn-s25"), META)
     with pytest.raises(MissingWeights):
         models.spec("dncnn-s25").load(CPU, None)
+
+
+# --- as shipped ---------------------------------------------------------------------------------
+
+
+def test_what_is_shipped_is_of_every_network_in_its_version() -> None:
+    stored = read_json(counting.COUNTED)
+    assert (
+        stored["clip"]
+        == {"width": 1280, "height": 720, "frames": 60, "channels": 3}
+        == {
+            **dict(zip(("width", "height", "frames"), counting.SHOWN, strict=True)),
+            "channels": 3,
+        }
+    )
+    specs = [models.spec(name) for name in models.CATALOG]
+    wanted = {spec.name: spec.version for spec in specs if spec.network is not None}
+    assert {name: entry["version"] for name, entry in stored["models"].items()} == wanted, "run `nox -s docs`"
+    width, height, frames = counting.SHOWN
+    for spec in specs:
+        if spec.network is not None:
+            steps = spec.iterations(ClipMeta(frames, height, width, 3, 24.0)) if spec.iterations else None
+            assert stored["models"][spec.name]["iterations"] == steps
+
+
+@pytest.mark.parametrize("name", ["dncnn-b", "fastdvdnet-clipped-s25", "vnlnet-color-s25"])
+def test_what_is_shipped_is_what_is_counted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = models.spec(name)
+    found = counting.counted(spec)
+    assert counting.shown(spec) == found, "run `nox -s docs`"
+    other = replace(spec, version=spec.version + 1)
+    assert counting.shown(other) == replace(found, version=other.version)  # counted anew
+    monkeypatch.setattr(counting, "count", lambda *_: pytest.fail("counted again"))
+    counting.shown(spec)
+
+
+@SLOW
+def test_multiply_adds_are_as_shipped() -> None:
+    specs = [models.spec(name) for name in models.CATALOG]
+    other = [spec.name for spec in specs if spec.network is not None and counting.shown(spec) != counting.counted(spec)]
+    assert not other, "run `nox -s docs`"
 
 
 # --- beside the results --------------------------------------------------------------------------
