@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from leaderboards.board import BASELINE
@@ -49,15 +49,26 @@ def _and(names: Sequence[str]) -> str:
 
 
 def measured_clips(
-    found: Mapping[str, Mapping[str, Cell]], models: int, clips: Sequence[str], metric: str, apart: Unmeasured
+    found: Mapping[str, Mapping[str, Cell]],
+    models: int,
+    clips: Sequence[str],
+    metric: str,
+    apart: Unmeasured,
+    elsewhere: Container[str] = (),
 ) -> list[str]:
     """Clips on which a metric can be measured: without those on which it failed for every model alike, so that it
     says something of the clip (no damage mask, frames too small, a parameter file that is missing) and of no model.
     A model that gave no frames says nothing of the metric. Where it failed for identity, which changes nothing, as for all
-    others that were tried, the models that were not tried could not have been measured either."""
+    others that were tried, the models that were not tried could not have been measured either. Without those, too, of which all
+    figures stand ``elsewhere``, on a board of another convention: of two machines that had other clips of a data set."""
     left_out: dict[str, str] = {}
     for clip in clips:
         own = {model: by_clip[clip] for model, by_clip in found.items() if clip in by_clip}
+        if not own and clip in elsewhere:
+            left_out[clip] = (
+                "it was measured under another convention or on other data, and stands on a board of its own"
+            )
+            continue
         restored = {m: c for m, c in own.items() if c.status == "ok" or c.restored_sha256 is not None}
         errors = {c.error for c in (restored or own).values()}
         if len(own) < models and BASELINE not in restored:

@@ -52,6 +52,8 @@ class DatasetInfo:
     scale: int = 1
     """How many times larger than the degraded frames the ground truth is, along each side."""
     clips: Mapping[str, ClipInfo] = field(default_factory=dict)
+    truth_sha256: str | None = None
+    """Of all ground truth as it is now, as metrics name it that compare with its statistics; None where there is none."""
 
     def fps(self, clip: str) -> float | None:
         """Frames per second of a clip; None where it is not known."""
@@ -123,7 +125,8 @@ class Results:
             name: {clip.name: clip.data_sha256 for clip in info.clips.values() if clip.data_sha256 is not None}
             for name, info in self.datasets.items()
         }
-        return boards(self.cells, self.protocols, hashes)
+        truths = {name: info.truth_sha256 for name, info in self.datasets.items() if info.truth_sha256 is not None}
+        return boards(self.cells, self.protocols, hashes, truths)
 
     @property
     def unfit(self) -> dict[str, tuple[str, ...]]:
@@ -185,6 +188,7 @@ def read_dataset(root: Path, name: str) -> DatasetInfo:
             seed=document.get("seed"),
             scale=max((int(clip.get("scale", 1)) for clip in document.get("clips", ())), default=1),
             clips={clip.name: clip for clip in clips},
+            truth_sha256=_truth_sha256([clip.get("gt_sha256") for clip in document.get("clips", ())]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(
@@ -194,11 +198,19 @@ def read_dataset(root: Path, name: str) -> DatasetInfo:
 
 
 def _data_sha256(gt: str | None, lq: str | None) -> str | None:
-    """The hash of a pair by those of its two sides: sha256 of their canonical JSON, as `vbench run` writes it into cells."""
-    if lq is None:
-        return None
-    text = json.dumps({"gt": gt, "lq": lq}, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    """The hash of a pair by those of its two sides, as `vbench run` writes it into cells."""
+    return None if lq is None else _sha256({"gt": gt, "lq": lq})
+
+
+def _truth_sha256(gts: Sequence[str | None]) -> str | None:
+    """The hash of all ground truth by those of the clips."""
+    known = sorted(gt for gt in gts if gt is not None)
+    return _sha256({"gt": known}) if known else None
+
+
+def _sha256(facts: dict[str, Any]) -> str:
+    """sha256 of canonical JSON."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _read(path: Path, advice: str) -> dict[str, Any] | None:

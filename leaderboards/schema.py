@@ -22,6 +22,23 @@ Number = Annotated[float, PlainSerializer(_to_json, return_type=float | str, whe
 """A float that survives JSON: infinity (the PSNR of equal frames) is written as the string "inf", which is read as a float."""
 
 
+PRISTINE = "pristine"
+"""The option of a metric that says with the statistics of which ground truth a frame is compared."""
+
+
+def pristine_of(truth_sha256: str) -> str:
+    """The value of that option.
+
+    Args:
+        truth_sha256: of all ground truth of the data set (:attr:`leaderboards.results.DatasetInfo.truth_sha256`).
+
+    Example:
+        >>> pristine_of("0123456789abcdef")
+        'ground truth 0123456789ab'
+    """
+    return f"ground truth {truth_sha256[:12]}"
+
+
 class MetricFacts(BaseModel):
     """The convention of a metric, as it stands beside every number."""
 
@@ -33,6 +50,12 @@ class MetricFacts(BaseModel):
     direction: Literal["higher", "lower"]
     options: dict[str, Any] = Field(default_factory=dict, description="colour, crop, window, estimator, ...")
     convention: str = Field(description="the options in words, one sentence")
+
+    @property
+    def way(self) -> str:
+        """Version and options, whatever the data: figures of two data sets may be averaged where it is equal."""
+        options = ",".join(f"{k}={self.options[k]}" for k in sorted(self.options) if k != PRISTINE)
+        return f"{self.version}[{options}]"
 
 
 class ModelFacts(BaseModel):

@@ -192,12 +192,11 @@ def _overall(
 ) -> OverallBoard:
     import pandas as pd
 
-    boards_of: dict[str, int] = defaultdict(int)
+    found, said = _alike(boards)
+    boards_of = {name: len(own) for name, own in found.items()}
     facts: dict[str, MetricFacts] = {}
-    for board in boards:
-        for metric in board.metrics:
-            boards_of[metric.name] += 1
-            facts.setdefault(metric.name, metric)
+    for name, own in found.items():
+        facts |= {name: metric} if (metric := own[0].metric(name)) is not None else {}
     # A metric that is on all boards goes first: rows are ranked by it.
     names = sorted((m for m in facts if boards_of[m] > 1), key=lambda m: boards_of[m] < len(boards))
     models: dict[str, ModelFacts] = {}
@@ -207,7 +206,7 @@ def _overall(
     tables = {}
     entries: dict[str, dict[str, OverallEntry]] = {model: {} for model in models}
     for name in names:
-        own = [board for board in boards if board.metric(name) is not None]
+        own = found[name]
         means = {model: [_mean(board, model, name) for board in own] for model in models}
         table = pd.DataFrame(means, index=[board.dataset for board in own], columns=list(models), dtype=float)
         tables[name] = overall(table, higher=facts[name].direction == "higher")
@@ -215,7 +214,10 @@ def _overall(
             entries[model][name] = entry
     rows = _rows(models, entries, tables[names[0]]) if names else []
     apart = [name for name in names if boards_of[name] < len(boards)]
-    notes = [f"{name} is on {boards_of[name]} of {len(boards)} boards, and its means are over these." for name in apart]
+    notes = [
+        said.get(name, f"{name} is on {boards_of[name]} of {len(boards)} boards, and its means are over these.")
+        for name in apart
+    ]
     if any(board.average == "frames" for board in boards):
         notes.append("Within a board a clip weighs as many times as it has frames; boards weigh the same.")
     return OverallBoard(
@@ -230,6 +232,25 @@ def _overall(
         rows=tuple(rows),
         notes=tuple(notes),
     )
+
+
+def _alike(boards: Sequence[Board]) -> tuple[dict[str, list[Board]], dict[str, str]]:
+    """Boards by metric, those alone on which it was measured in the same way (that of most); and what is said of the others."""
+    ways: dict[str, dict[str, list[Board]]] = defaultdict(lambda: defaultdict(list))
+    for board in boards:
+        for metric in board.metrics:
+            ways[metric.name][metric.way].append(board)
+    found, said = {}, {}
+    for name, own in ways.items():
+        way = max(own, key=lambda way, own=own: len(own[way]))  # type: ignore[misc]
+        found[name] = own[way]
+        others = [board.dataset for other, apart in own.items() if other != way for board in apart]
+        if others:
+            said[name] = (
+                f"{name} was measured in another way (another version or other options) on {', '.join(others)}: its means are "
+                f"over the other {len(own[way])} boards."
+            )
+    return found, said
 
 
 def _mean(board: Board, model: str, metric: str) -> float | None:
@@ -307,7 +328,8 @@ def severity_curves(boards: Iterable[Board], infos: Mapping[str, DatasetInfo]) -
     for (protocol, profile), families in _families(_main(boards), infos).items():
         for family in families:
             for metric in family[0].metrics:
-                if all(board.metric(metric.name) is not None for board in family):
+                own = [board.metric(metric.name) for board in family]
+                if all(facts is not None and facts.way == metric.way for facts in own):
                     out.append(_curve(family, metric, protocol, profile, infos))
     return out
 

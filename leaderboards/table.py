@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -24,7 +24,7 @@ from leaderboards.costs import cost_of
 from leaderboards.longform import frame
 from leaderboards.notes import AVERAGE, Unmeasured, measured_clips, neighbour_notes, rank_notes
 from leaderboards.paired import neighbours
-from leaderboards.schema import Cell, MetricFacts, ProtocolFacts
+from leaderboards.schema import PRISTINE, Cell, MetricFacts, ProtocolFacts, pristine_of
 from leaderboards.stats import Interval, mean_intervals
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def boards(
     cells: Iterable[Cell],
     protocols: Mapping[str, ProtocolFacts] | None = None,
     hashes: Mapping[str, Mapping[str, str]] | None = None,
+    truths: Mapping[str, str] | None = None,
 ) -> list[Board]:
     """The boards of all cells, by data set; rows that differ in convention or data stand on boards of their own.
 
@@ -66,6 +67,7 @@ def boards(
             (:mod:`leaderboards.reported`). Without it figures are means over clips and columns stand in :data:`ORDER`.
         hashes: by data set and clip, that of the data as they are now. Rows that were measured on them stand on the main board;
             without it those do that most were measured on.
+        truths: by data set, the hash of all its ground truth as it is now: the same for figures that depend on all of it.
     """
     groups: dict[tuple[str, str], list[Cell]] = defaultdict(list)
     for cell in cells:
@@ -77,8 +79,8 @@ def boards(
         rest = members
         present = (hashes or {}).get(dataset, {})
         while rest:
-            main, rest, why = _split(rest, present)
-            board = _Making(dataset, protocol, main, facts).board(reason)
+            main, rest, why = _split(rest, present, (truths or {}).get(dataset))
+            board = _Making(dataset, protocol, main, facts, rest).board(reason)
             board = replace(board, notes=(*board.notes, *_changed(main, present, reason)))
             if board.published is not None:
                 from leaderboards.published import figures
@@ -101,15 +103,24 @@ def _changed(cells: Sequence[Cell], present: Mapping[str, str], reason: str | No
     ]
 
 
-def _split(cells: Sequence[Cell], present: Mapping[str, str]) -> tuple[list[Cell], list[Cell], str | None]:
+def _split(
+    cells: Sequence[Cell], present: Mapping[str, str], truth: str | None = None
+) -> tuple[list[Cell], list[Cell], str | None]:
     """Cells that compare with the data as they are now, else with the majority; the others; and why those are apart."""
     found: dict[str, Counter[str]] = defaultdict(Counter)
+    now: set[str] = set()
+    """Conventions of figures that depend on all ground truth of the data set, and were found with what is there now."""
     hashes: dict[str, Counter[str]] = defaultdict(Counter)
     convention = [cell.convention for cell in cells]
     for cell, own in zip(cells, convention, strict=True):
         found[cell.metric.name][own] += 1
+        if truth is not None and cell.metric.options.get(PRISTINE) == pristine_of(truth):
+            now.add(own)
         hashes[cell.clip][cell.data_sha256] += 1
-    usual = {metric: counts.most_common(1)[0][0] for metric, counts in found.items()}
+    usual = {
+        metric: max(counts, key=lambda own, counts=counts: (own in now, counts[own]))  # type: ignore[misc]
+        for metric, counts in found.items()
+    }
     data = {
         clip: present[clip] if present.get(clip) in counts else counts.most_common(1)[0][0]
         for clip, counts in hashes.items()
@@ -156,7 +167,19 @@ class _Column:
 class _Making:
     """A board in the making."""
 
-    def __init__(self, dataset: str, protocol: str, cells: Sequence[Cell], facts: ProtocolFacts | None) -> None:
+    def __init__(
+        self,
+        dataset: str,
+        protocol: str,
+        cells: Sequence[Cell],
+        facts: ProtocolFacts | None,
+        apart: Sequence[Cell] = (),
+    ) -> None:
+        self.elsewhere: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        """Of figures of other conventions or data, which come to stand on another board: metric, clip, models."""
+        for cell in apart:
+            if cell.status == "ok":
+                self.elsewhere[cell.metric.name][cell.clip].add(cell.model)
         self.dataset, self.protocol, self.cells, self.facts = dataset, protocol, cells, facts
         self.clips = sorted({c.clip for c in cells})
         self.metrics: dict[str, MetricFacts] = {}
@@ -174,7 +197,10 @@ class _Making:
     def board(self, reason: str | None) -> Board:
         apart = Unmeasured()
         in_order = sorted(self.metrics, key=self._place)
-        measured = {m: measured_clips(self.found[m], len(self.models), self.clips, m, apart) for m in in_order}
+        measured = {
+            m: measured_clips(self.found[m], len(self.models), self.clips, m, apart, self.elsewhere[m])
+            for m in in_order
+        }
         self.notes |= apart.sentences(len(self.clips))
         # A metric that could be measured for no model at all is no column; where nothing at all was measured, all are.
         order = [m for m in in_order if measured[m]] or in_order
@@ -273,7 +299,8 @@ class _Making:
         for model in self.models:
             by_clip = self.found[column.metric.name][model]
             if model not in column.figures:
-                out[model] = _hole(by_clip, column)
+                elsewhere = {c for c, models in self.elsewhere[column.metric.name].items() if model in models}
+                out[model] = _hole(by_clip, column, elsewhere)
                 continue
             values = column.figures[model]
             entry = Entry(
@@ -385,13 +412,18 @@ def _with_gain(entry: Entry, column: _Column, gains: NDArray[np.float64], interv
     )
 
 
-def _hole(by_clip: Mapping[str, Cell], column: _Column) -> Entry:
+def _hole(by_clip: Mapping[str, Cell], column: _Column, elsewhere: Container[str]) -> Entry:
     clips = column.clips
     good = {clip: by_clip[clip] for clip in clips if _figure(by_clip.get(clip)) is not None}
     missing = [clip for clip in clips if clip not in good]
     failed = [by_clip[clip] for clip in missing if clip in by_clip]
     why = f"{len(missing)} of {len(clips)} clips missing"
-    why += f': on "{failed[0].clip}" {failed[0].error or "no figure"}' if failed else f' ("{missing[0]}" was not run)'
+    if failed:
+        why += f': on "{failed[0].clip}" {failed[0].error or "no figure"}'
+    elif missing[0] in elsewhere:
+        why += f' ("{missing[0]}" was measured under another convention or on other data, and stands apart)'
+    else:
+        why += f' ("{missing[0]}" was not run)'
     return Entry(
         None,
         None,

@@ -91,7 +91,7 @@ class ScoreJob:
 def _cell(
     pair: Pair, model: ModelFacts, metric: str, protocol: Protocol, restored: dict[str, Any] | None, **rest: Any
 ) -> Cell:
-    facts = metric_catalog.load(metric).facts()
+    facts = metric_catalog.load(metric).against(pair.siblings_sha256).facts()
     return Cell(
         dataset=pair.dataset,
         clip=pair.name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -353,6 +353,9 @@ def score(
     Returns:
         JSON-able: the clips' facts, per metric its convention, figure and figures per frame, and what was skipped.
     """
+    from vbench.media import FrameHasher
+    from vbench.provenance import fingerprint
+
     opened = {
         key: None if path is None else open_clip(path, start=start, stop=stop)
         for key, path in {"truth": truth, "degraded": degraded}.items()
@@ -372,7 +375,10 @@ def score(
     reasons: dict[str, str] = {}
     if scene.truth is not None and any("pristine" in m.needs for m in metrics):
         try:
-            scene = dataclasses.replace(scene, pristine=_pristine([scene.truth]))
+            hasher = FrameHasher()
+            scene = dataclasses.replace(scene, pristine=_pristine([scene.truth], hasher))
+            # A clip alone is a data set of one clip: `vbench run` on it gives the same figure, and calls it the same.
+            metrics = [m.against(fingerprint({"gt": [hasher.hexdigest()]})) for m in metrics]
         except InputError as error:
             reasons["niqe_gt"] = str(error)
             if not skip:
@@ -421,11 +427,18 @@ def score(
     }
 
 
-def _pristine(clips: Sequence[Clip]) -> Any:
-    """NIQE's pristine model of ground-truth clips."""
+def _pristine(clips: Sequence[Clip], hasher: FrameHasher | None = None) -> Any:
+    """NIQE's pristine model of ground-truth clips, whose frames are hashed on the way if that is asked for."""
     from vbench.metrics.niqe_gt import pristine_of
 
-    return pristine_of(as_tensor(chunk) for clip in clips for chunk in clip.chunks(CHUNK))
+    def chunks() -> Iterator[torch.Tensor]:
+        for clip in clips:
+            for chunk in clip.chunks(CHUNK):
+                if hasher is not None:
+                    hasher.update(chunk)
+                yield as_tensor(chunk)
+
+    return pristine_of(chunks())
 
 
 def fitted_pristine(clips: Sequence[Clip], path: Path) -> Any:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from leaderboards import export
-from leaderboards.schema import Cell, Cost, MetricFacts, ModelFacts
+from leaderboards.schema import Cell, Cost, MetricFacts, ModelFacts, pristine_of
 from leaderboards.stats import bca, mean_interval
 from leaderboards.store import cell_path, read_cell, read_cells, write_cell
 from leaderboards.table import AVERAGE, Board, boards, frame
@@ -211,6 +211,47 @@ def test_other_conventions_and_other_data_stand_apart() -> None:
     row = first.row("other")
     assert row is not None
     assert row.rank is None
+
+
+def against(truth: str, values: dict[str, list[float | None]], first: int = 0) -> list[Cell]:
+    """Cells of a metric that compares with all ground truth of the data set."""
+    facts = MetricFacts(
+        name="niqe_gt", version=2, unit="", direction="lower", options={"pristine": pristine_of(truth)}, convention="n"
+    )
+    return [cell(m, f"clip{i + first}", v, facts) for m, row in values.items() for i, v in enumerate(row)]
+
+
+def test_figures_against_other_ground_truth_of_a_data_set_stand_apart() -> None:
+    """Clips were added after the first models had run: their figures are of another pristine model, and not of what is there."""
+    psnr = table({"identity": [20, 20, 20], "old": [25, 25, 25], "older": [25, 25, 25], "new": [26, 26, 26]})
+    cells = psnr + against("of-two-clips", {"old": [3.0, 3.0], "older": [4.0, 4.0]})
+    cells += against("of-three-clips", {"identity": [9.0, 9.0, 9.0], "new": [8.0, 8.0, 8.0]})
+    first, second = boards(cells, truths={"d": "of-three-clips"})
+    means = {r.model.name: r.entries["niqe_gt"].mean for r in first.rows}
+    assert means == {"new": 8.0, "identity": 9.0, "old": None, "older": None}
+    hole = first.row("old").entries["niqe_gt"].hole  # type: ignore[union-attr]
+    assert hole == (
+        '3 of 3 clips missing ("clip0" was measured under another convention or on other data, and stands apart)'
+    )
+    assert {r.model.name for r in second.rows} == {"old", "older"}
+    assert "pristine=ground truth of-two-clips" in (second.reason or "")
+    # Without what is there now those stand on the main board that are most.
+    first, _ = boards(cells)
+    assert first.row("new").entries["niqe_gt"].mean == 8.0  # type: ignore[union-attr]
+
+
+def test_machines_that_had_other_clips_take_no_rank_away() -> None:
+    """Two workspaces merged, with two clips of a data set each: what compares with all ground truth does so on one half only."""
+    cells = table({"identity": [20, 21, 22, 23], "a": [25, 26, 27, 28]})
+    for truth, at in (("first-half", 0), ("other-half", 2)):
+        cells += against(truth, {"identity": [9.0, 9.0], "a": [8.0, 8.0]}, at)
+    first, second = boards(cells, truths={"d": "all-four"})
+    assert [row.rank for row in first.rows] == [1, 1]
+    assert [row.entries["niqe_gt"].clips for row in first.rows] == [2, 2]
+    assert any(
+        note.startswith('niqe_gt is over 2 of 4 clips, for every model: on "clip2" it was') for note in first.notes
+    )
+    assert second.clips == ("clip2", "clip3")
 
 
 def test_without_identity_there_is_no_gain() -> None:

@@ -87,6 +87,21 @@ def test_the_main_board_is_of_the_data_that_are_there(tmp_path: Path, make_cell:
     assert "changed since" not in " ".join(apart.notes)
 
 
+def test_all_ground_truth_is_hashed_as_cells_have_it(tmp_path: Path) -> None:
+    from vbench.datasets import ClipFacts, Pair
+
+    document = dataset()
+    first = document["clips"][0]
+    document["clips"] = [
+        first | {"name": name, "gt_sha256": gt} for name, gt in (("b", "2" * 64), ("a", "1" * 64), ("real", None))
+    ]
+    commit_json(tmp_path / "datasets" / "d" / "dataset.json", document)
+    facts = tuple(ClipFacts.model_construct(gt_sha256=clip["gt_sha256"]) for clip in document["clips"])
+    assert read_dataset(tmp_path, "d").truth_sha256 == Pair("d", tmp_path, facts[0], facts).siblings_sha256
+    commit_json(tmp_path / "datasets" / "d" / "dataset.json", document | {"clips": document["clips"][2:]})
+    assert read_dataset(tmp_path, "d").truth_sha256 is None
+
+
 def test_results_without_data_sets_and_runs(tmp_path: Path, make_table: MakeTable) -> None:
     results = Results.read(fill(tmp_path, make_table({"a": [25, 26]})))
     assert results.datasets["d"].title == "d"

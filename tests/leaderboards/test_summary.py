@@ -66,6 +66,26 @@ def test_mean_rank_and_mean_gain_over_severities(three: list[Board]) -> None:
     assert (interval.low, interval.high, interval.method) == (pytest.approx(low), pytest.approx(high), "Student's t")
 
 
+def test_figures_of_two_conventions_have_no_mean(make_table: MakeTable) -> None:
+    """Another version of a metric, or other options: a mean over boards is over those alone that measured it alike."""
+    made = {name: make_table(values, dataset=name) for name, values in THREE.items()}
+    made["s20"] = make_table(THREE["s20"], dataset="s20", options={"crop_border": 4})
+    mixed = boards([cell for cells in made.values() for cell in cells])
+    (overall,) = overall_boards(mixed, INFOS)
+    found = {row.model.name: row.entries["psnr"] for row in overall.rows}
+    assert found["a"].mean_gain == pytest.approx((3 + 7) / 2)
+    assert overall.boards_of == {"psnr": 2}
+    assert overall.primary.options == {}
+    assert overall.notes == (
+        "psnr was measured in another way (another version or other options) on s20: its means are over the other 2 boards.",
+    )
+    assert severity_curves(mixed, INFOS) == []
+    # What differs with the data alone is the same convention: NIQE against each data set's own ground truth.
+    own = {n: make_table(v, "niqe_gt", dataset=n, options={"pristine": f"ground truth {n}"}) for n, v in THREE.items()}
+    (overall,) = overall_boards(boards([cell for cells in own.values() for cell in cells]), INFOS)
+    assert (overall.boards_of, overall.notes) == ({"niqe_gt": 3}, ())
+
+
 def test_lower_is_better_keeps_its_sign(make_table: MakeTable) -> None:
     cells = [
         cell

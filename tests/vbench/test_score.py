@@ -203,6 +203,26 @@ def test_a_mask_of_zeros_and_ones_is_told_from_one_without_damage(
         score(clean, clean, ["psnr_intact"], masks={"any": masks["one"]})
 
 
+def test_a_clip_alone_and_a_data_set_of_it_say_the_same_of_their_statistics(clip_folder: MakeClip) -> None:
+    """NIQE against the ground truth depends on all clips of a data set: the signature says on which."""
+    from leaderboards.schema import pristine_of
+    from vbench.datasets import ClipFacts, Pair
+    from vbench.media import FrameHasher
+
+    frames = np.random.default_rng(0).integers(0, 256, (11, 192, 192, 1), dtype=np.uint8)
+    truth, worse = clip_folder(frames, "truth"), clip_folder(noisy(frames), "worse")
+    found = score(truth, worse, ["niqe_gt", "psnr"])["metrics"]
+    hasher = FrameHasher()
+    hasher.update(frames)
+    facts = ClipFacts.model_construct(gt_sha256=hasher.hexdigest())
+    wanted = pristine_of(Pair("d", truth, facts, (facts,)).siblings_sha256)
+    assert found["niqe_gt"]["options"]["pristine"] == wanted
+    assert found["niqe_gt"]["signature"] == f"niqe_gt@2|form=live|flat=snapped|pristine={wanted}"
+    assert found["psnr"]["signature"] == "psnr@1|colour=rgb|crop_border=0"
+    fewer = score(truth, worse, ["niqe_gt"], stop=10)["metrics"]["niqe_gt"]
+    assert fewer["signature"] != found["niqe_gt"]["signature"]
+
+
 def test_what_is_missing_is_said(pair: tuple[Path, Path]) -> None:
     with pytest.raises(InputError, match="psnr cannot be measured: it compares with a ground truth"):
         score(None, pair[1], ["psnr"])

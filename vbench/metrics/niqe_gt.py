@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from leaderboards.schema import PRISTINE
 from vbench.errors import InputError
 from vbench.metrics.niqe import Pristine, check_size, features, figures_beside_truth, fit
 from vbench.metrics.nss import matlab_gray
@@ -59,15 +60,15 @@ def _check(info: ClipInfo) -> None:
 
 METRIC = Metric(
     name="niqe_gt",
-    version=1,
+    version=2,  # 1 did not say with which ground truth a figure was found, which depends on all clips of the data set
     unit="",
     direction="lower",
     convention="NIQE's distance (MATLAB's gray, whole blocks of 96 x 96, flat windows snapped) from a pristine model fitted "
     "on all ground-truth frames of the data set; the ground truth itself is not at 0",
     source="ours, of NIQE (Mittal, Soundararajan and Bovik, SPL 2013)",
-    options={"form": "live", "flat": "snapped", "pristine": "ground truth of the data set"},
+    options={"form": "live", "flat": "snapped", PRISTINE: "ground truth of the data set"},
     measure=_measure,
-    needs=frozenset({"truth", "pristine"}),
+    needs=frozenset({"truth", PRISTINE}),
     check=_check,
     values="0 to infinity",
     columns=TRUTH_COLUMN,

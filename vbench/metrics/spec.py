@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
-from leaderboards.schema import MetricFacts
+from leaderboards.schema import PRISTINE, MetricFacts, pristine_of
 from vbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -162,6 +163,17 @@ class Metric:
             options=self.options,
             convention=self.convention,
         )
+
+    def against(self, truth_sha256: str) -> Metric:
+        """The same metric with the name of the ground truth whose statistics it compares with, where it does: its figures
+        depend on that, so it is an option, and figures of two are never ranked together.
+
+        Args:
+            truth_sha256: of all ground truth of the data set (:attr:`vbench.datasets.Pair.siblings_sha256`).
+        """
+        if PRISTINE not in self.needs:
+            return self
+        return dataclasses.replace(self, options={**self.options, PRISTINE: pristine_of(truth_sha256)})
 
     @property
     def signature(self) -> str:
