@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from leaderboards.export import number
 from leaderboards.schema import Cell, MetricFacts
 from leaderboards.table import BASELINE
 from reports.media import ClipMedia, Media, Thumb
@@ -20,6 +21,9 @@ SCRIPTS = (
     "viewer-slices.js", "viewer.js",
 )  # fmt: skip
 """In the order in which they run."""
+
+Plain = float | str | None
+"""A figure as JSON has it: "inf" and "-inf" are texts."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ def _card(clip: ClipMedia) -> Card:
 
 def _size(clip: ClipMedia) -> str:
     frames = f"{clip.frames} frame{'' if clip.frames == 1 else 's'}"
-    return f"{clip.width} × {clip.height}, {frames}" if clip.sources else frames
+    return f"{clip.width}\u00a0×\u00a0{clip.height}, {frames}" if clip.sources else frames
 
 
 def _notes(clip: ClipMedia, common: Sequence[str]) -> list[str]:
@@ -169,29 +173,47 @@ def viewer_data(
 
 def _curves(
     cells: Sequence[Cell], frames: int, order: Sequence[str]
-) -> tuple[list[dict[str, Any]], dict[str, dict[str, list[float | None]]], dict[str, dict[str, float | None]]]:
+) -> tuple[list[dict[str, Any]], dict[str, dict[str, list[Plain]]], dict[str, dict[str, Plain]]]:
     """Facts of every metric that has a figure for each frame, or pair or three of neighbours; these, and the clip's, by model.
 
-    What is infinite or no number is None: there is nothing to draw.
+    What is no number is None; what is infinite (frames that equal the ground truth) is the text "inf" or "-inf", as JSON has none.
     """
     several = len({cell.protocol for cell in cells}) > 1
     facts: dict[str, MetricFacts] = {}
-    curves: dict[str, dict[str, list[float | None]]] = {}
-    figures: dict[str, dict[str, float | None]] = {}
+    curves: dict[str, dict[str, list[Plain]]] = {}
+    figures: dict[str, dict[str, Plain]] = {}
     for cell in cells:
         if len(cell.frames) in (frames, frames - 1, frames - 2) and cell.frames:
             name = f"{cell.metric.name} ({cell.protocol})" if several else cell.metric.name
-            values = [_finite(v) for v in cell.frames]
+            values = [_plain(v) for v in cell.frames]
             facts.setdefault(name, cell.metric)
             curves.setdefault(name, {})[cell.model] = values
-            figures.setdefault(name, {})[cell.model] = _finite(cell.value)
+            figures.setdefault(name, {})[cell.model] = _plain(cell.value)
     place = {name: i for i, name in enumerate(order)}
     names = sorted(facts, key=lambda n: (place.get(facts[n].name, len(place)), n))
     described = [
-        {"name": n, "unit": facts[n].unit, "direction": facts[n].direction, "about": facts[n].convention} for n in names
-    ]
+        {
+            "name": n, "unit": facts[n].unit, "direction": facts[n].direction, "about": facts[n].convention,
+            "digits": decimals(facts[n].name),
+        }
+        for n in names
+    ]  # fmt: skip
     return described, {name: dict(sorted(curves[name].items())) for name in names}, figures
 
 
-def _finite(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
+def _plain(value: float | None) -> Plain:
+    if value is None or math.isnan(value):
+        return None
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    return float(f"{value:.6g}")
+
+
+def decimals(metric: str) -> int:
+    """Digits after the point with which a metric is printed, everywhere.
+
+    Example:
+        >>> decimals("psnr[y,crop=2]"), decimals("ssim")
+        (2, 4)
+    """
+    return len(number(0.0, metric).partition(".")[2])

@@ -9,6 +9,7 @@ from typing import Any
 
 from leaderboards.alarms import KINDS
 from leaderboards.results import Results
+from leaderboards.table import BASELINE
 from reports import views
 from reports.clips import clip_path, write_clips
 from reports.media import export
@@ -132,7 +133,8 @@ def write_pages(
         )  # fmt: skip
     site.write(
         "severity.html", "severity.html.j2", here="severity", title="Severity", scripts=["charts.js", "severity.js"],
-        styles=["charts.css"], profiles=views.severity_profiles(facts), numbers=facts.numbers, models=names,
+        styles=["charts.css"], profiles=views.severity_profiles(facts), models=names,
+        numbers={model: number for model, number in facts.numbers.items() if model != BASELINE},  # it is the line at nought
     )  # fmt: skip
     site.write(
         "models.html", "models.html.j2", here="models", title="Models", scripts=["models.js"],

@@ -117,6 +117,7 @@ class Site:
         environment.filters |= {
             "json": _safe_json, "count": words.count, "plain": words.isolated, "short": words.short, "slug": slug,
             "breakable": words.breakable,
+            "figure": words.figure,
             "marked": words.marked,
             "visible": words.visible,
         }  # fmt: skip

@@ -19,7 +19,8 @@ viewer.curves = (() => {
   const leading = () => {
     const first = clip.metrics[0], sign = first.direction === "higher" ? 1 : -1;
     const rated = models.filter((model) => model !== clip.baseline && viewer.whole(first.name, model) !== null);
-    return rated.sort((x, y) => sign * (viewer.whole(first.name, y) - viewer.whole(first.name, x)))[0] ?? null;
+    const value = (model) => viewer.whole(first.name, model);
+    return rated.sort((x, y) => (value(x) === value(y) ? 0 : sign * (value(y) - value(x))))[0] ?? null;
   };
   const modelA = () => (bare ? clip.baseline : modelOf(state.a));
   const modelB = () => (bare ? (lead ??= leading()) : modelOf(state.b));
@@ -41,7 +42,7 @@ viewer.curves = (() => {
     const width = Math.max(280, holder.clientWidth), height = Math.round(viewer.clamp(width * 0.42, 200, 360));
     const em = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16; // text grows with wide windows
     const left = 50 * em, right = 10, top = 10, bottom = 34 * em;
-    const all = shown.flatMap((model) => figures(name, model)).filter((v) => v !== null);
+    const all = shown.flatMap((model) => figures(name, model)).filter(Number.isFinite);
     let low = Math.min(...all), high = Math.max(...all);
     if (!all.length) { low = 0; high = 1; }
     if (low === high) { low -= Math.abs(low) * 0.05 + 1e-6; high += Math.abs(high) * 0.05 + 1e-6; }
@@ -62,7 +63,7 @@ viewer.curves = (() => {
     for (const model of shown) {
       const series = figures(name, model), shift = (clip.frames - series.length) / 2;
       let pen = "M", d = "";
-      series.forEach((v, i) => { if (v === null) { pen = "M"; return; } d += `${pen}${px(i + shift).toFixed(1)} ${py(v).toFixed(1)}`; pen = "L"; });
+      series.forEach((v, i) => { if (!Number.isFinite(v)) { pen = "M"; return; } d += `${pen}${px(i + shift).toFixed(1)} ${py(v).toFixed(1)}`; pen = "L"; });
       if (!d) continue;
       const look = clip.looks[model];
       const path = makeSvg("path", { class: `graph s${look.colour}`, d, "data-model": model });
@@ -96,7 +97,7 @@ viewer.curves = (() => {
   document.body.append(tip);
   const hover = (event) => {
     const frame = frameAt(event), m = viewer.metric(state.metric), sign = m.direction === "higher" ? -1 : 1;
-    const rows = models.map((model) => [model, viewer.figureAt(state.metric, model, frame)]).filter(([, v]) => v !== null).sort((x, y) => sign * (x[1] - y[1]));
+    const rows = models.map((model) => [model, viewer.figureAt(state.metric, model, frame)]).filter(([, v]) => v !== null).sort((x, y) => (x[1] === y[1] ? 0 : sign * (x[1] - y[1])));
     holder.querySelector(".over").setAttribute("d", upright(frame));
     const mine = new Set([modelA(), modelB()]);
     tip.replaceChildren(make("b", {}, `frame ${frame + 1}, ${viewer.timecode(frame)}`), ...rows.slice(0, 14).map(([model, v]) =>
@@ -152,22 +153,21 @@ viewer.curves = (() => {
       const shift = viewer.late(series);
       series.forEach((value, i) => {
         const against = viewer.figureAt(state.metric, other, i + shift);
-        const gain = value === null || against === null || other === model ? null : value - against;
+        const gain = value === null || against === null || other === model ? null : value === against ? 0 : value - against;
         if (value === null || (by.value === "loss" && gain === null)) return;
-        const loss = gain === null ? 0 : bad(value) - bad(against);
+        const loss = gain ? bad(value) - bad(against) : 0;
         found.push({ frame: i + shift, value, gain, loss, order: by.value === "loss" ? loss : bad(value) });
       });
     }
-    found.sort((x, y) => y.order - x.order || x.frame - y.frame);
+    found.sort((x, y) => (y.order === x.order ? 0 : y.order - x.order) || x.frame - y.frame);
     worst = found.slice(0, 10);
-    const gains = worst.map((w) => Math.abs(w.gain ?? 0)), spread = Math.max(...gains, 0);
     rows.replaceChildren(...worst.map((w) => {
       const jump = make("button", { type: "button", class: "jump", "data-frame": w.frame }, String(w.frame + 1));
       jump.addEventListener("click", () => { if (viewer.time) viewer.time.stop(); viewer.goTo(w.frame); });
-      const gain = w.gain === null ? "–" : `${w.gain > 0 ? "+" : w.gain < 0 ? "−" : ""}${viewer.figure(Math.abs(w.gain), state.metric, spread)}`;
+      const gain = viewer.signed(w.gain, state.metric);
       const kind = viewer.stills.has(w.frame) || !clip.stills.length ? "" : viewer.sources.some((s) => viewer.inVideo(s, w.frame)) ? " video only" : " no picture";
       return make("tr", {}, make("th", { scope: "row" }, jump, make("small", {}, kind)), make("td", {}, viewer.timecode(w.frame)), make("td", { class: "num" }, viewer.figure(w.value, state.metric)),
-        make("td", { class: `num ${!w.loss ? "" : w.loss < 0 ? "good" : "bad"}` }, gain));
+        make("td", { class: `num ${!w.loss || !/[1-9∞]/.test(gain) ? "" : w.loss < 0 ? "good" : "bad"}` }, gain));
     }));
     if (!worst.length) rows.replaceChildren(make("tr", {}, make("td", { colspan: "4", class: "note" }, by.value === "loss" && model === other ? "A is the same model: choose another A." : "There are no figures of this model.")));
     here();

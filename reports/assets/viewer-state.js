@@ -4,6 +4,9 @@
 
 const viewer = (() => {
   const clip = vbench.data("clip");
+  // Infinite figures (frames that equal the ground truth) are texts in JSON.
+  for (const of of Object.values(clip.curves)) for (const model of Object.keys(of)) of[model] = of[model].map((v) => (v === null ? null : Number(v === "inf" ? Infinity : v === "-inf" ? -Infinity : v)));
+  for (const of of Object.values(clip.figures)) for (const model of Object.keys(of)) of[model] = { inf: Infinity, "-inf": -Infinity }[of[model]] ?? of[model];
   const sources = clip.sources;
   const byKey = new Map(sources.map((s) => [s.key, s]));
   const stills = new Map(clip.stills.map((frame, index) => [frame, index]));
@@ -34,9 +37,9 @@ const viewer = (() => {
 
   /** How bad a figure is. Where small is good and figures have either sign (steps of flicker), what is far from 0 is bad. */
   const badness = (name) => {
-    const signed = Object.values(clip.curves[name] || {}).some((series) => series.some((v) => v !== null && v < 0));
+    const either = Object.values(clip.curves[name] || {}).some((series) => series.some((v) => v !== null && v < 0));
     if (metric(name).direction === "higher") return (v) => -v;
-    return signed ? Math.abs : (v) => v;
+    return either ? Math.abs : (v) => v;
   };
 
   /** The model of the best mean under the first metric that has pictures. */
@@ -46,7 +49,7 @@ const viewer = (() => {
     if (!first || !models.length) return models.length ? models[0].key : null;
     const sign = first.direction === "higher" ? 1 : -1;
     const rated = models.map((s) => [s.key, whole(first.name, s.model)]).filter(([, v]) => v !== null);
-    rated.sort((x, y) => sign * (y[1] - x[1]));
+    rated.sort((x, y) => (x[1] === y[1] ? 0 : sign * (y[1] - x[1])));
     return rated.length ? rated[0][0] : models[0].key;
   };
 
@@ -151,12 +154,16 @@ const viewer = (() => {
     return `${clock(Math.floor(thousandths / 1000))}.${String(thousandths % 1000).padStart(3, "0")}`;
   };
 
-  /** A figure as it is read, with as many digits as the metric's figures on this clip need (or those of a size). */
-  const sizes = new Map(clip.metrics.map((m) => [m.name, Math.max(0, ...Object.values(clip.curves[m.name]).flat().map((v) => Math.abs(v ?? 0)))]));
-  const figure = (value, name, size = sizes.get(name)) => {
-    if (value === null || value === undefined) return "–";
-    const text = value.toFixed(size >= 100 ? 1 : size >= 3 ? 2 : size >= 0.3 ? 4 : 5);
-    return text.startsWith("-") ? `−${text.slice(1)}` : text;
+  /** A figure as it is printed everywhere: with the digits of its metric. */
+  const figure = (value, name) => {
+    if (value === null || value === undefined || Number.isNaN(value)) return "–";
+    const text = Number.isFinite(value) ? Math.abs(value).toFixed(metric(name)?.digits ?? 4) : "∞";
+    return value < 0 && /[1-9∞]/.test(text) ? `−${text}` : text;
+  };
+  /** A difference, with its sign. */
+  const signed = (value, name) => {
+    const text = figure(value, name);
+    return value > 0 && /[1-9∞]/.test(text) ? `+${text}` : text;
   };
   const label = (key) => (byKey.get(key) || { label: "–" }).label;
 
@@ -183,7 +190,7 @@ const viewer = (() => {
 
   return {
     clip, sources, roving, byKey, stills, state, set, follow, refresh, goTo, nearest, canShow, inVideo, metric, figures, figureAt, late, whole, badness,
-    timecode, figure, label, clamp, lines, SCALES, VIEWS,
+    timecode, figure, signed, label, clamp, lines, SCALES, VIEWS,
     masks: () => new Set(state.masks === "all" ? clip.masks.map((m) => m.kind) : state.masks ? state.masks.split(",") : []),
   };
 })();

@@ -230,12 +230,17 @@ def _worst(boards: Sequence[Board], cells: Sequence[Cell]) -> dict[tuple[str, st
 
 
 def _first_models(boards: Sequence[Board]) -> dict[str, str]:
-    """The model that stands first, by data set."""
+    """The model that stands first, by data set; where figures are missing and none has a place, the first by the first metric."""
     out: dict[str, str] = {}
     for board in boards:
-        for row in board.rows:
-            if row.place is not None and row.model.name != BASELINE:
-                out.setdefault(board.dataset, row.model.name)
+        models = [row for row in board.rows if row.model.name != BASELINE]
+        figures = {r.model.name: e.mean for r in models if (e := r.entries[board.primary.name]).mean is not None}
+        first = next((row.model.name for row in models if row.place is not None), None)
+        if first is None and figures:
+            better = max if board.primary.direction == "higher" else min
+            first = better(figures, key=lambda model: figures[model])
+        if first is not None:
+            out.setdefault(board.dataset, first)
     return out
 
 

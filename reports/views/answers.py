@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from leaderboards.export import number, signed
+from leaderboards.summary import OverallEntry, overall_boards
 from leaderboards.table import BASELINE, Board, Entry, Row
 from reports.views.facts import Facts, protocol_place
 from reports.views.links import dataset_path
-from reports.views.words import count, join, name, names, telling
+from reports.views.words import count, join, marked, name, names, telling
 
 if TYPE_CHECKING:
     from markupsafe import Markup
+
+WINNERS = 4
+"""Models of which the answer says where they are first."""
 
 
 def board_answer(board: Board, blind: bool = False) -> Markup:
@@ -24,7 +28,7 @@ def board_answer(board: Board, blind: bool = False) -> Markup:
     metric = board.primary
     ranked = ranked_rows(board)
     if not ranked:
-        return Markup("{}").format(_unranked(board))
+        return _unranked(board)
     first = ranked[0]
     entry = first.entries[metric.name]
     who = name(first.model.name)
@@ -55,10 +59,29 @@ def _turned(board: Board) -> str:
     return " (less is better)" if board.primary.direction == "lower" else ""
 
 
-def _unranked(board: Board) -> str:
+def _unranked(board: Board) -> Markup:
+    """Why no model has a rank, and what can be said all the same."""
+    from markupsafe import Markup
+
     if all(row.model.name == BASELINE for row in board.rows):
-        return "Nothing was run here but doing nothing: there is no model to rank."
-    return "No model has every figure, so none is ranked."
+        return Markup("Nothing was run here but doing nothing: there is no model to rank.")
+    if all(entry.mean is None for row in board.rows for entry in row.entries.values()):
+        reasons = Counter(cell.error for cell in board.cells if cell.status == "failed" and cell.error)
+        why = Markup(" Most often: {}").format(marked(reasons.most_common(1)[0][0])) if reasons else ""
+        return Markup("Nothing could be measured here: every figure is missing.{}").format(why)
+    said = Markup("No model has every figure, so none is ranked.")
+    metric = board.primary
+    known = [
+        (row.model.name, e) for row in board.rows if (e := row.entries[metric.name]).mean is not None and not e.hole
+    ]
+    known = [(model, entry) for model, entry in known if model != BASELINE]
+    if not known:
+        return said
+    model, entry = (max if metric.direction == "higher" else min)(known, key=lambda pair: pair[1].mean or 0.0)
+    unit = f" {metric.unit}" if metric.unit else ""
+    gain = "" if entry.gain is None else f", {gain_text(entry.gain, metric.name)}{unit} over doing nothing"
+    best = f"{number(entry.mean, metric.name)}{unit}{gain}"
+    return Markup("{} Under {} alone {} is best ({}).").format(said, metric.name, name(model), best)
 
 
 def _of_them(certain: int, rows: Sequence[Row], metric: str) -> str:
@@ -79,10 +102,11 @@ def alike(board: Board) -> Markup:
     ranked = ranked_rows(board)
     equals = [row.model.name for row in ranked[1:] if row.rank == ranked[0].rank]
     nothing = open_to_nothing(board)
+    clips = "This clip" if len(board.clips) == 1 else "These clips"
     if not equals:
-        return Markup("These clips cannot tell it from doing nothing.") if nothing else Markup("")
+        return Markup("{} cannot tell it from doing nothing.").format(clips) if nothing else Markup("")
     end = ", nor it from doing nothing" if nothing else ""
-    return Markup("These clips cannot tell {} from it{}.").format(names(equals), end)
+    return Markup("{} cannot tell {} from it{}.").format(clips, names(equals), end)
 
 
 def open_to_nothing(board: Board) -> bool:
@@ -140,12 +164,12 @@ def asked(facts: Facts) -> Markup:
         0: Markup("does doing nothing do on"),
         1: Markup("does {} restore").format(name(models[0] if models else "")),
     }
-    whole = Markup("How well {} {} ({}, {})? Ranked by {}{}, under {} {}.")
+    whole = Markup("How well {} {} ({}{})? Ranked by {}{}, under {} {}.")
     return whole.format(
         does.get(len(models), f"do {count(len(models), 'model')} restore"),
         count(len(facts.datasets), "data set"),
         count(len(clips), "clip"),
-        count(frames, "frame"),
+        f", {count(frames, 'frame')}" if frames else "",
         next(iter(ranked))
         if len(ranked) == 1
         else Markup(" and ").join(f"{metric} on {count(len(boards), 'data set')}" for metric, boards in ranked.items()),
@@ -175,19 +199,64 @@ def answer(facts: Facts) -> Markup:
             nobody.append(board)
     parts: list[str] = []
     winners = sorted(first, key=lambda model: (-len(first[model]), facts.numbers[model]))
-    for model in winners[:4]:
+    named = WINNERS + (len(winners) == WINNERS + 1)  # a single one that is left has a name too
+    for model in winners[:named]:
         parts.append(_first(facts, model, first[model]))
-    if len(winners) > 4:
-        rest = sum(len(first[model]) for model in winners[4:])
-        others = "1 other is" if len(winners) == 5 else f"{len(winners) - 4} others are"
-        parts.append(f"{others} first on {count(rest, 'data set')}.")
+    if len(winners) > named:
+        rest = sum(len(first[model]) for model in winners[named:])
+        parts.append(f"{len(winners) - named} others are first on {count(rest, 'data set')}.")
     if nobody:
         parts.append(Markup("No model improves on doing nothing on {}.").format(_datasets(facts, nobody)))
     if unranked:
         parts.append(
             Markup("On {} no model has every figure, so none is ranked there.").format(_datasets(facts, unranked))
         )
-    return join([*parts, _open(facts), _harm(facts), _elsewhere(facts)])
+    return join([_over_all(facts), *parts, _open(facts), _harm(facts), _elsewhere(facts)])
+
+
+def _over_all(facts: Facts) -> Markup:
+    """Which model is best over all data sets that have one protocol and metric in common, if these are three or more."""
+    from markupsafe import Markup
+
+    boards = facts.leading
+    tables = [t for t in overall_boards(boards, facts.results.datasets) if len(t.boards) > 2]
+    if not tables:
+        return Markup("")
+    table = max(tables, key=lambda t: len(t.boards))  # the first of equals, as they are ordered
+    metric = table.primary
+    rows = [(row.model.name, row.entries[metric.name]) for row in table.rows]
+    ranked = [(model, entry) for model, entry in rows if entry.mean_rank is not None]
+    gaining = [
+        (model, entry)
+        for model, entry in ranked
+        if model != BASELINE and entry.mean_gain is not None and math.isfinite(entry.mean_gain)
+    ]
+    if not gaining:
+        return Markup("")
+    sign = 1.0 if metric.direction == "higher" else -1.0
+    leader, led = max(gaining, key=lambda pair: sign * (pair[1].mean_gain or 0.0))
+    where = f"Over {'all ' if len(table.boards) == len(boards) else ''}{count(len(table.boards), 'data set')}"
+    if len(table.boards) < len(boards) and all(facts.blind(b.dataset) for b in boards if b.dataset not in table.boards):
+        where += " with ground truth"
+    if sign * (led.mean_gain or 0.0) <= 0:
+        return Markup("{} no model is better than doing nothing on average.").format(where)
+    gain = f"{gain_text(led.mean_gain or 0.0, metric.name)} {metric.unit or metric.name}{_ends(led, metric.name)}"
+    first = min(ranked, key=lambda pair: pair[1].mean_rank or math.inf)
+    of = f"of {len(ranked)}"
+    if first[0] == leader:
+        text = Markup("{} <strong>{}</strong> gains most, {} on average, and has the best mean rank ({:.1f} {}).")
+        return text.format(where, name(leader), gain, led.mean_rank, of)
+    text = Markup("{} <strong>{}</strong> gains most, {} on average; {} has the best mean rank ({:.1f} {}).")
+    who = Markup("doing nothing") if first[0] == BASELINE else Markup("<strong>{}</strong>").format(name(first[0]))
+    return text.format(where, name(leader), gain, who, first[1].mean_rank, of)
+
+
+def _ends(entry: OverallEntry, metric: str) -> str:
+    """The interval of a mean gain, in brackets."""
+    interval = entry.gain_interval
+    if interval is None or interval.low is None or interval.high is None:
+        return ""
+    return f" (95 % interval {signed(interval.low, metric)} to {signed(interval.high, metric)})"
 
 
 def _open(facts: Facts) -> str:

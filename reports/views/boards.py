@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 COLUMNS = 9
 """Metrics that a table shows before the reader chooses; all are there, and in print all that are shown."""
+ACROSS = 6
+"""Names that stand across a table upright; more are turned."""
 MEBIBYTE = 2**20
 
 
@@ -101,8 +103,13 @@ class Table:
     unsure: bool
     """Whether any model is worse than doing nothing, surely or on average only."""
     tasks: tuple[str, ...]
+    letters: bool
+    """Whether any model has a rank, and so the letter of a class."""
+    clip_count: int
     clips: Heat
-    """Gain (or figure) of the first metric for each clip and model."""
+    """Gain of the first metric for each clip and model."""
+    clips_down: bool
+    """Whether the rows of :attr:`clips` are clips; models where these are many and more."""
     moments: tuple[tuple[int, str, tuple[MomentView, ...]], ...]
     """Number and name of each model, and the frames on which it lost most against doing nothing under the first metric."""
     pieces: dict[str, Any]
@@ -206,7 +213,10 @@ def _table(
         sure=any(row.harm and row.sure for row in rows),
         unsure=any(row.harm and not row.sure for row in rows),
         tasks=tuple(sorted({row.model.task for row in board.rows})),
+        letters=bool(letters),
+        clip_count=len(board.clips),
         clips=_clips(facts, board, clip_pages),
+        clips_down=_clips_down(board),
         moments=moments(facts, board, clip_pages),
         pieces=_pieces(facts, board),
     )
@@ -302,29 +312,39 @@ def _row(
     )
 
 
+def _clips_down(board: Board) -> bool:
+    """Whether clips stand below each other and models across: many models would run out of the page where fewer clips fit."""
+    models = len(board.rows) - 1
+    return models <= ACROSS or len(board.clips) >= models
+
+
 def _clips(
     facts: Facts,
     board: Board,
     clip_pages: Mapping[tuple[str, str], str],
 ) -> Heat:
-    """Clips down, models across in the order of the table: the gain over doing nothing, or the figure where that is not known."""
+    """The gain over doing nothing of each model, in the order of the table, on each clip."""
     metric = board.primary
     values = {row.model.name: row.entries[metric.name].by_clip for row in board.rows}
     models = [model for model in values if model != BASELINE]
     nothing = values.get(BASELINE, {})
-    gains: list[list[float | None]] = []
-    for clip in board.clips:
-        base = nothing.get(clip)
-        line: list[float | None] = []
-        for model in models:
-            own = values[model].get(clip)
-            line.append(None if own is None or base is None else 0.0 if own == base else own - base)
-        gains.append(line)
-    rows = [
-        HeatRow(clip, clip_pages.get((board.dataset, clip), ""), tuple(line))
-        for clip, line in zip(board.clips, gains, strict=True)
-    ]
-    heads = [HeatRow(model, model_anchor(model), (), facts.numbers[model]) for model in models]
+
+    def gain(model: str, clip: str) -> float | None:
+        own, base = values[model].get(clip), nothing.get(clip)
+        return None if own is None or base is None else 0.0 if own == base else own - base
+
+    def of_clip(clip: str, line: tuple[float | None, ...] = ()) -> HeatRow:
+        return HeatRow(clip, clip_pages.get((board.dataset, clip), ""), line)
+
+    def of_model(model: str, line: tuple[float | None, ...] = ()) -> HeatRow:
+        return HeatRow(model, model_anchor(model), line, facts.numbers[model])
+
+    if _clips_down(board):
+        heads = [of_model(model) for model in models]
+        rows = [of_clip(clip, tuple(gain(model, clip) for model in models)) for clip in board.clips]
+    else:
+        heads = [of_clip(clip) for clip in board.clips]
+        rows = [of_model(model, tuple(gain(model, clip) for clip in board.clips)) for model in models]
     unit = f" {metric.unit}" if metric.unit else ""
     caption = f"Gain in {metric.name}{unit} over doing nothing, clip by clip"
     return heat(caption, heads, rows, metric.name, higher=metric.direction == "higher")

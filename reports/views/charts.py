@@ -154,7 +154,7 @@ class CostChart:
     zero: float | None
     points: tuple[Point, ...]
     front: str
-    """The line along the Pareto set, as the ``d`` of a path."""
+    """The lines along the Pareto sets, one for each device, as the ``d`` of a path."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +168,8 @@ class CostPoint:
     best: bool
     """In the Pareto set."""
     tip: str
+    device: str = ""
+    """On which it ran: costs compare on one device only, and each has a line of its own."""
 
 
 def cost_chart(points: Sequence[CostPoint], width: float, height: float) -> CostChart:
@@ -187,10 +189,11 @@ def cost_chart(points: Sequence[CostPoint], width: float, height: float) -> Cost
         at, height_of = x(p.cost), y(p.quality)
         shape = mark_path(p.number, at, height_of, 5.5 if p.best else 4.2)
         drawn.append(Point(p.number, p.name, at, height_of, shape, p.best, p.tip, label))
-    front = sorted((p for p in points if p.best), key=lambda p: (p.cost, p.quality))
     path = ""
-    for p in front:
-        path += f"M{x(p.cost)} {y(p.quality)}" if not path else f"H{x(p.cost)}V{y(p.quality)}"
+    for device in dict.fromkeys(p.device for p in points):
+        front = sorted((p for p in points if p.best and p.device == device), key=lambda p: (p.cost, p.quality))
+        for i, p in enumerate(front):
+            path += f"H{x(p.cost)}V{y(p.quality)}" if i else f"M{x(p.cost)} {y(p.quality)}"
     heights, costs = ticks(bottom - room, top + room), log_ticks(low, high)
     return CostChart(
         box,

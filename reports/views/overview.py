@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Overview", "about_table", "alarm_views", "answer", "asked", "overview", "widest"]
 
-WIDE, NARROW = (760.0, 420.0), (350.0, 340.0)
+WIDE, MIDDLE, NARROW = (760.0, 420.0), (560.0, 400.0), (350.0, 340.0)
+"""Sizes of the chart of quality against cost, of which the page shows the one whose text is of the page's size."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class CostView:
     """Whether less is better: the chart is turned so that better stands above."""
     boards: int
     wide: CostChart
+    middle: CostChart
     narrow: CostChart
     sentence: Markup
     rows: tuple[tuple[int, str, str, str, bool], ...]
@@ -108,6 +110,8 @@ class Overview:
     """Boards that are in none of the tables."""
     costs: tuple[CostView, ...]
     alarms: tuple[AlarmView, ...]
+    few: bool
+    """Whether a board has fewer than three clips, of which there are no intervals."""
 
 
 def overview(facts: Facts) -> Overview:
@@ -119,7 +123,10 @@ def overview(facts: Facts) -> Overview:
     costs = [cost for key in ordered if (cost := _cost(facts, groups[key])) is not None]
     held = widest(facts)
     tables = tuple(_table(facts, board) for board in held)
-    return Overview(asked(facts), answer(facts), tables, board_tables(facts, held), tuple(costs), alarm_views(facts))
+    few = any(len(board.clips) < 3 for board in facts.main)
+    return Overview(
+        asked(facts), answer(facts), tables, board_tables(facts, held), tuple(costs), alarm_views(facts), few
+    )
 
 
 def widest(facts: Facts) -> list[OverallBoard]:
@@ -266,10 +273,10 @@ def _cost(facts: Facts, boards: Sequence[Board]) -> CostView | None:
         CostPoint(
             facts.numbers[model], model, seconds, sign * gain, best[model],
             f"{isolated(short(model))}\n{signed(gain, metric.name)}{unit}, {seconds_text(seconds)} s per frame on {device}",
+            device,
         )
         for model, seconds, gain, device in found
     ]  # fmt: skip
-    front = sorted((p for p in points if p.best), key=lambda p: p.cost)
     rows_of = sorted(zip(points, found, strict=True), key=lambda pair: -pair[0].quality)
     return CostView(
         metric=metric.name,
@@ -278,8 +285,9 @@ def _cost(facts: Facts, boards: Sequence[Board]) -> CostView | None:
         boards=len(boards),
         devices=tuple(dict.fromkeys(d for *_, d in found)),
         wide=cost_chart(points, *WIDE),
+        middle=cost_chart(points, *MIDDLE),
         narrow=cost_chart(points, *NARROW),
-        sentence=_front(front, metric.name, unit, sign),
+        sentence=_fronts(points, metric.name, unit, sign, whole=not missing),
         rows=tuple(
             (p.number, p.name, seconds_text(p.cost), signed(gain, metric.name), p.best)
             for p, (_, _, gain, _) in rows_of
@@ -288,16 +296,30 @@ def _cost(facts: Facts, boards: Sequence[Board]) -> CostView | None:
     )
 
 
-def _front(front: Sequence[CostPoint], metric: str, unit: str, sign: float) -> Markup:
-    """The Pareto set in words."""
+def _fronts(points: Sequence[CostPoint], metric: str, unit: str, sign: float, whole: bool) -> Markup:
+    """The Pareto set of each device in words; ``whole`` where no model goes without a point."""
+    from markupsafe import Markup
+
+    devices = dict.fromkeys(p.device for p in points if p.number)
+    parts = []
+    for device in devices:
+        front = sorted((p for p in points if p.best and p.device == device), key=lambda p: p.cost)
+        said = _front(front, metric, unit, sign, whole)
+        parts.append(said if len(devices) == 1 else Markup("On {}, {}{}").format(device, said[0].lower(), said[1:]))
+    return Markup(" ").join(parts)
+
+
+def _front(front: Sequence[CostPoint], metric: str, unit: str, sign: float, whole: bool) -> Markup:
+    """The Pareto set of one device in words."""
     from markupsafe import Markup
 
     if not front:
         return Markup("No model is worth its time here: doing nothing is as good as any.")
     cheap, good = front[0], front[-1]
     if len(front) == 1:
-        return Markup("No model is better than <strong>{}</strong>, and none as good is cheaper.").format(
-            name(good.name)
+        which = "No model" if whole else "No model of those with a point here"
+        return Markup("{} is better than <strong>{}</strong>, and none as good is cheaper.").format(
+            which, name(good.name)
         )
     times = good.cost / cheap.cost if cheap.cost else math.inf
     return Markup("{} models give the most for their time, from {} ({}{}) to {} ({}{}), which takes {} times as long.").format(

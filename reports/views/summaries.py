@@ -57,6 +57,9 @@ class BoardTable:
     """In words; empty where the page has said it already."""
     blind: bool
     rows: tuple[BoardRow, ...]
+    clips: int
+    letters: bool
+    """Whether any model has a rank, and so the letter of a class."""
     intervals: bool
     """Whether any gain has one."""
     times: bool
@@ -97,6 +100,8 @@ def _table(facts: Facts, board: Board, alone: bool) -> BoardTable:
         answer=Markup("") if alone else board_answer(board, blind),
         blind=blind,
         rows=rows,
+        clips=len(board.clips),
+        letters=bool(letters),
         intervals=any(row.interval for row in rows),
         times=any(row.seconds != "–" for row in rows),
     )

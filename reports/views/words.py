@@ -140,3 +140,18 @@ def count(amount: int, noun: str, plural: str = "") -> str:
         ('1 clip', '2 clips', '0 series', '12,000 frames')
     """
     return f"{amount:,} {noun if amount == 1 else plural or noun + 's'}"
+
+
+def figure(value: float | str | None, digits: int) -> str:
+    """A figure that was carried as JSON has it, as text.
+
+    Example:
+        >>> figure(24.6, 2), figure(None, 2), figure("inf", 2), figure(-0.001, 2)
+        ('24.60', '–', '∞', '0.00')
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        return {"inf": "∞", "-inf": "−∞"}[value]
+    text = f"{abs(value):.{digits}f}"
+    return f"−{text}" if value < 0 and telling(text) else text

@@ -42,7 +42,7 @@ def test_the_first_on_one_clip_is_told_from_nothing(tmp_path: Path) -> None:
     text = answer(facts_of(tmp_path)).striptags()
     assert text == (
         "good is first, +10.00 dB psnr over doing nothing (on 1 clip: too few for an interval). "
-        "These clips cannot tell fair from it, nor it from doing nothing."
+        "This clip cannot tell fair from it, nor it from doing nothing."
     )
 
 
@@ -66,6 +66,107 @@ def test_nothing_but_doing_nothing_is_no_ranking(tmp_path: Path) -> None:
     facts = facts_of(tmp_path)
     assert asked(facts).striptags().startswith("How well does doing nothing do on 1 data set (2 clips, 2 frames)?")
     assert answer(facts).striptags() == "Nothing was run here but doing nothing: there is no model to rank."
+
+
+def test_over_many_data_sets_the_answer_begins_with_all_of_them(tmp_path: Path) -> None:
+    for i, name in enumerate("abc"):
+        figures(
+            tmp_path, name, {"identity": [20.0, 21.0, 22.5], "good": [25.0 + i, 26.5, 27.0], "fair": [24.0, 25.0, 26.0]}
+        )
+    assert (
+        answer(facts_of(tmp_path))
+        .striptags()
+        .startswith("Over all 3 data sets good gains most, +5.33 dB (95 % interval ")
+    )
+    assert (
+        "on average, and has the best mean rank (1.0 of 3). good is first on a, b and c"
+        in answer(facts_of(tmp_path)).striptags()
+    )
+    figures(tmp_path, "aged", {"identity": [5.0], "good": [4.0]}, "no-reference@1")
+    assert (
+        answer(facts_of(tmp_path))
+        .striptags()
+        .startswith("Over 3 data sets with ground truth good gains most, +5.33 dB")
+    )
+
+
+def test_over_many_data_sets_nobody_may_be_better_than_nothing(tmp_path: Path) -> None:
+    for name in "abc":
+        figures(tmp_path, name, {"identity": [20.0, 21.0, 22.5], "bad": [10.0, 11.5, 12.0]})
+    assert (
+        answer(facts_of(tmp_path))
+        .striptags()
+        .startswith("Over all 3 data sets no model is better than doing nothing on average.")
+    )
+
+
+def test_a_single_winner_that_is_left_is_named(tmp_path: Path) -> None:
+    for i in range(5):
+        figures(tmp_path, f"d{i}", {"identity": [20.0]} | {f"m{k}": [30.0 if k == i else 25.0] for k in range(5)})
+    assert all(f"m{i} is first on d{i}" in answer(facts_of(tmp_path)).striptags() for i in range(5))
+
+
+def test_where_nothing_could_be_measured_the_reason_is_told(tmp_path: Path) -> None:
+    figures(tmp_path, "a", {"identity": [20.0, 21.0], "m": [25.0, 26.0]})
+    for path in (tmp_path / "results" / "a").rglob("*.json"):
+        cell = Cell.model_validate_json(path.read_text("utf-8"))
+        write_cell(
+            tmp_path, cell.model_copy(update={"status": "failed", "value": None, "frames": [], "error": "No <disk>."})
+        )
+    facts = facts_of(tmp_path)
+    assert asked(facts).striptags().startswith("How well does m restore 1 data set (2 clips)?")
+    assert "every figure is missing. Most often: No &lt;disk&gt;." in answer(facts)
+
+
+def test_without_ranks_the_first_metric_still_says_who_is_best(tmp_path: Path) -> None:
+    figures(tmp_path, "a", {"identity": [20.0, 21.0], "m": [25.0, 26.0], "n": [23.0, 24.0]})
+    for model in ("identity", "m", "n"):
+        measured(tmp_path, "a", model, "c0", NIQE, [4.0])
+    assert answer(facts_of(tmp_path)).striptags() == (
+        "No model has every figure, so none is ranked. Under psnr alone m is best (25.50 dB, +5.00 dB over doing nothing)."
+    )
+
+
+def test_costs_on_two_devices_are_two_questions(tmp_path: Path) -> None:
+    workspace(tmp_path, models=5, datasets=2, clips=2, frames=2, metrics=1, holes=False)
+    for path in (tmp_path / "results").rglob("*.json"):
+        if path.parts[-3] == "model-03":
+            cell = Cell.model_validate_json(path.read_text("utf-8"))
+            assert cell.cost is not None
+            cost = cell.cost.model_copy(update={"device": "cuda"})
+            write_cell(tmp_path, cell.model_copy(update={"device": "cuda", "cost": cost}))
+    (cost,) = overview(facts_of(tmp_path)).costs
+    text = cost.sentence.striptags()
+    assert text.startswith("On cpu, no model is better than model-00")
+    assert "On cuda, no model is better than model-03" in text
+    assert "times as long" not in text
+    assert "H" not in cost.wide.front, "no line joins points of two devices"
+
+
+def test_who_has_no_point_is_not_called_worse(tmp_path: Path) -> None:
+    workspace(tmp_path, models=3, datasets=1, clips=2, frames=2, metrics=1, holes=False)
+    for path in (tmp_path / "results").rglob("*.json"):
+        if "model-02" in path.parts:
+            cell = Cell.model_validate_json(path.read_text("utf-8"))
+            write_cell(tmp_path, cell.model_copy(update={"value": math.inf, "frames": [math.inf] * 2}))
+    (cost,) = overview(facts_of(tmp_path)).costs
+    assert cost.missing == ("model-02",)
+    assert cost.sentence.striptags().startswith("No model of those with a point here is better than model-00")
+
+
+def test_many_models_on_few_clips_stand_below_each_other(tmp_path: Path) -> None:
+    workspace(tmp_path, models=8, datasets=1, clips=2, frames=2, metrics=1, holes=False)
+    facts = facts_of(tmp_path)
+    (table,) = dataset_pages(facts, {})[0].tables
+    assert not table.clips_down
+    assert [head.name for head in table.clips.heads] == ["clip00", "clip01"]
+    assert [row.name for row, _ in table.clips.rows] == [row.name for row in table.rows if row.name != "identity"]
+    row = next(r for r in facts.main[0].rows if r.model.name == table.clips.rows[0][0].name)
+    base = facts.main[0].row("identity")
+    assert base is not None
+    assert table.clips.rows[0][0].values == tuple(
+        row.entries["psnr"].by_clip[c] - base.entries["psnr"].by_clip[c] for c in ("clip00", "clip01")
+    )
 
 
 def test_being_first_by_the_mean_alone_is_said(tmp_path: Path) -> None:

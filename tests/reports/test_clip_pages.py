@@ -96,7 +96,7 @@ def test_names_are_text(pages: Path) -> None:
 
 def test_figures_that_are_none_are_holes(pages: Path) -> None:
     data = told(pages / clip_path("film", HOSTILE[0]))
-    assert data["curves"]["psnr"]["good"] == [30, None, 30, 30, 30, 30, 30, None]
+    assert data["curves"]["psnr"]["good"] == [30, "inf", 30, 30, 30, 30, 30, None]
     assert len(data["curves"]["warp_error"]["good"]) == 7
     assert [m["name"] for m in data["metrics"]] == ["psnr", "warp_error"]
     assert data["metrics"][1]["direction"] == "lower"
@@ -117,6 +117,9 @@ def test_a_single_frame_has_figures_and_no_time(pages: Path) -> None:
     assert "v-stage" in ids
     assert not {"v-frame", "v-play", "v-slices", "v-curve"} & ids
     assert "psnr" in page.read_text("utf-8")
+    rows = re.findall(r'<td class="num">([^<]*)</td>', page.read_text("utf-8"))
+    assert len(rows) == 2
+    assert all(re.fullmatch(r"\d+\.\d\d", figure) for figure in rows)
 
 
 def test_lossy_is_called_lossy(pages: Path) -> None:

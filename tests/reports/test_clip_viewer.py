@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from leaderboards.export import number, signed
 from reports.clips import clip_path
 from reports.html import build
 from tests.reports.pictured import FLICKER, dataset, measured, scene
@@ -393,8 +394,24 @@ def test_of_signed_figures_the_far_ones_are_worst(pages: Path, look: Open) -> No
     """Flicker has a step of either sign for every three frames: two figures less than frames, told at the middle one."""
     page = look(pages, f"{PLAIN}#metric=flicker&b=model%3Agood")
     assert [int(text) - 1 for text in page.locator("#v-worst .jump").all_inner_texts()] == [2, 4, 3, 1, 5, 6]
-    assert page.locator("#v-worst td.num").first.inner_text() == "−6.00"
-    assert "good0.50" in "".join(page.locator("#v-legend button").all_inner_texts()).replace("\n", "")
+    assert page.locator("#v-worst td.num").first.inner_text() == "−6.000"
+    assert "good0.500" in "".join(page.locator("#v-legend button").all_inner_texts()).replace("\n", "")
+
+
+def test_figures_have_the_digits_of_the_boards(pages: Path, look: Open) -> None:
+    page = look(pages, f"{PLAIN}#b=model%3Abad")
+    for value in (24.6, -0.001, 0.0, 31.4159, 0.00123456):
+        for name in ("psnr", "warp_error", "flicker"):
+            shown = page.evaluate(f"viewer.signed({value!r}, {name!r})")
+            assert shown == signed(value, name)
+            assert page.evaluate(f"viewer.figure({abs(value)!r}, {name!r})") == number(abs(value), name)
+    assert page.evaluate("[viewer.figure(Infinity, 'psnr'), viewer.signed(-Infinity, 'psnr')]") == ["∞", "−∞"]
+    # Frames that equal the ground truth are best, and leave a gap in the curve.
+    page.evaluate(
+        """() => { viewer.clip.curves.psnr.bad[2] = Infinity; viewer.set({ b: "model:good" }); viewer.set({ b: "model:bad" }); }"""
+    )
+    assert page.locator("#v-worst .jump").last.inner_text() == "3"
+    assert page.locator("#v-worst tr").last.inner_text().split()[-2:] == ["∞", "+∞"]
 
 
 def test_slices_have_one_axis_of_time(pages: Path, look: Open) -> None:

@@ -147,6 +147,14 @@ def test_a_changed_model_makes_its_own_pictures_only(root: Path, tmp_path: Path)
         assert (a == b) == (a.key != "model:bad")
 
 
+def test_without_ranks_thumbnails_show_the_best_of_the_first_metric(tmp_path: Path) -> None:
+    """A clip of one frame has no warping error, so that no model has every figure."""
+    root = tmp_path / "root"
+    dataset(root, "film", {"a": scene(2), "one": scene(1)}, {"bad": 30.0, "good": 3.0})
+    media = made(root, tmp_path / "out")
+    assert [[thumb.label for thumb in clip.thumbs] for clip in media.clips] == [["Input", "good"]] * 2
+
+
 def test_a_killed_build_leaves_the_old_report_and_is_taken_up(root: Path) -> None:
     """Killed in the middle of its pictures, from outside: the report that was there is whole, and the next build is right."""
     from reports.html import build
