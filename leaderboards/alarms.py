@@ -32,6 +32,8 @@ KINDS = {
     "fewer-clips": "The figure is missing on clips on which others have one.",
     "mixed-devices": "Rows were computed on different devices: times do not compare, and last digits may differ.",
     "mixed-precisions": "Rows were computed in different precisions: last digits may differ.",
+    "mixed-versions": "Rows were measured with different versions of packages: figures that rest on optical flow or on VMAF may "
+    "differ with them, others in their last digits.",
 }
 """What each kind of alarm is about, in a sentence."""
 
@@ -46,6 +48,8 @@ COLOUR_SHIFT = 2.0
 side by side a tint is just seen; rounding to 8 bits and to limited-range YUV stays below one level."""
 GAIN_SHIFT = 2.0
 """Per cent of contrast: at the ends of the range, 127 levels from the middle, that is the two levels of :data:`COLOUR_SHIFT`."""
+MEASURING = ("torch", "numpy", "scipy", "opencv-python-headless", "imageio-ffmpeg", "scikit-image")
+"""Packages, as cells name them, that metrics are computed with."""
 ALIGNMENT_SHIFT = 16
 """Pixels, where the metric does not say how many it crops: the border that PVDNet's evaluation crops before it aligns. A restored
 clip is moved by less than the width of the blur; a peak further out is most often one of a repeating texture or of a ramp."""
@@ -386,6 +390,24 @@ def mixed(board: Board) -> Iterator[Alarm]:
         yield _alarm(board, "mixed-precisions", False, None, None, (), text)
 
 
+def mixed_versions(board: Board) -> Iterator[Alarm]:
+    """Rows measured with different versions of the packages that figures rest on."""
+    found: dict[str, dict[str, dict[str, None]]] = {}
+    for cell in board.cells:
+        for package in MEASURING if cell.status == "ok" else ():
+            if package in cell.versions:
+                found.setdefault(package, {}).setdefault(cell.versions[package], {})[cell.model] = None
+    parts = [
+        f"{package} {_parts({version: sorted(models) for version, models in versions.items()})}"
+        for package, versions in found.items()
+        if len(versions) > 1
+    ]
+    if parts:
+        text = f"Figures were measured with different versions of packages ({'; '.join(parts)}): those that rest on optical "
+        text += "flow or on VMAF may differ with them, others in their last digits."
+        yield _alarm(board, "mixed-versions", False, None, None, (), text)
+
+
 def _values(board: Board, field: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for row in board.rows:
@@ -403,4 +425,5 @@ def _names(models: list[str], most: int = 4) -> str:
 
 CHECKS: tuple[Callable[[Board], Iterator[Alarm]], ...] = (
     below_identity, beyond_truth, vmaf_enhancement, warp_below_truth, tone_shift, alignment_limit, fewer_clips, mixed,
+    mixed_versions,
 )  # fmt: skip

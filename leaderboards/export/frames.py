@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from leaderboards.board import Board, Entry, Row
 from leaderboards.export.columns import columns
 from leaderboards.export.view import View
+from leaderboards.numbers import signature
 from leaderboards.query import Column, Kind, ordered, parse, split_names
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def _line_columns() -> tuple[str, ...]:
         "dataset", "protocol", "model", "rank", "place", "metric", "unit", "direction", "mean", "low95", "high95", "interval",
         "gain_over_identity", "clips", "frames", "hole", "apart_because", "seconds_per_frame", "memory_bytes", "gain_low95",
         "gain_high95", "clips_worse", "worst_clip", "reported", "reported_difference", "device", "precision", "weights_sha256",
+        "signature",
     )  # fmt: skip
 
 
@@ -56,7 +58,7 @@ def _line(board: Board, row: Row, name: str, e: Entry) -> list[Any]:
         interval.low if interval else None, interval.high if interval else None, interval.method if interval else None,
         e.gain, e.clips, e.frames, e.hole, board.reason, row.seconds_per_frame, row.memory_bytes, gain.low if gain else None,
         gain.high if gain else None, e.clips_worse, e.worst_clip.clip if e.worst_clip else None, e.reported,
-        e.reported_difference, row.device, row.precision, row.model.weights_sha256,
+        e.reported_difference, row.device, row.precision, row.model.weights_sha256, signature(facts),
     ]  # fmt: skip
 
 
@@ -136,7 +138,7 @@ def _frame(rows: Sequence[Sequence[Any]], names: Sequence[str], kinds: dict[str,
 
 _KINDS = dict.fromkeys(
     ("dataset", "protocol", "model", "metric", "unit", "direction", "interval", "hole", "apart_because", "worst_clip", "device",
-     "precision", "weights_sha256"),
+     "precision", "weights_sha256", "signature"),
     Kind.text,
 )  # fmt: skip
 

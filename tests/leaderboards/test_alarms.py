@@ -186,6 +186,19 @@ def test_mixed_devices_and_precisions(make_table: MakeTable) -> None:
     assert of(same, "mixed-devices") == of(same, "mixed-precisions") == []
 
 
+def test_mixed_versions(make_table: MakeTable) -> None:
+    """Of what figures are computed with; of pandas or vbench nothing depends that the metric's own version would not say."""
+    versions = [{"numpy": "2.0", "imageio-ffmpeg": v, "pandas": v} for v in ("0.6.0", "0.8.1")]
+    old, new = (
+        make_table({"identity": [20, 21]}, versions=versions[0]),
+        make_table({"a": [25, 26]}, versions=versions[1]),
+    )
+    (alarm,) = of(old + new, "mixed-versions")
+    assert (alarm.level, alarm.model) == ("note", None)
+    assert "(imageio-ffmpeg 0.6.0: identity; 0.8.1: a): those that" in alarm.text
+    assert of(make_table({"identity": [20, 21], "a": [25, 26]}, versions=versions[0]), "mixed-versions") == []
+
+
 def test_holes_infinite_figures_and_missing_columns_raise_nothing(make_table: MakeTable, make_cell: MakeCell) -> None:
     cells = make_table({"identity": [math.inf, 20], "a": [math.inf, None], "b": [30, 19]})
     for metric in ("niqe", "vmaf", "vmaf_neg", "warp_error_ratio", "colour_shift", "gain_shift", "psnr_aligned"):

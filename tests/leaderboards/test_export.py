@@ -158,6 +158,7 @@ def test_parquet_gives_the_same_frame_back(several: list[Board]) -> None:
     assert math.isinf(tidy.query("dataset == 'blur' and model == 'good'")["mean"].iloc[0])
     assert tidy["rank"].dtype == "Int64"
     assert tidy[tidy["hole"].notna()]["rank"].isna().all()
+    assert set(tidy["signature"]) == {"psnr@1", "ssim@1"}, "every line says how its figure was obtained"
 
 
 def test_a_severity_between_two_whole_ones(several: list[Board]) -> None:
