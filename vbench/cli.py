@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -79,7 +80,9 @@ def synth(
     severity: Annotated[
         list[str] | None,
         typer.Option(
-            "--severity", help="Severities from 1 to 5, like 1,3,4.5, instead of variants.", metavar="NUMBERS"
+            "--severity",
+            help="Severities from 1 to 5, like 1,3,4.5, in place of the default variants.",
+            metavar="NUMBERS",
         ),
     ] = None,
     clip: Annotated[
@@ -244,7 +247,7 @@ def demo(
     ),
     workers: Workers = None,
 ) -> None:
-    """The whole way on the embedded clips: all kinds of damage, all models that can run, the report."""
+    """The whole way on the embedded clips: four kinds of damage, all models that can run, the report."""
     from vbench.commands_demo import demo_command
 
     demo_command(root, workers)
@@ -265,15 +268,29 @@ def _fail(text: str, code: int) -> NoReturn:
     raise SystemExit(code)
 
 
+class _Ended(KeyboardInterrupt):
+    """Another signal that asks to stop, as batch systems and closed terminals send it: what Ctrl-C does is done."""
+
+    number = signal.SIGINT
+
+
+def _end(number: int, frame: object) -> NoReturn:
+    _Ended.number = signal.Signals(number)
+    raise _Ended
+
+
 def main() -> None:
     """Entry point: errors that the user can mend are printed as sentences, without a traceback."""
+    for number in (signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores it
+            signal.signal(number, _end)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
         app()
     except Interrupted as error:
-        _fail(str(error), 130)
+        _fail(str(error), 128 + _Ended.number)
     except UsageError as error:
         _fail(str(error), 2)
     except VbenchError as error:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,7 +112,7 @@ def run_command(
     )
     say_run(result, time.monotonic() - began)
     say(f"Next: vbench report html{at_root(root)}")
-    if result.failures:
+    if result.failures or result.unfinished:
         raise SystemExit(1)
 
 
@@ -129,6 +130,7 @@ def run_models(
     ray: str | None = None,
 ) -> RunResult:
     """Plan and run; progress on the terminal. Identity runs along: it is a row of every board, and gains are against it.
+    Of all data sets those that are whole are run on; one that was named and is not whole is an error.
 
     Raises:
         UsageError: a tile or precision that does not exist, or not on this device; a cluster beside a number of workers,
@@ -144,7 +146,13 @@ def run_models(
     check_models(models)
     if "identity" not in models and "all" not in models:
         models = [*models, "identity"]
-    found = find_datasets(workspace, list(datasets))
+    unfinished: dict[str, str] = {}
+    found = find_datasets(workspace, list(datasets), unfinished)
+    # A model may go to another folder while it is loaded or at work.
+    found = [replace(dataset, folder=dataset.folder.absolute()) for dataset in found]
+    workspace = Workspace(workspace.root.absolute())
+    if unfinished:
+        say(f"Not finished, so left out: {', '.join(unfinished)}.")
     groups = _by_protocol(protocol, found, bool(datasets))
     where = pick(device)
     sizes = (_tile(tile), _precision(precision, where))
@@ -175,6 +183,7 @@ def run_models(
                 )
             result = one if result is None else result.joined(one)
     assert result is not None  # noqa: S101 - there is a data set, so there is a group
+    result.unfinished = unfinished
     return result
 
 
@@ -293,6 +302,7 @@ def say_run(result: RunResult, seconds: float) -> None:
     say_items(_said_of_metrics(result))
     say_items([*said_of_tiles(result), *said_of_precision(result)])
     say_items(said_of_failures(result.failures))
+    say_items(f"not run on {name}: {why}" for name, why in result.unfinished.items())
 
 
 def _said_of_models(result: RunResult) -> list[str]:

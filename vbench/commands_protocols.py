@@ -195,7 +195,7 @@ def _datasets(root: Path) -> list[DatasetFacts]:
     workspace = Workspace(root)
     if not workspace.datasets.is_dir() or not any(workspace.datasets.iterdir()):
         return []
-    return [dataset.facts for dataset in find_datasets(workspace)]
+    return [dataset.facts for dataset in find_datasets(workspace, unfinished={})]
 
 
 def _makers(protocol: Protocol, root: Path) -> list[str]:

@@ -318,11 +318,17 @@ def open_dataset(folder: Path) -> Dataset:
         ) from error
 
 
-def find_datasets(workspace: Workspace, wanted: list[str] | None = None) -> list[Dataset]:
+def find_datasets(
+    workspace: Workspace, wanted: list[str] | None = None, unfinished: dict[str, str] | None = None
+) -> list[Dataset]:
     """The data sets of a workspace, sorted by name; all of them, or those asked for.
 
+    Args:
+        unfinished: takes the names of those that cannot be opened, and why, where none was asked for by name; without it
+            one of them is an error.
+
     Raises:
-        InputError: there is none, or one that was asked for is not there.
+        InputError: there is none, none that is whole, or one that was asked for is not there or not whole.
     """
     room = workspace.datasets
     present = (
@@ -337,4 +343,14 @@ def find_datasets(workspace: Workspace, wanted: list[str] | None = None) -> list
     for name in wanted or []:
         if name not in present:
             raise InputError(f'There is no data set "{name}" in "{room}". {nearest(name, present)}')
-    return [open_dataset(room / name) for name in (wanted or present)]
+    if wanted or unfinished is None:
+        return [open_dataset(room / name) for name in (wanted or present)]
+    found = []
+    for name in present:
+        try:
+            found.append(open_dataset(room / name))
+        except InputError as error:
+            unfinished[name] = str(error)
+    if not found:
+        raise InputError("\n".join(unfinished.values()))
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sysconfig
 import textwrap
 import traceback
@@ -38,6 +39,8 @@ class Interrupted(VbenchError):
     """The user stopped the command (Ctrl-C)."""
 
 
+_ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|.)")
+"""What colours a terminal's text, moves in it, or names its window."""
 MANY = 20
 """Names that a hint still spells out."""
 LONGEST = 500
@@ -66,7 +69,19 @@ def unforeseen(error: BaseException) -> str:
         and not any(Path(frame.filename).is_relative_to(folder) for folder in (own, libraries))
     ]
     where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    return textwrap.shorten(said, LONGEST, placeholder=" ...") + where
+    return textwrap.shorten(writable(said), LONGEST, placeholder=" ...") + where
+
+
+def writable(text: str) -> str:
+    r"""A text as it can be written to a file and shown in a terminal: names of files that are not Unicode come in half
+    characters, and messages of others with what would colour a terminal.
+
+    Example:
+        >>> writable("a\udcff.png \x1b[31mis\x1b[0m\ngone")
+        'a?.png is\ngone'
+    """
+    plain = _ESCAPES.sub("", text).encode("utf-8", "replace").decode("utf-8")
+    return "".join(c for c in plain if c.isprintable() or c == "\n")
 
 
 def nearest(name: str, known: Iterable[str], listed: str = "") -> str:
@@ -80,19 +95,25 @@ def nearest(name: str, known: Iterable[str], listed: str = "") -> str:
         'Did you mean "oldfilm"?'
         >>> nearest("votes", ["votes-x2-qp28", "votes-x2-qp33", "rtn"])
         'Did you mean votes-x2-qp28 or votes-x2-qp33?'
+        >>> nearest("dncnn", ["dncnn-b", "dncnn-s25", "rfr-dncnn-online-s25"])
+        'Did you mean dncnn-b or dncnn-s25?'
         >>> nearest("xyz", ["oldfilm", "codec"])
         'Known: codec, oldfilm.'
         >>> nearest("xyz", ["codec", "codec"])
         'Known: codec.'
         >>> nearest("xyz", map(str, range(50)), "vbench models list")
-        'All 50: vbench models list'
+        'All of them: vbench models list'
     """
     names = sorted(set(known))
-    close = difflib.get_close_matches(name, names, n=1) or [
-        n for n in names if len(name) > 2 and name.lower() in n.lower()
-    ]
+    # What is the beginning of names ("dncnn") is no misspelling of one of them.
+    begun = [n for n in names if len(name) > 2 and n.lower().startswith(f"{name.lower()}-")]
+    close = (
+        begun
+        or difflib.get_close_matches(name, names, n=1)
+        or [n for n in names if len(name) > 2 and name.lower() in n.lower()]
+    )
     if 1 < len(close) < len(names):
         return f"Did you mean {', '.join(close[:-1])} or {close[-1]}?"
     if not close and listed and len(names) > MANY:
-        return f"All {len(names)}: {listed}"
+        return f"All of them: {listed}"
     return f'Did you mean "{close[0]}"?' if len(close) == 1 else f"Known: {', '.join(names) or 'none'}."

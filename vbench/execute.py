@@ -7,21 +7,23 @@ in `vbench.cluster`.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
 import threading
 import time
 import traceback
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from vbench.errors import VbenchError, unforeseen
+from vbench.errors import VbenchError, unforeseen, writable
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,9 @@ class Outcome:
 
 Progress = Callable[[int], None]
 """Called with the number of frames that were finished since the last call."""
+
+GRACE = 5.0
+"""Seconds that worker processes may take to end once there is nothing more to do."""
 
 _counter: Any = None
 _processes = 1
@@ -135,16 +140,40 @@ def limit_threads(threads: int) -> None:
 
 
 def call(task: Task) -> Outcome:
-    """Run a task in this process; what it raises is its outcome."""
+    """Run a task in this process; what it raises is its outcome, and it leaves the working folder as it was."""
+    with _same_folder():
+        return _called(task)
+
+
+@contextlib.contextmanager
+def _same_folder() -> Iterator[None]:
+    """Come back to the working folder: scripts of models often go where they lie, and what is asked for next may be a path
+    from here."""
+    try:
+        here = os.getcwd()
+    except OSError:  # it is gone
+        yield
+        return
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.chdir(here)
+
+
+def _called(task: Task) -> Outcome:
     try:
         return Outcome(task, value=task.function(*task.arguments))
     except VbenchError as error:
-        return Outcome(task, error=str(error))
+        return Outcome(task, error=writable(str(error)))
     except SystemExit as error:  # a user's model may do that: neither the others nor the exit status are its own
         return Outcome(
             task, error=f"It called sys.exit({error.code!r}), which ends a program.", detail=traceback.format_exc()
         )
-    except Exception as error:  # one broken clip or model must not stop the others
+    except KeyboardInterrupt:
+        raise
+    # One broken clip or model must not stop the others, whatever it raises.
+    except BaseException as error:
         return Outcome(task, error=unforeseen(error), detail=traceback.format_exc())
 
 
@@ -167,8 +196,23 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+        self._end()
+
+    def _end(self) -> None:
+        """Let the processes end. What is kept from it by a thread that a model left running, say, is ended: all tasks that
+        they did are done."""
+        if self._pool is None:
+            return
+        waiting = {process.sentinel: process for process in (self._pool._processes or {}).values()}
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        last = time.monotonic() + GRACE
+        while waiting and (left := last - time.monotonic()) > 0:
+            for ended in multiprocessing.connection.wait(list(waiting), left):
+                del waiting[typing.cast(int, ended)]
+        for process in waiting.values():
+            process.kill()
+        self._pool.shutdown(wait=True)
+        self._pool = None
 
     def pool(self) -> ProcessPoolExecutor:
         """The processes; they are begun one by one, as there is work for them."""
@@ -183,9 +227,7 @@ class Crew:
 
     def renew(self) -> None:
         """Other processes in place of these, of which one died."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool = None
+        self._end()
 
     def alone(self, task: Task) -> Outcome:
         """A task in a process that runs nothing else; if that dies, the outcome says how."""
@@ -203,6 +245,8 @@ class Crew:
             raise
         finally:
             here.close()
+            process.join(GRACE)
+            process.kill()
             process.join()
         return outcome
 

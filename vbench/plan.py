@@ -62,6 +62,8 @@ class RunResult:
     """Models that cannot run here, and why (the text names the command that helps)."""
     left_out: tuple[str, ...] = ()
     """Models that "all" leaves out on a CPU, where they take hours for a clip."""
+    unfinished: dict[str, str] = field(default_factory=dict)
+    """Data sets on which nothing was run since they are not whole, and why."""
     unfit: dict[str, list[str]] = field(default_factory=dict)
     """Data sets on which a model was not run, because it gives frames of another size than their ground truth."""
     failures: list[Failure] = field(default_factory=list)
@@ -87,6 +89,7 @@ class RunResult:
             kept=self.kept + other.kept,
             skipped=self.skipped | other.skipped,
             left_out=tuple(dict.fromkeys(self.left_out + other.left_out)),
+            unfinished=self.unfinished | other.unfinished,
             unfit={m: self.unfit.get(m, []) + other.unfit.get(m, []) for m in self.unfit | other.unfit},
             failures=self.failures + other.failures,
             unmeasured=unmeasured,

@@ -84,7 +84,8 @@ def _restorers(model: Ready, device: str) -> tuple[Restorer, Restorer]:
     from vbench.precision import in_precision
     from vbench.restore import checked
 
-    key = (model.name, device, model.precision)
+    # A file may be another one under the same label.
+    key = (model.facts.model_dump_json(), device, model.precision)
     if key not in _loaded:
         _loaded.clear()
         import torch
@@ -172,6 +173,8 @@ def restore_pair(
     clip = pair.degraded()
     info = clip.info
     warm = (model.name, device) in _used
+    # Before it is loaded: a model may go to another folder.
+    spec = models.spec(model.given or model.name)
     plain, restorer = _restorers(model, device)
     make_folder(folder.parent)
     target = (pair.facts.height, pair.facts.width)
@@ -210,7 +213,7 @@ def restore_pair(
         memory_bytes=kept.memory,
         tile=None if tile is None else str(tile),
         fp32_difference=_stated(apart, pair) if isinstance(apart, Difference) else None,
-        **costs(models.spec(model.given or model.name), meta, workspace),
+        **costs(spec, meta, workspace),
     )
     faded = _faded(model, tile)
     document = {
@@ -274,17 +277,19 @@ def _written(
 
     import torch
 
+    from vbench.clip import RangeClip
     from vbench.media import FrameFolder, FrameHasher
     from vbench.restore import from_array, to_uint8, to_uint16
     from vbench.tiling import restored
 
-    folder, _ = restored_paths(workspace, pair, model.name)
+    folder, note = restored_paths(workspace, pair, model.name)
     reads: list[FrameHasher] = []
+    drawn = 0
     waiting = 0.0
     at_work = threading.get_ident()
 
     def opened() -> Iterator[torch.Tensor]:
-        nonlocal waiting
+        nonlocal waiting, drawn
         seen = FrameHasher()
         reads.append(seen)
         first = len(reads) == 1
@@ -292,6 +297,7 @@ def _written(
         for frames in clip.chunks(CHUNK if tile is None else 1):
             if first:
                 seen.update(frames)
+                drawn += len(frames)
             tensor = from_array(frames)
             # A filter's pipe is fed by another thread, while the frames before are at work: then nothing waits for this.
             if threading.get_ident() == at_work:
@@ -323,12 +329,19 @@ def _written(
             told.at(done / meta.frames)
             waiting += time.perf_counter() - begin
         seconds = time.perf_counter() - started - waiting
-        if reads[0].hexdigest() != pair.facts.lq_sha256:
+        # A model need not look at all frames, or at any.
+        read = reads[0] if reads else FrameHasher()
+        if drawn < meta.frames:
+            for frames in RangeClip(clip, drawn, meta.frames).chunks(CHUNK):
+                read.update(frames)
+        if read.hexdigest() != pair.facts.lq_sha256:
             raise RunError(
                 f'The degraded frames of "{pair.name}" in data set "{pair.dataset}" are not those that '
                 "`vbench synth` made (their hash differs): files were changed since. Make the data set again; `vbench "
                 "datasets verify` says which clips are concerned."
             )
+        # What is said of frames that were made in another way goes before they do: it must never be said of these.
+        note.unlink(missing_ok=True)
     hashes = {"sha256": hasher.hexdigest(), **({"sha256_16": deep_hasher.hexdigest()} if deep is not None else {})}
     return _Kept(done, seconds, hashes, peak_memory(device))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -393,9 +394,10 @@ def _measured_before(plan: RunPlan) -> tuple[DatasetFacts, ...]:
     path = plan.workspace.results / "protocols" / f"{plan.protocol.label}.json"
     before = read_protocols(plan.workspace.root)[plan.protocol.label] if path.exists() else None
     for name in before.datasets if before else ():
-        folder = plan.workspace.dataset(name)
-        if name not in now_ and (folder / "dataset.json").exists():
-            now_[name] = open_dataset(folder).facts
+        if name not in now_:
+            # What is gone or damaged is told where all data sets are looked for.
+            with suppress(InputError):
+                now_[name] = open_dataset(plan.workspace.dataset(name)).facts
     return tuple(now_[name] for name in sorted(now_))
 
 

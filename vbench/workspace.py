@@ -64,7 +64,8 @@ class Workspace:
         """Hold the root for one command at a time, and clear what a killed one left unfinished.
 
         Raises:
-            RunError: another command holds it.
+            RunError: another command holds it, or nothing can be written into it.
+            InputError: it cannot be made.
         """
         from filelock import FileLock, Timeout
 
@@ -74,15 +75,29 @@ class Workspace:
         try:
             lock.acquire()
         except Timeout:
-            holder = note.read_text("utf-8").strip() if note.exists() else "another vbench"
+            try:
+                holder = note.read_text("utf-8").strip() or "another vbench"
+            except OSError:
+                holder = "another vbench"
             raise RunError(
                 f'"{self.root}" is in use by {holder}. Wait until it has finished, or work in another '
                 "folder with --root."
             ) from None
+        except OSError as error:
+            raise disk_error(self.root / ".lock", error) from error
+        except NotImplementedError as error:
+            raise RunError(
+                f'The file system of "{self.root}" has no locks (flock), without which two commands at once could spoil '
+                "each other's work there: choose a folder on another disk with --root, or have it mounted with locks."
+            ) from error
         try:
-            note.write_text(f"`vbench {what}` (process {os.getpid()})\n", "utf-8")
+            # First, as it may be what fills the disk.
             for room in (self.datasets, self.clips, self.root / "restored", self.root / "restored-16", self.results):
                 clear_partial(room)
+            try:
+                note.write_text(f"`vbench {what}` (process {os.getpid()})\n", "utf-8")
+            except OSError as error:
+                raise disk_error(note, error) from error
             yield
         finally:
             note.unlink(missing_ok=True)
@@ -130,10 +145,29 @@ def write_json(path: Path, document: Any, indent: int | None = 1) -> None:
         raise disk_error(path, error) from error
 
 
+def write_file(path: Path, data: bytes, option: str = "--out") -> None:
+    """Commit ``data`` to ``path``, which ``option`` named, whole or not at all; errors in words."""
+    make_folder(path.parent, option)
+    if path.is_dir():
+        raise InputError(f'"{path}" is a folder; the name of a file is expected after {option}.')
+    temporary = partial_path(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise disk_error(path, error) from error
+
+
 def read_json(path: Path) -> Any:
     """A JSON file that vbench wrote; damage is an error that names the file."""
     try:
         return json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise InputError(f'"{path}" cannot be read: {error.strerror}.') from error
     except (ValueError, UnicodeDecodeError) as error:
         raise InputError(
             f'"{path}" is not valid JSON ({error}). vbench never leaves a file half written, so it was '

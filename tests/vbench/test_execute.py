@@ -7,11 +7,13 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from vbench import execute
 from vbench.errors import InputError
 from vbench.execute import Outcome, Task, advance, run_tasks
 
@@ -27,6 +29,20 @@ def double(x: int) -> int:
 
 def leave(status: int) -> None:
     sys.exit(status)
+
+
+class Own(BaseException):
+    """As some packages have them, for what is to reach the top of a program."""
+
+
+def linger(x: int) -> int:
+    """As models do that fetch ahead in a thread, or log: a process does not end as long as it lives."""
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    return 2 * x
+
+
+def raise_own() -> None:
+    raise Own("mine")
 
 
 def die() -> None:
@@ -49,13 +65,21 @@ def test_outcomes_come_in_order_and_failures_stop_nobody(workers: int) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_task_that_would_end_the_program_is_a_failure(workers: int) -> None:
-    """As a user's model may: sys.exit(0) would even look as if all had gone well."""
-    outcomes = run_tasks(
-        [Task("a", leave, (0,), 1), Task("b", leave, (3,), 1), Task("c", double, (1,), 1)], workers=workers
-    )
+def test_a_task_that_would_end_the_program_is_a_failure(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a user's model may: sys.exit(0) would even look as if all had gone well. And what it leaves running in a process of
+    its own holds nothing up."""
+    monkeypatch.setattr(execute, "GRACE", 0.2)
+    last = Task("c", linger if workers > 1 else double, (1,), 1)
+    outcomes = run_tasks([Task("a", leave, (0,), 1), Task("b", leave, (3,), 1), last], workers=workers)
     assert [o.error for o in outcomes[:2]] == [f"It called sys.exit({n}), which ends a program." for n in (0, 3)]
     assert outcomes[2].value == 2
+
+
+def test_whatever_is_raised_is_an_outcome(tmp_path: Path) -> None:
+    tasks = [Task("a", raise_own, (), 1), Task("b", os.chdir, (str(tmp_path),), 1), Task("c", os.getcwd, (), 1)]
+    a, b, c = run_tasks(tasks)
+    assert re.fullmatch(r"Own: mine \(test_execute.py, line \d+\)", a.error or "")
+    assert (b.error, c.value) == (None, os.getcwd())
 
 
 def end_by(signal_number: int) -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vbench.errors import InputError, RunError, VbenchError
+from vbench.errors import InputError, RunError, VbenchError, writable
 from vbench.models.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 
 LIMIT = 3600.0
 """Seconds that a command may take for one clip; ``VBENCH_COMMAND_TIMEOUT`` sets another number."""
+GRACE = 5.0
+"""Seconds that it may take to end."""
 TOLD = 5
 """Last lines of what it wrote that an error shows."""
-_ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|.)")
-"""What colours a terminal's text, moves in it, or names its window."""
 
 
 def spec(what: str, label: str | None) -> ModelSpec:
@@ -115,23 +116,89 @@ class Command:
     def _run(self, given: Path, made: Path) -> None:
         words = [word.replace("{input}", str(given)).replace("{output}", str(made)) for word in self._words]
         limit = _limit()
-        # In a session of its own, so that whatever it starts ends with it.
+        pipe = subprocess.PIPE
         with subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
-        ) as process:
+            [sys.executable, "-I", "-S", "-c", KEEPER, *words],
+            stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, start_new_session=True,
+        ) as process:  # fmt: skip
+            told = _Told(process)
             try:
-                output, _ = process.communicate(timeout=limit)
+                process.wait(limit)
             except subprocess.TimeoutExpired as error:
-                _kill(process)
                 raise RunError(
                     f"{self._said()} took longer than {limit:g} seconds for one clip and was stopped. The environment "
                     "variable VBENCH_COMMAND_TIMEOUT sets another limit."
                 ) from error
-            except BaseException:
-                _kill(process)
-                raise
+            finally:
+                # Its keeper sees this, also where this process is ended, and ends the command.
+                told.let_go()
         if process.returncode:
-            raise RunError(f"{self._said()} {_ended(process.returncode)}. It wrote: {_tail(output)}")
+            raise RunError(f"{self._said()} {_ended(process.returncode)}. It wrote: {_tail(told.output())}")
+
+
+KEEPER = """
+import os, resource, signal, subprocess, sys, threading
+
+child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, process_group=0)
+
+def end():
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+def watch():
+    while os.read(0, 1):
+        pass
+    end()
+
+threading.Thread(target=watch, daemon=True).start()
+os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+end()
+status = child.wait()
+if status < 0:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(-status, signal.SIG_DFL) if -status not in (signal.SIGKILL, signal.SIGSTOP) else None
+    os.kill(os.getpid(), -status)
+os._exit(status)
+"""
+"""Runs a command in a group of its own, and ends all of that when the command has ended, or when whoever waits for it lets
+go of this program's input or is gone: an hour's work on a GPU must not go on after Ctrl-C or a crash. It ends as the
+command did. As long as the command has not been waited for, no other group can have its number."""
+
+
+class _Told(threading.Thread):
+    """Listens to what a process writes, and keeps the end of it."""
+
+    KEPT = 2**16
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        super().__init__(daemon=True)
+        self._process = process
+        self._end = bytearray()
+        self.start()
+
+    def run(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - it was started so
+        while data := os.read(self._process.stdout.fileno(), self.KEPT):
+            self._end += data
+            del self._end[: -self.KEPT]
+
+    def let_go(self) -> None:
+        """End the process if it has not ended, and what it started."""
+        assert self._process.stdin is not None  # noqa: S101 - as above
+        self._process.stdin.close()
+        try:
+            self._process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        # What has gone into a session of its own may still hold the other end.
+        self.join(GRACE)
+
+    def output(self) -> bytes:
+        """The last bytes."""
+        return bytes(self._end)
 
 
 def _ended(status: int) -> str:
@@ -156,17 +223,8 @@ def _tail(output: bytes) -> str:
         >>> _tail(b"one\\n\\x1b[31mtwo\\x1b[0m\\n"), _tail(b"")
         ('one two', 'nothing')
     """
-    plain = _ESCAPES.sub("", output.decode("utf-8", "replace"))
-    lines = [line.strip() for line in plain.strip().splitlines()[-TOLD:]]
-    return "".join(c for c in " ".join(lines) if c.isprintable()) or "nothing"
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    process.wait()
+    lines = [line.strip() for line in writable(output.decode("utf-8", "replace")).strip().splitlines()[-TOLD:]]
+    return " ".join(lines) or "nothing"
 
 
 def _limit() -> float:

@@ -76,7 +76,7 @@ def restorer(path: Path, attribute: str, device: torch.device) -> Restorer:
         raise InputError(f'"{path}" cannot be loaded as a Python file.')
     module = importlib.util.module_from_spec(found)
     try:
-        with _beside(path.parent):
+        with _beside(path.parent), _undone():
             # Dataclasses and pickles look a class's module up there.
             sys.modules[name] = module
             found.loader.exec_module(module)
@@ -148,6 +148,20 @@ class _Home:
                 continue
             if Path(place).is_relative_to(self.folder):
                 del sys.modules[name]
+
+
+@contextmanager
+def _undone() -> Iterator[None]:
+    """Take back what a file may set for the whole process while it is loaded, and other models would not expect: the type
+    and the device of new tensors."""
+    import torch
+
+    kind, device = torch.get_default_dtype(), torch.get_default_device()
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(kind)
+        torch.set_default_device(None if device.type == "cpu" else device)
 
 
 _home: _Home | None = None
