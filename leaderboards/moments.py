@@ -27,7 +27,7 @@ class Moment:
 
     clip: str
     frame: int
-    """Counted from 0 at the start of the clip; of a pair of neighbours (or three), the first."""
+    """Counted from 0 at the start of the clip; of a pair of neighbours the first, of three the middle one."""
     timecode: str | None
     """See :func:`timecode`; None where the frame rate is not known."""
     value: float
@@ -129,8 +129,9 @@ def _worst(board: Board, model: str, facts: MetricFacts, by: By, info: DatasetIn
     known = np.flatnonzero(~np.isnan(bad))
     # The worst first, then by clip and frame.
     order = known[np.argsort(-bad[known], kind="stable")]
-    # A frame against the first of the clip: the first figure is of the second frame.
-    first = board.skip_first + (facts.options.get("pairs") == "first")
+    # A frame against the first of the clip, or between its two neighbours: the first figure is of the second frame.
+    later = facts.options.get("pairs") == "first" or (_base(facts), facts.options.get("form")) == ("flicker", "second")
+    first = board.skip_first + later
     kept: list[Moment] = []
     for i in order.tolist():
         clip, frame = clips[which[i]], int(places[i]) + first
@@ -146,6 +147,10 @@ def _worst(board: Board, model: str, facts: MetricFacts, by: By, info: DatasetIn
     return kept
 
 
+def _base(metric: MetricFacts) -> str:
+    return metric.name.split("[", maxsplit=1)[0]
+
+
 def badness(metric: MetricFacts, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Figures of a clip's frames so that more is worse, whatever they are of.
 
@@ -156,7 +161,7 @@ def badness(metric: MetricFacts, values: NDArray[np.float64]) -> NDArray[np.floa
         >>> badness(flicker, np.array([0.3, -0.7])).tolist()
         [0.3, 0.7]
     """
-    base = metric.name.split("[", maxsplit=1)[0]
+    base = _base(metric)
     if base == "flicker":
         # Brighter or darker: than its neighbours, or than the clip. Of no form is a large figure of a frame a good one.
         middle = values.mean() if metric.options.get("form") == "deviation" and len(values) else 0.0

@@ -153,7 +153,8 @@ def _masks(given: Sequence[str]) -> dict[str, Path]:
 
 
 def _csv(result: dict[str, Any], start: int) -> str:
-    """A line for each metric's figure of the clip, with an empty frame; then one for each frame (the second of a pair)."""
+    """A line for each metric's figure of the clip, with an empty frame; then one for each frame (the second of a pair, the middle one
+    of three)."""
     import csv
     import io
 
@@ -171,8 +172,9 @@ def _csv(result: dict[str, Any], start: int) -> str:
 
 
 def _late(result: dict[str, Any], facts: dict[str, Any]) -> int:
-    """By how many frames a metric's first figure is later than the first frame: that of a pair is the second's."""
-    return max(int(result["frames"]) - len(facts["frames"]), 0)
+    """By how many frames a metric's first figure is later than the first frame: that of a pair is the second's, and that of
+    three the middle one's."""
+    return min(max(int(result["frames"]) - len(facts["frames"]), 0), 1)
 
 
 def _reasons(result: dict[str, Any]) -> list[str]:

@@ -96,6 +96,13 @@ def test_pairs_with_the_first_frame_are_told_of_the_other(make_cell: MakeCell) -
     assert worst_moments(board, "m", by="value")[0].frame == 2
 
 
+def test_of_three_frames_the_middle_one_is_told(make_cell: MakeCell) -> None:
+    """A flash in frame 2: its second difference is the second one."""
+    cells = [make_cell("m", "a", 0.2, "flicker", frames=[40.0, -80.0, 40.0], options={"form": "second"})]
+    (board,) = boards(cells)
+    assert worst_moments(board, "m", by="value")[0].frame == 2
+
+
 def test_missing_and_infinite_frames(make_cell: MakeCell) -> None:
     base = {"a": [math.inf, 30.0, math.nan, 30.0]}
     board = board_of(make_cell, {"identity": base, "m": {"a": [math.inf, math.nan, 29.0, math.inf]}})
