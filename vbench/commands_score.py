@@ -153,8 +153,7 @@ def _masks(given: Sequence[str]) -> dict[str, Path]:
 
 
 def _csv(result: dict[str, Any], start: int) -> str:
-    """A line for each metric's figure of the clip, with an empty frame; then one for each frame (the second of a pair, the middle one
-    of three)."""
+    """A line for each metric's figure of the clip, with an empty frame; then one for each frame (of two or three the second)."""
     import csv
     import io
 
