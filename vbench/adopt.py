@@ -103,7 +103,7 @@ def paired_files(clip: str, clean: Path | None, degraded: Path) -> dict[str, Fil
                 raise InputError(
                     f'The clip "{clip}" has a frame "{missing[0]}" in "{clean if side == "gt" else degraded}" and none of '
                     f'that name in "{place}" ({len(missing)} such, of {len(stems[side])}). Frames are paired by name: '
-                    "bring the missing ones, rename them alike, or leave the clip out with --clips."
+                    "bring the missing ones, rename them alike, or name the other clips with --clip."
                 )
     return files
 
@@ -184,7 +184,7 @@ def _check_pair(pair: _Sides, truth: ClipInfo, given: ClipInfo) -> int:
     if truth.frames != given.frames:
         raise InputError(
             f'The clip "{pair.clip}" has {truth.frames} clean frames ("{pair.clean}") and {given.frames} damaged ones '
-            f'("{pair.degraded}"). Choose a range that both have with --frames A:B, or leave it out with --clips.'
+            f'("{pair.degraded}"). Choose a range that both have with --frames A:B, or name the other clips with --clip.'
         )
     if truth.channels != given.channels:
         words = {1: "gray", 3: "in colour"}

@@ -84,7 +84,7 @@ def datasets_add(
         str | None, typer.Option("--split", help="Only the clips of this split: test.", metavar="NAME")
     ] = None,
     clips: Annotated[
-        list[str] | None, typer.Option("--clips", help="Only these clips (a,b or repeated).", metavar="NAMES")
+        list[str] | None, typer.Option("--clip", "--clips", help="Only these clips (a,b or repeated).", metavar="NAMES")
     ] = None,
     frames: Annotated[
         str | None, typer.Option("--frames", help="Frames A:B of each clip (A counts from 0).", metavar="A:B")

@@ -96,7 +96,9 @@ def leaderboard_diff(
     new: Annotated[Path, typer.Argument(help="Another state of it.")],
     metric: Annotated[
         list[str] | None,
-        typer.Option("--metric", help="Names (a,b), or all. Default: each board's first.", metavar="NAMES"),
+        typer.Option(
+            "--metrics", "--metric", help="Names (a,b), or all. Default: each board's first.", metavar="NAMES"
+        ),
     ] = None,
     fail_below: Annotated[
         list[str] | None,

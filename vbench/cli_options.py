@@ -11,7 +11,9 @@ import typer
 from vbench.errors import UsageError
 
 DEFAULT_ROOT = Path("runs")
-Root = Annotated[Path, typer.Option("--root", help="Folder in which everything lives.", metavar="DIR")]
+Root = Annotated[
+    Path, typer.Option("--root", help="The workspace: the folder in which everything lives.", metavar="DIR")
+]
 Workers = Annotated[
     int | None,
     typer.Option("--workers", min=1, help="Worker processes; results do not depend on it.", metavar="N"),

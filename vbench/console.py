@@ -108,7 +108,7 @@ def _bar(title: str, unit: str) -> Iterator[Report]:
     class Rate(ProgressColumn):
         def render(self, task: BarTask) -> Text:
             speed = task.finished_speed or task.speed
-            return Text(f"{speed:.0f} {unit}/s" if speed else f"– {unit}/s", style="dim")
+            return Text(f"{_rate(speed)} {unit}/s" if speed else f"– {unit}/s", style="dim")
 
     columns = (
         TextColumn("{task.description:<16}", markup=False),
@@ -126,6 +126,29 @@ def _bar(title: str, unit: str) -> Iterator[Report]:
                 bar.update(task, total=total)
 
         yield report
+
+
+def _rate(count: float) -> str:
+    """Units a second; of few a digit more.
+
+    Example:
+        >>> _rate(0.43), _rate(9.96), _rate(24.4)
+        ('0.4', '10', '24')
+    """
+    return f"{count:.1f}" if count < 9.95 else f"{count:.0f}"
+
+
+def _left(seconds: float) -> str:
+    """A duration that is a guess, as roughly as it is known.
+
+    Example:
+        >>> _left(4.2), _left(443), _left(10982)
+        ('4 s', '7 min', '3 h 3 min')
+    """
+    minutes = round(seconds / 60)
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 class _Lines:
@@ -149,7 +172,7 @@ class _Lines:
             self.what, self.last = what, now
             elapsed = now - self.began
             rate = self.count / elapsed if elapsed > 0 else 0.0
-            left = f", {(self.total - self.count) / rate:.0f} s left" if self.total and rate > 0 else ""
+            left = f", {_left((self.total - self.count) / rate)} left" if self.total and rate > 0 else ""
             share = f"{self.count} of {self.total} {self.unit}" if self.total else f"{self.count} {self.unit}"
-            speed = f", {rate:.0f} {self.unit}/s" if self.count else ""
+            speed = f", {_rate(rate)} {self.unit}/s" if self.count else ""
             print(f"{what}: {share}{speed}{left}", file=sys.stderr, flush=True)

@@ -31,7 +31,7 @@ def pick(name: str = "auto") -> str:
         return name
     match = re.fullmatch(r"cuda(?::([0-9]{1,3}))?", name)
     if match is None:
-        raise InputError(f'There is no device "{name}": --device takes auto, cpu, cuda or cuda:N.')
+        raise UsageError(f'There is no device "{name}": --device takes auto, cpu, cuda or cuda:N.')
     if not torch.cuda.is_available():
         raise InputError(
             f"--device {name}: this machine has no CUDA GPU that PyTorch {torch.__version__} can use. "

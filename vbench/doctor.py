@@ -129,8 +129,8 @@ def _weights() -> Iterator[Finding]:
         yield Finding("weights", "ok", f"in {where} for {', '.join(here)}")
     if len(here) < len(specs):
         text = (
-            f"{len(specs) - len(here)} of {len(specs)} networks lack theirs, which their authors publish; how they are "
-            "brought: vbench weights list"
+            f"missing for {len(specs) - len(here)} of the {len(specs)} models that need some, whose authors publish them; "
+            "how they are brought: vbench weights list"
         )
         yield Finding("weights", "note", text)
 

@@ -140,12 +140,12 @@ def _pairs_of(folder: Path, found: Found, version: str, wanted: Collection[str])
         if version not in clip.degraded:
             raise InputError(
                 f'The clip "{clip.name}" has a clean side ("{clip.clean}") and no {version}. Get it, or name those '
-                "clips that are whole with --clips."
+                "clips that are whole with --clip."
             )
         if clip.clean is None:
             raise InputError(
                 f'The clip "{clip.name}" has a damaged side ("{clip.degraded[version]}") and no clean one. '
                 + (f"{found.hint} " if found.hint else "")
-                + "Get it, or name those clips that are whole with --clips."
+                + "Get it, or name those clips that are whole with --clip."
             )
     return tuple(chosen)

@@ -235,11 +235,11 @@ def test_a_frame_too_many_is_named(pairs: Path, root: Path) -> None:
 
 def test_a_clip_without_a_partner(pairs: Path, root: Path) -> None:
     shutil.rmtree(pairs / "lq" / "two")
-    with pytest.raises(InputError, match=r'"two" has a clean side .* and no lq.*--clips'):
+    with pytest.raises(InputError, match=r'"two" has a clean side .* and no lq.*--clip'):
         add(pairs, root)
     shutil.rmtree(pairs / "gt" / "one")
     with pytest.raises(InputError, match=r'"one" has a damaged side .* and no clean one'):
-        add(pairs, root, "--clips", "one")
+        add(pairs, root, "--clip", "one")
 
 
 def test_a_split_that_a_version_lacks_is_left_out(tmp_path: Path, root: Path, moving: Frames) -> None:

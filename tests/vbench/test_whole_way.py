@@ -359,7 +359,7 @@ def test_lists_and_doctor(root: Path) -> None:
     assert any("libx264" in line for line in lines)
     needing = [n for n in models.names() if models.spec(n).weights is not None]
     assert len(needing) > 4
-    assert any(f"{len(needing)} of {len(needing)} networks lack theirs" in line for line in lines)
+    assert any(f"missing for {len(needing)} of the {len(needing)} models" in line for line in lines)
     assert any("vbench assets fetch niqe" in line for line in lines)
 
 
