@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from vbench.clip import ClipInfo, Frames, check_range, walk
 from vbench.errors import InputError, RunError
+from vbench.tiff_tags import alpha_alone, samples
 from vbench.workspace import disk_error, partial_path
 
 IMAGE_FPS = 24.0
@@ -53,6 +54,15 @@ def read_image(path: Path) -> tuple[NDArray[Any], bool]:
     except OSError as error:
         raise InputError(f'The frame "{path}" cannot be read: {error.strerror}.') from error
     jpeg = data[:2] == b"\xff\xd8"
+    tiff = samples(data)
+    if tiff is not None and tiff.extra:
+        if tiff.apart or (tiff.count == 2 and tiff.bits != 8):
+            where = ", each in a plane of its own" if tiff.apart else ""
+            raise InputError(
+                f'The frame "{path}" is a TIFF of {tiff.count} channels of {tiff.bits} bits{where}, of which {tiff.extra} '
+                f"{'is' if tiff.extra == 1 else 'are'} alpha or the like. That cannot be read: store it without."
+            )
+        data = alpha_alone(data, tiff)
     # "Unchanged" ignores the orientation, which JPEG carries in practice; JPEG has no alpha to be told of.
     image = _decode(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH if jpeg else cv2.IMREAD_UNCHANGED)
     if image is None:
@@ -70,11 +80,13 @@ def read_image(path: Path) -> tuple[NDArray[Any], bool]:
             f'"{path}" holds {count} images, and a frame is a file with one. Split it into a file per frame.'
         )
     if image.ndim == 2:
-        return image[..., None], False
+        return image[..., None], tiff is not None and tiff.extra > 0
     if image.shape[2] == 2 or (data[:4] == b"\x89PNG" and data[25] == _PNG_GRAY_ALPHA):
         return np.ascontiguousarray(image[..., :1]), True
     alpha = image.shape[2] == 4
-    return cv2.cvtColor(image, cv2.COLOR_BGRA2RGB if alpha else cv2.COLOR_BGR2RGB), alpha
+    colours = cv2.cvtColor(image, cv2.COLOR_BGRA2RGB if alpha else cv2.COLOR_BGR2RGB)
+    # CMYK comes with an alpha channel that the file has not.
+    return colours, alpha and not (tiff is not None and tiff.inks and not tiff.extra)
 
 
 def _decode(data: bytes, flags: int) -> NDArray[Any] | None:

@@ -64,6 +64,54 @@ def test_16_bit_gray_and_alpha(tmp_path: Path, ending: str) -> None:
         assert (clip.info.colour, clip.info.bit_depth) == (words, 16)
 
 
+ALPHA = np.arange(GRADIENT[..., 0].size, dtype=np.uint8).reshape(GRADIENT.shape[:2]) * 3
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+@pytest.mark.parametrize("gray", [False, True])
+def test_colours_of_a_tiff_are_not_multiplied_by_an_alpha_that_is_dropped(
+    tmp_path: Path, gray: bool, compression: str | None
+) -> None:
+    """Pillow and most programs tag alpha as not multiplied yet; libtiff then gives out the product."""
+    from PIL import Image
+
+    colours = GRADIENT[..., 0] if gray else GRADIENT
+    Image.fromarray(np.dstack([colours, ALPHA]), "LA" if gray else "RGBA").save(
+        tmp_path / "a.tif", compression=compression
+    )
+    clip = open_clip(tmp_path / "a.tif")
+    assert np.array_equal(clip.read(0, 1)[0], colours.reshape(*ALPHA.shape, -1))
+    assert clip.info.colour == f"{'gray' if gray else 'RGB'} as stored, 8 bit, alpha dropped"
+
+
+def test_kinds_of_tiff_that_would_come_out_wrong_are_refused(tmp_path: Path) -> None:
+    """Gray and alpha of 16 bits came out with 8, planes apart in a mixture."""
+    import tifffile
+
+    deep = np.dstack([GRADIENT[..., 0], ALPHA]).astype(np.uint16) * 257
+    tifffile.imwrite(tmp_path / "ga.tif", deep, photometric="minisblack", extrasamples=["unassalpha"])
+    planes = np.concatenate([GRADIENT, ALPHA[..., None]], axis=2).transpose(2, 0, 1).copy()
+    tifffile.imwrite(
+        tmp_path / "apart.tif",
+        planes,
+        photometric="rgb",
+        extrasamples=["unassalpha"],
+        planarconfig="separate",
+        byteorder=">",
+    )
+    with pytest.raises(InputError, match=r"ga\.tif.* of 2 channels of 16 bits, of which 1 is alpha.*store it without"):
+        open_clip(tmp_path / "ga.tif")
+    with pytest.raises(InputError, match="4 channels of 8 bits, each in a plane of its own"):
+        open_clip(tmp_path / "apart.tif")
+    # No alpha, no complaint; and four inks are none.
+    tifffile.imwrite(tmp_path / "rgb.tif", planes[:3], photometric="rgb", planarconfig="separate", bigtiff=True)
+    assert np.array_equal(open_clip(tmp_path / "rgb.tif").read(0, 1)[0], GRADIENT)
+    from PIL import Image
+
+    Image.fromarray(GRADIENT).convert("CMYK").save(tmp_path / "cmyk.tif")
+    assert open_clip(tmp_path / "cmyk.tif").info.colour == "RGB as stored, 8 bit"
+
+
 def test_palette_gray_alpha_and_jpeg(tmp_path: Path) -> None:
     from PIL import Image
 
