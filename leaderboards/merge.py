@@ -10,6 +10,7 @@ Files are hard links where the disk allows it, else copies; each appears whole o
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import uuid
@@ -167,7 +168,8 @@ def _chosen(origins: Sequence[Origin], prefer: Prefer | None, merged: Merged) ->
     if conflicts:
         more = f"\n  and {len(conflicts) - NAMED} more" if len(conflicts) > NAMED else ""
         raise MergeConflict(
-            f"{len(conflicts)} results are not the same in these workspaces, and nothing was merged:\n  "
+            f"{len(conflicts)} result{' is' if len(conflicts) == 1 else 's are'} not the same in these workspaces, and nothing "
+            "was merged:\n  "
             + "\n  ".join(conflicts[:NAMED])
             + more
             + "\nSay which to take: --prefer first (of the workspaces as they are named) or --prefer newest (file written "
@@ -191,9 +193,16 @@ def difference(one: Cell, other: Cell) -> str | None:
         return "another version or other options of the metric"
     if one.model_facts.weights_sha256 != other.model_facts.weights_sha256:
         return "other weights"
-    if (one.value, one.frames) != (other.value, other.frames):
+    if one.value != other.value or not _equal(one.frames, other.frames):
         return f"another figure ({one.value!r}, {other.value!r})"
     return "another fingerprint" if one.fingerprint != other.fingerprint else None
+
+
+def _equal(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether figures are the same; a frame without one (NaN, which equals nothing) is as one without."""
+    return len(one) == len(other) and all(
+        a == b or (math.isnan(a) and math.isnan(b)) for a, b in zip(one, other, strict=True)
+    )
 
 
 def _short(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -125,7 +126,7 @@ def test_conflicts_are_errors_that_name_them(
         change = {"model_facts": one.model_facts.model_copy(update={"weights_sha256": "ab" * 32})}
     roots = [workspace(tmp_path / "one", [one]), workspace(tmp_path / "two", [one.model_copy(update=change)])]
     out = tmp_path / "all"
-    with pytest.raises(MergeConflict, match=rf"1 results are not the same.*\n.*results/d/a/clip0/psnr\.json.*{words}"):
+    with pytest.raises(MergeConflict, match=rf"1 result is not the same.*\n.*results/d/a/clip0/psnr\.json.*{words}"):
         merge(roots, out)
     assert not out.exists(), "nothing was written"
     assert merge(roots, out, prefer="first").replaced == 1
@@ -158,6 +159,15 @@ def test_what_a_result_cost_is_no_conflict(tmp_path: Path, make_cell: MakeCell) 
     roots = [workspace(tmp_path / "one", [one]), workspace(tmp_path / "two", [slow])]
     assert merge(roots, tmp_path / "all").equal == 1
     assert read_cell(cell_files(tmp_path / "all")[0]) == one
+
+
+def test_a_frame_without_a_figure_is_no_conflict(tmp_path: Path, make_cell: MakeCell) -> None:
+    """A frame without damage has no PSNR inside it, on both machines; with one on the other machine it is another result."""
+    for name, frames in (("a", [30.0, math.nan]), ("b", [30.0, math.nan]), ("c", [30.0, 30.0])):
+        write_cell(tmp_path / name, make_cell("m", "clip0", 30.0, "psnr_damaged", frames=frames))
+    assert merge([tmp_path / "a", tmp_path / "b"], tmp_path / "out").equal == 1
+    with pytest.raises(MergeConflict, match="1 result is not the same"):
+        merge([tmp_path / "a", tmp_path / "c"], tmp_path / "other")
 
 
 def test_a_figure_fills_a_failure(tmp_path: Path, make_cell: MakeCell) -> None:
