@@ -419,7 +419,8 @@ def _hole(by_clip: Mapping[str, Cell], column: _Column, elsewhere: Container[str
     failed = [by_clip[clip] for clip in missing if clip in by_clip]
     why = f"{len(missing)} of {len(clips)} clips missing"
     if failed:
-        why += f': on "{failed[0].clip}" {failed[0].error or "no figure"}'
+        # A part of a sentence, to which tables add a full stop.
+        why += f': on "{failed[0].clip}" {(failed[0].error or "no figure").removesuffix(".")}'
     elif missing[0] in elsewhere:
         why += f' ("{missing[0]}" was measured under another convention or on other data, and stands apart)'
     else:

@@ -367,6 +367,16 @@ def test_names_stay_data_in_markdown_and_csv(hostile: list[Grid], make_table: Ma
     assert {row["model"]["name"] for row in json.loads(export.to_json(found))["boards"][0]["rows"]} == set(HOSTILE)
 
 
+def test_reasons_end_with_one_full_stop(make_cell: Callable[..., Cell]) -> None:
+    failed = make_cell("a", "c1", None, error="No space is left on the device.")
+    found = boards(
+        [make_cell("identity", "c0", 20.0), make_cell("identity", "c1", 21.0), make_cell("a", "c0", 22.0), failed]
+    )
+    for text in (export.to_markdown(found), export.to_latex(found), export.to_html(found)):
+        assert "No space is left on the device." in text
+        assert ".." not in text
+
+
 def test_latex_of_any_text() -> None:
     assert escape(r"\input{x}") == r"\textbackslash{}input\{x\}"
     assert escape("a--b ''c'' <<") == r"a-{}-b '{}'c'{}' \textless{}{}\textless{}"
