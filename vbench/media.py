@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,9 @@ _DEMUXERS = (
 """Containers and raw streams that are read. Playlists are not: they would open other files, or the
 network."""
 
+PEEKED = 64
+"""Packets that tell whether a stream of interlaced video stores single fields."""
+
 _TIMED = ("matroska", "flv", "mxf", "asf")
 """Containers whose head says how long they are, and whose demuxers come to a quiet end where they are cut."""
 
@@ -73,6 +76,9 @@ class _Counted:
 
     fps: float
 
+    times: frozenset[int]
+    """When frames are shown, in the stream's unit; empty where a packet does not say it."""
+
 
 class VideoClip:
     """A video that FFmpeg reads. Frames come as they are stored: none is dropped, repeated or retimed.
@@ -80,7 +86,8 @@ class VideoClip:
     YUV becomes RGB by the matrix and range that the stream is tagged with, or by those that FFmpeg takes for
     untagged streams; ``info.colour`` says which. Rotation tags are honoured, edit lists too. Pixel aspect
     ratio and transfer function are left alone. Damage that the decoder notices is an error when the frame is
-    read, and never patched over. Output does not depend on the number of threads.
+    read, and never patched over; only what was recorded from the middle of a broadcast begins where it can be
+    decoded, and ``info.colour`` says that too. Output does not depend on the number of threads.
 
     ``read`` decodes from where the last call stopped; going back starts the file again. The file is closed
     when its end is reached, and by ``close``.
@@ -98,11 +105,16 @@ class VideoClip:
         self._decoded: Iterator[Any] = iter(())
         self._position = 0
         self._recent: deque[tuple[int, NDArray[Any]]] = deque(maxlen=2)
+        self._late = False
         counted = self._count()
         self._total = counted.frames
         self.whole = counted.frames
-        self._rewind()
-        first = self._next()
+        first = self._first()
+        early = _before(first, counted.times)
+        counted = replace(counted, frames=counted.frames - early, whole=counted.whole - early)
+        self._total = self.whole = counted.frames
+        if first.interlaced_frame and self._in_fields():
+            counted = self._count_pairs(counted)
         self._reading = self._read_tags(first)
         image = to_rgb(first, self._reading)
         self.info = ClipInfo(
@@ -114,7 +126,7 @@ class VideoClip:
             fps=counted.fps,
             bit_depth=self._reading.bits,
             source=str(path),
-            colour=describe(first),
+            colour=", ".join([describe(first), *self._said, *_late_words(early)]),
         )
         if counted.whole < counted.frames:
             self.whole = self._decodable()
@@ -176,6 +188,7 @@ class VideoClip:
                 stream.thread_type = "AUTO"
                 # Otherwise decoders patch damage over, and hand out what was never there.
                 stream.codec_context.options = {"err_detect": "explode"}
+                self._said = _words(container, stream)
                 return container, stream
         container.close()
         raise InputError(f'"{self._path}" holds no video stream.')
@@ -183,6 +196,7 @@ class VideoClip:
     def _count(self) -> _Counted:
         """Count packets, which decodes nothing, and look for signs that the file is cut."""
         container, stream = self._open()
+        times: list[int | None] = []
         shown = hidden = whole = 0
         reached, place = 0.0, 0
         broken: str | None = None
@@ -196,6 +210,7 @@ class VideoClip:
                     continue
                 shown += 1
                 whole += not packet.is_corrupt
+                times.append(packet.pts)
                 if packet.pts is not None and packet.time_base is not None:
                     reached = max(reached, float((packet.pts + (packet.duration or 0)) * packet.time_base))
         except av.FFmpegError as error:
@@ -218,7 +233,8 @@ class VideoClip:
         container.close()
         if not whole:
             raise InputError(f'"{self._path}" holds no whole frame{f" ({broken})" if broken else ""}.')
-        return _Counted(announced, whole, rate)
+        known = frozenset(time for time in times if time is not None)
+        return _Counted(announced, whole, rate, known if len(known) == len(times) else frozenset())
 
     def _decodable(self) -> int:
         """Frames that can be had of a file that is cut."""
@@ -230,10 +246,57 @@ class VideoClip:
             pass
         return self._position
 
+    def _first(self) -> Any:
+        """The first frame that can be decoded."""
+        self._rewind()
+        try:
+            return self._next()
+        except InputError:
+            self._late = True
+            self._rewind()
+            try:
+                return self._next()
+            except InputError:
+                self._late = False
+            self._rewind()
+            return self._next()
+
     def _rewind(self) -> None:
         self.close()
         self._container, stream = self._open()
-        self._decoded = self._container.decode(stream)
+        self._decoded = _from_key_frame(self._container, stream) if self._late else self._container.decode(stream)
+
+    def _in_fields(self) -> bool:
+        """Whether packets seem to hold single fields, of which two are a frame, as camcorders and broadcasters store H.264."""
+        container, stream = self._open()
+        packets = frames = 0
+        with container:
+            try:
+                for packet in container.demux(stream):
+                    packets += packet.size > 0
+                    frames += len(packet.decode())
+                    if packets == PEEKED:
+                        break
+                frames += len(stream.codec_context.decode(None))
+            except (av.FFmpegError, EOFError):
+                pass
+        return frames < packets
+
+    def _count_pairs(self, counted: _Counted) -> _Counted:
+        """Frames of a stream of fields, some or all: nothing but decoding tells how many."""
+        self._rewind()
+        broken = counted.whole < counted.frames
+        try:
+            while self._position < self._total:
+                try:
+                    self._position += not next(self._decoded).is_corrupt
+                except StopIteration:
+                    break
+        except av.FFmpegError:
+            broken = True
+        whole = self._position
+        self._total = self.whole = whole + broken
+        return replace(counted, frames=whole + broken, whole=whole)
 
     def _next(self) -> Any:
         try:
@@ -274,6 +337,41 @@ class VideoClip:
                 f"half-way. Take one part with --frames 0:{index} or {index}:."
             )
         return image
+
+
+def _from_key_frame(container: Any, stream: Any) -> Iterator[Any]:
+    """Decode from the first key frame on, without what is shown before it and rests on frames that are not there."""
+    begin: int | None = None
+    begun = False
+    for packet in container.demux(stream):
+        if not begun and packet.size:
+            if not packet.is_keyframe:
+                continue
+            begun, begin = True, packet.pts
+        elif packet.size and begin is not None and packet.pts is not None and packet.pts < begin:
+            continue
+        yield from packet.decode()
+
+
+def _before(first: Any, times: frozenset[int]) -> int:
+    """Frames that are stored and would be shown before the first one that can be decoded."""
+    return sum(time < first.pts for time in times) if first.pts in times else 0
+
+
+def _late_words(early: int) -> list[str]:
+    return [f"without {early} at its beginning that rest on frames before them"] if early else []
+
+
+def _words(container: Any, stream: Any) -> list[str]:
+    """What of a stream is left alone, or was chosen, and may surprise."""
+    said = []
+    ratio = stream.sample_aspect_ratio
+    if ratio and ratio != 1:
+        said.append(f"pixels of {ratio.numerator}:{ratio.denominator} as stored")
+    shown = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if len(shown) > 1:
+        said.append(f"the first of {len(shown)} video streams")
+    return said
 
 
 def _invisible(stream: Any, packet: Any) -> bool:

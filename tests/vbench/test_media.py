@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.vbench import h264_fields
 from vbench import media
 from vbench.clip import Clip
 from vbench.errors import InputError
@@ -203,6 +205,52 @@ def test_other_orientations_are_refused(make: Make, tmp_path: Path, option: tupl
     ffmpeg(*option, "-i", str(make("a.mp4", *PLAIN)), "-c", "copy", str(turned))
     with pytest.raises(InputError, match="supported"):
         open_clip(turned)
+
+
+def test_fields_that_are_stored_one_by_one_are_frames(tmp_path: Path) -> None:
+    """There are twice as many packets as frames, which were taken for frames that a damaged file lacks."""
+    levels = [(40 + 10 * t, 45 + 10 * t) for t in range(9)]
+    (tmp_path / "a.h264").write_bytes(h264_fields.stream(levels))
+    ffmpeg("-fflags", "+genpts", "-r", "50", "-i", str(tmp_path / "a.h264"), "-c", "copy", str(tmp_path / "a.ts"))
+    for name in ("a.h264", "a.ts"):
+        clip = open_clip(tmp_path / name)
+        frames = everything(clip, 4)
+        wanted = np.rint((np.array(levels) - 16) * 255 / 219)
+        assert np.array_equal(frames[:, :4, 0, 0], np.tile(wanted, 2))
+        assert "interlaced" in clip.info.colour
+    data = bytearray((tmp_path / "a.ts").read_bytes())
+    packets = len(data) // 188 * 6 // 10
+    (tmp_path / "cut.ts").write_bytes(data[: 188 * packets])
+    assert open_clip(tmp_path / "cut.ts", stop=4).info.frames == 4
+
+
+@pytest.mark.parametrize(
+    "codec",
+    [
+        ("-c:v", "libx264", "-x264-params", "open-gop=1:keyint=8:min-keyint=8:scenecut=0:bframes=3", "-threads", "1"),
+        ("-c:v", "mpeg2video", "-g", "8", "-bf", "2"),
+    ],
+)
+def test_a_recording_begins_where_it_can_be_decoded(make: Make, tmp_path: Path, codec: tuple[str, ...]) -> None:
+    """A broadcast was there before, and goes on after it."""
+    path = make("a.ts", *codec, "-pix_fmt", "yuv420p", source=LARGER)
+    data = path.read_bytes()
+    (tmp_path / "late.ts").write_bytes(data[len(data) // 3 // 188 * 188 :])
+    whole, clip = everything(open_clip(path)), open_clip(tmp_path / "late.ts")
+    frames = everything(clip, 3)
+    assert 4 < len(frames) < 16
+    assert np.array_equal(frames, whole[-len(frames) :])
+    assert np.array_equal(clip.read(2, 4), frames[2:4])
+    assert re.search(r"without \d+ at its beginning that rest on frames before them$", clip.info.colour)
+    assert "without" not in open_clip(path).info.colour
+
+
+def test_what_is_left_alone_or_chosen_is_said(make: Make, tmp_path: Path) -> None:
+    path = make("a.mkv", "-vf", "setsar=16/15", "-c:v", "ffv1")
+    assert open_clip(path).info.colour.endswith(", pixels of 16:15 as stored")
+    both = tmp_path / "both.mkv"
+    ffmpeg("-i", str(path), "-i", str(make("b.mkv", "-c:v", "ffv1")), "-map", "1", "-map", "0", "-c", "copy", str(both))
+    assert open_clip(both).info.colour.endswith("(tagged), the first of 2 video streams")
 
 
 # --- damaged videos -----------------------------------------------------------------------------------
