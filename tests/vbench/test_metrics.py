@@ -167,6 +167,17 @@ def test_warp_error_of_small_frames_says_why_not() -> None:
         dis_flows(torch.zeros(2, 3, 40, 20, dtype=torch.uint8))
 
 
+def test_each_frame_is_turned_gray_once_for_its_two_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    from vbench.metrics import warp_error as module
+
+    seen: list[torch.Tensor] = []
+    plain = module.gray8
+    monkeypatch.setattr(module, "gray8", lambda frame: seen.append(frame) or plain(frame))
+    frames = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    assert len(dis_flows(frames)) == 3
+    assert len(seen) == 4
+
+
 @pytest.mark.shared
 def test_warp_error_equals_the_official_evaluation(shared: Path) -> None:
     """Lai et al., flows given; masks exact, errors to 1e-6 of the values with sums in double."""

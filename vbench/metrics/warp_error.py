@@ -143,10 +143,11 @@ def dis(pairs: Sequence[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
     import torch
 
     estimator: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    gray: dict[int, NDArray[np.uint8]] = {}
+    frames = {id(x): x for pair in pairs for x in pair}  # most are in two pairs
+    gray = {key: gray8(x) for key, x in frames.items()}
     out = []
     for a, b in pairs:
-        first, second = (gray.setdefault(id(x), gray8(x)) for x in (a, b))
+        first, second = gray[id(a)], gray[id(b)]
         there, back = estimator.calc(first, second, None), estimator.calc(second, first, None)
         out.append((torch.from_numpy(there).to(a.device), torch.from_numpy(back).to(a.device)))
     return out
