@@ -109,8 +109,8 @@ def validate_name(name: str, of: str = "clip", instead: str = "rename the file o
         of, instead: what is named, and what to do where the name cannot be used, for the error.
 
     Raises:
-        InputError: empty, hidden, with a path separator or a control character, not Unicode, or too long for
-            a file system.
+        InputError: empty, hidden, with a path separator or a control character, not Unicode, too long for
+            a file system, or like a file that would lie beside the folder of another clip.
     """
     problem = None
     if not name or name != name.strip():
@@ -123,6 +123,8 @@ def validate_name(name: str, of: str = "clip", instead: str = "rename the file o
         problem = "is not Unicode (the file system gave bytes that are not UTF-8)"
     elif len(name.encode()) > 200:
         problem = "is longer than 200 bytes"
+    elif name.lower().endswith(".json"):
+        problem = "ends with .json, as what is written beside the frames of a clip does"
     if problem:
         raise InputError(f"The {of} name {name!r} {problem}; {instead}.")
     return name

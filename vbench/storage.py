@@ -89,7 +89,7 @@ def writer(room: Path, clip: str, form: Format, fps: float = 25.0, threads: int 
     places = {known: place(room, clip, known) for known in FORMATS}
     final = places.pop(form)
     inner: Writer = FrameFolder(final, sparse=sparse) if form == "png" else FrameVideo(final, fps, threads)
-    return _Ahead(inner, list(places.values()), threads)
+    return _Ahead(inner, places, threads)
 
 
 def form_of(form: Format, *, sparse: bool) -> Format:
@@ -116,7 +116,7 @@ class _Ahead:
 
     WAITING = 8
 
-    def __init__(self, inner: Writer, outdated: list[Path], threads: int) -> None:
+    def __init__(self, inner: Writer, outdated: dict[Format, Path], threads: int) -> None:
         self._inner = inner
         self._outdated = outdated
         self._pool = ThreadPoolExecutor(1) if threads > 1 else None
@@ -149,17 +149,18 @@ class _Ahead:
             raise
         self._inner.__exit__(kind, error, trace)
         if kind is None:
-            for path in self._outdated:
-                _remove(path)
+            for form, path in self._outdated.items():
+                _remove(path, form)
 
 
-def _remove(path: Path) -> None:
+def _remove(path: Path, form: Format) -> None:
+    """Remove a clip in a format that is outdated; a folder where a file would be is another clip, called ``a.mkv``."""
     import shutil
 
-    if path.is_dir():
+    if form == "png":
         shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+    elif path.is_file():
+        path.unlink()
 
 
 class FrameVideo:

@@ -19,7 +19,7 @@ from vbench.execute import Crew, Elsewhere, Outcome, Task, run_tasks
 from vbench.pairs import make_damage, make_truth, read_truth, recipe_path
 from vbench.provenance import fingerprint, versions
 from vbench.storage import Format, form_of, stored_as
-from vbench.workspace import Workspace, read_json, write_json
+from vbench.workspace import Workspace, disk_error, partial_path, read_json, write_json
 
 if TYPE_CHECKING:
     from degradations.profile import Profile
@@ -232,7 +232,7 @@ def _check_existing(plan: SynthPlan, name: str, digest: str) -> None:
     """A data set grows by new clips, but never mixes recipes or seeds."""
     folder = plan.workspace.dataset(name)
     if plan.replace:
-        shutil.rmtree(folder, ignore_errors=True)
+        _put_away(folder)
         return
     if not (folder / "recipe").is_dir():
         return
@@ -252,6 +252,18 @@ def _check_existing(plan: SynthPlan, name: str, digest: str) -> None:
                     f"{document['facts']['source']} ({document['facts']['frames']} frames); this command names "
                     "another source or other frames for it. Rename the source, use another --root, or --replace."
                 )
+
+
+def _put_away(folder: Path) -> None:
+    """Remove a data set: at once it is gone, whatever happens while its files are."""
+    if not folder.exists():
+        return
+    aside = partial_path(folder)
+    try:
+        folder.rename(aside)
+    except OSError as error:
+        raise disk_error(folder, error) from error
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _is_finished(plan: SynthPlan, name: str, source: Origin) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -143,6 +144,60 @@ def test_one_unfinished_data_set_does_not_stop_the_others(root: Path) -> None:
     shutil.rmtree(root / "datasets" / "noise-gaussian25")
     with pytest.raises(InputError, match="(?s)begun.*interrupted there.*damaged.*not valid JSON"):
         run(root, "-m", "identity")
+
+
+def test_a_data_set_that_is_replaced_is_gone_at_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not half of it, where the command is stopped while it removes a large one."""
+    again = [
+        "synth",
+        "-p",
+        "noise",
+        "--variant",
+        "gaussian25",
+        "-s",
+        "sources/clip",
+        "--root",
+        str(root),
+        "--workers",
+        "1",
+    ]
+
+    def stopped(*_: Any, **__: Any) -> None:
+        raise RunError("stopped")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", stopped)
+        result = CliRunner().invoke(app, [*again, "--seed", "1", "--replace"])
+        assert str(result.exception) == "stopped"
+    assert not (root / "datasets" / "noise-gaussian25").exists()
+    result = CliRunner().invoke(app, [*again, "--seed", "1"], catch_exceptions=False)
+    assert "1 made" in result.output
+    assert [p.name for p in (root / "datasets").iterdir()] == ["noise-gaussian25"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signals")
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
+def test_batch_systems_and_closed_terminals_stop_as_ctrl_c_does(
+    number: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from vbench import cli
+    from vbench.console import progress
+
+    def work() -> None:
+        with progress("run"):
+            os.kill(os.getpid(), getattr(signal, number))
+            time.sleep(20)
+
+    monkeypatch.setattr(cli, "app", work)
+    before = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+    finally:
+        for n, handler in before.items():
+            signal.signal(n, handler)
+    assert end.value.code == 128 + getattr(signal, number)
+    assert "What was finished is kept" in capsys.readouterr().err
 
 
 # --- commands -------------------------------------------------------------------------------------

@@ -74,7 +74,9 @@ def test_names_that_are_kept(name: str) -> None:
     assert validate_name(name) == name
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", ".a", "a/b", "a\\b", "a\0", "a\n", " a", "x" * 201, "a\udcff"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", ".a", "a/b", "a\\b", "a\0", "a\n", " a", "x" * 201, "a\udcff", "a.json"]
+)
 def test_names_that_are_refused(name: str) -> None:
     with pytest.raises(InputError, match="rename"):
         validate_name(name)

@@ -29,6 +29,16 @@ def store(room: Path, name: str, frames: NDArray[Any], form: Format, threads: in
             out.write(frame)
 
 
+def test_a_folder_that_is_called_like_a_file_is_another_clip(tmp_path: Path) -> None:
+    """As programs call folders that they unpack a video into."""
+    frames = np.zeros((2, 4, 6, 3), np.uint8)
+    for clip in ("a.mkv", "a.avi", "a"):
+        with writer(tmp_path, clip, "png") as out:
+            for frame in frames:
+                out.write(frame)
+    assert all(stored_as(tmp_path, clip) == "png" for clip in ("a", "a.mkv", "a.avi"))
+
+
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("shape", [(5, 33, 47, 3), (3, 1, 1, 3), (2, 2, 3, 1), (1, 16, 16, 1), (4, 300, 2, 3)])
 @pytest.mark.parametrize("threads", [1, 2])
