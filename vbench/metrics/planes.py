@@ -72,10 +72,13 @@ def _weighted(x: Tensor, r: float, g: float, b: float) -> Tensor:
 
 PLANES: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "rgb": (rgb, "RGB (gray for gray clips)"),
-    "y": (y_limited, "luma of BT.601, limited range, not rounded"),
+    "y": (y_limited, "luma of BT.601, limited range, not rounded (gray clips as they are)"),
     "luma": (luma, "luma 0.299 R + 0.587 G + 0.114 B, full range, not rounded"),
     "pil-l": (pil_l, "Pillow's gray, whole levels"),
-    "tecogan": (tecogan_y, "luma of BT.601, limited range, not rounded (TecoGAN's constants and central crop)"),
+    "tecogan": (
+        tecogan_y,
+        "luma of BT.601, limited range, not rounded (gray clips as they are; TecoGAN's constants and central crop)",
+    ),
 }
 """Colour options by name: the function and its description."""
 STORED = "0 to 255, more than 8 bits not rounded to 8"
