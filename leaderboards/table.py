@@ -231,12 +231,10 @@ class _Making:
         ]
         # Neighbours stand as they were tested: equal means by name.
         rows.sort(key=lambda r: (r.place is None, r.place or 0, r.model.name))
-        lengths = {
-            clip: len(cell.frames)
-            for by_clip in self.found[order[0]].values()
-            for clip, cell in by_clip.items()
-            if cell.status == "ok"
-        }
+        lengths: dict[str, int] = defaultdict(int)
+        for cell in self.cells:
+            if cell.status == "ok":  # of pairs of neighbours there is one figure less
+                lengths[cell.clip] = max(lengths[cell.clip], len(cell.frames))
         facts = self.facts
         average: Literal["clips", "frames"] = "frames" if self.over_frames else "clips"
         return Board(

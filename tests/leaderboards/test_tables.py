@@ -110,6 +110,14 @@ def test_what_is_no_mean_of_frames_is_said(make_cell: MakeCell) -> None:
     assert any("x has no figures of single frames" in note for note in whole.notes)
 
 
+def test_frames_of_a_board_are_those_of_the_metric_that_has_most(make_cell: MakeCell) -> None:
+    """Ranked by a metric of pairs of neighbours, a clip of three frames still has three."""
+    cells = [make_cell("a", clip, 0.1, "warp_error", frames=[0.1, 0.1]) for clip in ("c0", "c1")]
+    cells += [make_cell("a", "c0", 9.0, "colour_shift", frames=[9.0, 9.0, 9.0])]
+    (board,) = boards(cells)
+    assert (board.primary.name, board.frames) == ("warp_error", 5)
+
+
 def test_infinite_figures_of_frames(make_cell: MakeCell) -> None:
     cells = [make_cell("a", f"c{i}", v, frames=[v] * (i + 1)) for i, v in enumerate([math.inf, 30.0, 31.0])]
     cells += [make_cell("identity", f"c{i}", 20.0, frames=[20.0] * (i + 1)) for i in range(3)]
