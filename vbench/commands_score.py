@@ -239,7 +239,7 @@ def _score_raw(gt: Path | None, pred: Path, metrics: Sequence[str], raw: str, as
     import re
 
     from vbench.ffmpeg_pipe import ffmpeg_version
-    from vbench.metrics.vmaf import MS_SSIM_SIDE, RawVideo, of_raw
+    from vbench.metrics.vmaf import MODELS, MS_SSIM_SIDE, RawVideo, of_raw
 
     match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5}):([a-z0-9_]+)", raw)
     if match is None:
@@ -261,11 +261,11 @@ def _score_raw(gt: Path | None, pred: Path, metrics: Sequence[str], raw: str, as
             raise InputError(f'There is no file "{path}".')
     a, b = (RawVideo(path, int(match[1]), int(match[2]), match[3]) for path in (pred, gt))
     found = of_raw(a, b, names)
-    signature = f"libvmaf|ffmpeg={ffmpeg_version()}|format={match[3]}"
+    by = f"libvmaf|ffmpeg={ffmpeg_version()}|format={match[3]}"
+    signatures = {n: "|".join([n, *([f"model={MODELS[n]}"] if n in MODELS else []), by]) for n in found}
     if as_json:
         out = {
-            name: {"value": sum(v) / len(v), "frames": v, "signature": f"{name}|{signature}"}
-            for name, v in found.items()
+            name: {"value": sum(v) / len(v), "frames": v, "signature": signatures[name]} for name, v in found.items()
         }
         print(json.dumps({"gt": str(gt), "pred": str(pred), "metrics": out}, ensure_ascii=False, indent=1))
         return
@@ -277,7 +277,9 @@ def _score_raw(gt: Path | None, pred: Path, metrics: Sequence[str], raw: str, as
         )
     if left_out:
         say(f"not measured: float_ms_ssim: it needs frames of at least {MS_SSIM_SIDE} x {MS_SSIM_SIDE} pixels.")
-    say(f"Signature, to be quoted with the figures: {signature}")
+    say("Signatures, to be quoted with the figures:")
+    for signature in signatures.values():
+        say(f"  {signature}")
 
 
 # --- metrics -------------------------------------------------------------------------------------

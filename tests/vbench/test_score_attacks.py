@@ -208,9 +208,13 @@ def test_raw_video_too_small_for_one_figure_has_the_others(tmp_path: Path) -> No
     code, out, _ = run(*command)
     assert code == 0
     assert "not measured: float_ms_ssim: it needs frames of at least 176 x 176 pixels" in out
+    out_words = "".join(out.split())
     _, out, _ = run(*command, "--json")
     found = json.loads(out)["metrics"]
     assert list(found) == ["vmaf", "vmaf_neg", "psnr_y", "float_ssim"]
+    for name, start in (("vmaf", "vmaf|model=vmaf_v0.6.1|libvmaf|ffmpeg="), ("psnr_y", "psnr_y|libvmaf|ffmpeg=")):
+        assert found[name]["signature"].startswith(start), "which model, as without --raw"
+        assert found[name]["signature"].replace(" ", "") in out_words
     assert found["psnr_y"]["frames"] == pytest.approx([20 * np.log10(255 / 5)] * 2, abs=1e-5)
 
 
