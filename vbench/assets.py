@@ -16,13 +16,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from vbench import svm
 from vbench.errors import InputError, MissingAsset, RunError, nearest
 from vbench.provenance import file_sha256
-from vbench.weights import assets_folder
+from vbench.weights import FETCHING, assets_folder
 from vbench.workspace import disk_error, partial_path
+
+if TYPE_CHECKING:
+    from vbench.download import Received
 
 
 @dataclass(frozen=True)
@@ -370,13 +373,18 @@ def _content(found: Asset, path: Path) -> Iterator[IO[bytes]]:
         yield plain
 
 
-def fetch(name: str) -> Path:
-    """Download a file from its authors' address, check it and keep it; at once if it is here.
+def fetch(name: str, received: Received = lambda count, whole: None) -> Path:
+    """Download a file from its authors' address, check it and keep it; at once if it is here. A download that was stopped
+    is gone on with.
 
     Raises:
         InputError: it has no address of its own.
         RunError: the network gave nothing, or another file.
     """
+    from filelock import FileLock, Timeout
+
+    from vbench.download import download, note_of
+
     found = asset(name)
     path = find(name)
     if path is not None:
@@ -384,28 +392,27 @@ def fetch(name: str) -> Path:
         return path
     if found.url is None:
         raise InputError(f"{found.what} has no address of its own. {missing_text(name)}")
-    import pooch
-
     target = folder() / found.file
-    temporary = partial_path(target)
+    part = folder() / FETCHING / f"{name}.part"
     try:
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        pooch.retrieve(found.url, known_hash=None, fname=temporary.name, path=temporary.parent)
-        try:
-            verify(found, temporary)
-        except InputError as error:
-            raise RunError(f"{found.url} gave something else: {error}") from error
-        temporary.replace(target)
-    except OSError as error:  # of the network and of the disk alike
-        raise RunError(
-            f"{found.what} could not be fetched from {found.url} ({error}). Fetch it on another machine and bring it "
-            f"with `vbench assets import {name} FILE`."
-        ) from error
-    except ValueError as error:
-        raise RunError(f"{found.what} could not be fetched from {found.url} ({error}).") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+        part.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(part.with_suffix(".lock"), timeout=0):
+            try:
+                download(found.url, part, received, checked=True)
+            except RunError as error:
+                raise RunError(f"{error} Or bring the file: `vbench assets import {name} FILE`.") from error
+            try:
+                verify(found, part)
+                part.replace(target)
+            except InputError as error:
+                raise RunError(f"{found.url} gave something else: {error}") from error
+            finally:  # kept, what is wrong would come again
+                for one in (part, note_of(part)):
+                    one.unlink(missing_ok=True)
+    except Timeout:
+        raise RunError(f"Another process is fetching {name}. Wait until it has finished.") from None
+    except OSError as error:
+        raise disk_error(part, error) from error
     return target
 
 

@@ -371,20 +371,42 @@ def assets_list_command() -> None:
 
 
 def assets_fetch_command(names: Sequence[str], offline: bool) -> None:
-    """``vbench assets fetch``."""
+    """``vbench assets fetch``: one failure does not stop the others."""
     from vbench import assets
 
-    wanted = [assets.asset(n).name for n in names] or [a.name for a in assets.ASSETS.values()]
+    wanted = list(dict.fromkeys(assets.asset(n).name for n in names)) or list(assets.ASSETS)
+    if offline:
+        for name in wanted:
+            if assets.find(name) is None:
+                raise MissingAsset(f"--offline: nothing is fetched. {assets.missing_text(name)}")
+    # Asked for all, those that nobody can fetch are no failure.
+    rest = [n for n in wanted if not names and assets.asset(n).url is None and assets.find(n) is None]
+    wanted = [n for n in wanted if n not in rest]
     failures = []
     for name in wanted:
-        if assets.find(name) is None and offline:
-            raise MissingAsset(f"--offline: nothing is fetched. {assets.missing_text(name)}")
         try:
-            say(f"{name}: {assets.fetch(name)}")
+            with progress(name, "kB") as report:
+                got = 0
+
+                def received(count: int, whole: int | None, name: str = name) -> None:
+                    nonlocal got
+                    got += count
+                    report(name, got // 1000 - (got - count) // 1000, None if whole is None else whole // 1000)
+
+                path = assets.fetch(name, received)
+            say(f"{name}: {assets.asset(name).verified}, in {path}.")
         except (RunError, InputError) as error:
             failures.append(str(error))
+            if len(wanted) > 1:
+                say(f"{name}: failed. {error}")
+    if rest:
+        say(
+            f"Not to be fetched, as they have no address of their own (vbench assets list says more): {', '.join(rest)}."
+        )
     if failures:
-        raise RunError(" ".join(failures))
+        raise RunError(
+            failures[0] if len(wanted) == 1 else f"{len(failures)} of {len(wanted)} could not be fetched; see above."
+        )
 
 
 def assets_import_command(name: str, file: Path) -> None:

@@ -61,7 +61,12 @@ def test_a_file_is_fetched_once_checked_and_kept(
     assert assets.need("test") == path
     (folder / "a.bin").unlink()  # it is not asked for again
     assert assets.fetch("test") == path
-    assert [p.name for p in (own_assets / "metrics").iterdir()] == ["test.bin"]
+    assert kept(own_assets) == ["test.bin"]
+
+
+def kept(own_assets: Path) -> list[str]:
+    """What lies in the store, but for the lock of a download."""
+    return sorted(p.name for p in (own_assets / "metrics").rglob("*") if p.is_file() and p.suffix != ".lock")
 
 
 def test_what_the_address_gives_is_checked(
@@ -74,9 +79,32 @@ def test_what_the_address_gives_is_checked(
     with pytest.raises(RunError, match=r"a\.bin gave something else: .* is not NIQE's pristine model"):
         assets.fetch("test")
     (folder / "a.bin").unlink()
-    with pytest.raises(RunError, match="could not be fetched from .*vbench assets import test FILE"):
+    with pytest.raises(RunError, match="cannot be fetched: the server answers 404 .*vbench assets import test FILE"):
         assets.fetch("test")
-    assert list((own_assets / "metrics").iterdir()) == []
+    assert kept(own_assets) == []
+
+
+def test_all_are_fetched_but_those_that_have_no_address(
+    server: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, own_assets: Path
+) -> None:
+    """It used to end in an error whatever came, as two of them can only be brought by hand."""
+    folder, address = server
+    (folder / "a.bin").write_bytes(b"parameters")
+    found = known(monkeypatch, folder / "a.bin", f"{address}/a.bin")
+    gone = dataclasses.replace(found, name="gone", file="gone.bin", url=f"{address}/gone.bin")
+    monkeypatch.setattr(assets, "ASSETS", {"test": found, "raft": assets.asset("raft")})
+    result = CliRunner().invoke(app, ["assets", "fetch"])
+    assert result.exit_code == 0
+    assert "test: " in result.output
+    assert "Not to be fetched, as they have no address of their own" in result.output
+    assert kept(own_assets) == ["test.bin"]
+    monkeypatch.setattr(assets, "ASSETS", {"gone": gone, "test": found})
+    result = CliRunner().invoke(app, ["assets", "fetch"])
+    assert "gone: failed." in result.output
+    assert "test: " in result.output
+    assert str(result.exception) == "1 of 2 could not be fetched; see above."
+    result = CliRunner().invoke(app, ["assets", "fetch", "gone"])
+    assert "gone.bin cannot be fetched: the server answers 404" in str(result.exception)
 
 
 def test_a_file_is_brought_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_assets: Path) -> None:
