@@ -14,7 +14,7 @@ profiles_app = typer.Typer(help="Profiles of damage: list them, show one, make p
 datasets_app = typer.Typer(
     help="Data sets: list them, take pairs that lie on disk already, verify one.", no_args_is_help=True
 )
-film_app = typer.Typer(help="Old film: measure it.", no_args_is_help=True)
+film_app = typer.Typer(help="Old film: measure it, and make damage like it.", no_args_is_help=True)
 
 
 @profiles_app.command("list")
@@ -138,3 +138,46 @@ def film_statistics(
     from vbench.commands_film import film_statistics_command
 
     film_statistics_command(clips, as_json, truth=truth, frames=frames, region=region, scratches=scratches)
+
+
+@film_app.command("match")
+def film_match(
+    film: Annotated[Path, typer.Argument(help="A video or a folder of frames: one of an old film.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The profile to write. Default: FILM-like.yaml.", metavar="FILE")
+    ] = None,
+    frames: Annotated[
+        str | None,
+        typer.Option(
+            "--frames", help="Frames A:B of the film. Default: the first 120; the longest shot of them.", metavar="A:B"
+        ),
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option("--region", help="Only this part: TOP:BOTTOM,LEFT:RIGHT in pixels.", metavar="REGION")
+    ] = None,
+    scratches: Annotated[
+        str | None,
+        typer.Option("--scratch-region", help="Where scratches are looked for, as --region.", metavar="REGION"),
+    ] = None,
+    clean: Annotated[
+        list[Path] | None,
+        typer.Option("--clean", help="Clean clips to damage, instead of photographs (repeat it).", metavar="CLIP"),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the random numbers of the search.", metavar="N")] = 0,
+    replace: Annotated[bool, typer.Option("--replace", help="Write over the profile if it is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Damage as strong as a film's: a profile for clean clips, on which models can be scored in its place."""
+    from vbench.commands_match import film_match_command
+
+    film_match_command(
+        film,
+        out,
+        as_json,
+        frames=frames,
+        region=region,
+        scratches=scratches,
+        clean=clean or (),
+        seed=seed,
+        replace=replace,
+    )

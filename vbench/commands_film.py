@@ -57,7 +57,7 @@ def film_statistics_command(
     if truth is not None and len(clips) != 1:
         raise UsageError(f"--truth is the clean clip of one film, and {len(clips)} films are given. Name one.")
     jobs: list[tuple[str, Callable[[Any], Column], int]] = []
-    options = _options(region, scratches)
+    options = regions(region, scratches)
     for path in clips:
         sets = _datasets(path)
         if sets and truth is not None:
@@ -75,7 +75,8 @@ def film_statistics_command(
     _print_json(columns) if as_json else _print_tables(columns)
 
 
-def _options(region: str | None, scratches: str | None) -> dict[str, Any]:
+def regions(region: str | None, scratches: str | None) -> dict[str, Any]:
+    """The parts of the picture that were named, as ``degradations.film.statistics.measure`` takes them."""
     from degradations.film.statistics import parse_region
 
     given = {"region": region, "scratches": scratches}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING
 from vbench.commands import at_root, say
 from vbench.console import table_console
 from vbench.errors import InputError, UsageError
-from vbench.workspace import disk_error, make_folder
+from vbench.workspace import disk_error, write_file
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -158,7 +156,7 @@ def export_command(
     if out is None:
         sys.stdout.buffer.write(data) if form == "parquet" else sys.stdout.write(data.decode())
         return
-    commit(out, data)
+    write_file(out, data)
     say(f'Written: "{out}"')
 
 
@@ -210,25 +208,6 @@ def export_long(results: Results, form: str, asked: Asked) -> bytes:
     return (markdown([grid]) if form == "markdown" else html([grid], "Figures by clip")).encode()
 
 
-def commit(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    from leaderboards.store import TEMPORARY
-
-    make_folder(path.parent, "--out")
-    if path.is_dir():
-        raise InputError(f'"{path}" is a folder; the name of a file is expected after --out.')
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{uuid.uuid4().hex[:12]}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise disk_error(path, error) from error
-
-
 # --- diff ----------------------------------------------------------------------------------------
 
 
@@ -265,7 +244,7 @@ def diff_command(
         if out is None:
             sys.stdout.write(text)
         else:
-            commit(out, text.encode())
+            write_file(out, text.encode())
     if failed:
         raise SystemExit(1)
 
