@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from leaderboards.store import TEMPORARY
 from vbench.console import console, progress
-from vbench.errors import InputError, UsageError
+from vbench.errors import InputError, MissingAsset, UsageError
 from vbench.workspace import Workspace, disk_error
 
 if TYPE_CHECKING:
@@ -51,9 +51,15 @@ def worded(place: Path | None = None) -> Iterator[None]:
         raise InputError(f'"{named}" cannot be read: {error.strerror or error}.') from error
 
 
-def say(text: str) -> None:
-    """A line to the user, on standard output."""
-    console().print(text, markup=False, highlight=False)
+def say(text: str, *, whole: bool = False) -> None:
+    """A line to the user, on standard output.
+
+    Args:
+        whole: it is copied (a signature), so no line break is put into it where a terminal ends; so it is with a command
+            that comes next, and with an address to open.
+    """
+    whole = whole or text.startswith(("Next: ", "Open it: "))
+    console().print(text, markup=False, highlight=False, soft_wrap=whole or None)
 
 
 def took(seconds: float) -> str:
@@ -135,6 +141,7 @@ def run_models(
     Raises:
         UsageError: a tile or precision that does not exist, or not on this device; a cluster beside a number of workers,
             or beside the number of a GPU.
+        MissingAsset: a parameter file or a package of a metric that was named is not here.
     """
     from vbench import metrics as metric_catalog
     from vbench.datasets import find_datasets
@@ -158,6 +165,10 @@ def run_models(
     sizes = (_tile(tile), _precision(precision, where))
     # Asked for as a whole, a metric that cannot be measured is told; asked for by its name, it is an error.
     lenient = not metrics or "all" in metrics or any(name.endswith("[*]") for name in metrics)
+    if not lenient:
+        for name in metrics:
+            if isinstance(why := metric_catalog.lacking(name), MissingAsset):
+                raise why  # before hours of restoring, not after
     command = shlex.join(["vbench", *sys.argv[1:]])
     result: RunResult | None = None
     if ray is not None and where.startswith("cuda:"):

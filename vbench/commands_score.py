@@ -221,8 +221,8 @@ def _say_scores(result: dict[str, Any], start: int) -> None:
         say(f"not measured: {words}")
     say("Signatures, to be quoted with the figures:")
     for facts in result["metrics"].values():
-        say(f"  {facts['signature']}")
-    say("  " + "|".join(f"{k}={v}" for k, v in versions().items()))
+        say(f"  {facts['signature']}", whole=True)
+    say("  " + "|".join(f"{k}={v}" for k, v in versions().items()), whole=True)
 
 
 def _finite(value: Any) -> Any:
@@ -241,7 +241,7 @@ def _score_raw(gt: Path | None, pred: Path, metrics: Sequence[str], raw: str, as
     from vbench.ffmpeg_pipe import ffmpeg_version
     from vbench.metrics.vmaf import MODELS, MS_SSIM_SIDE, RawVideo, of_raw
 
-    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5}):([a-z0-9_]+)", raw)
+    match = re.fullmatch(r"0*([1-9][0-9]{0,4})x0*([1-9][0-9]{0,4}):([a-z0-9_]+)", raw)
     if match is None:
         raise InputError(
             f'--raw takes WIDTHxHEIGHT:FORMAT, such as 576x324:yuv420p10le, and "{raw}" is not of that form.'
@@ -279,7 +279,7 @@ def _score_raw(gt: Path | None, pred: Path, metrics: Sequence[str], raw: str, as
         say(f"not measured: float_ms_ssim: it needs frames of at least {MS_SSIM_SIDE} x {MS_SSIM_SIDE} pixels.")
     say("Signatures, to be quoted with the figures:")
     for signature in signatures.values():
-        say(f"  {signature}")
+        say(f"  {signature}", whole=True)
 
 
 # --- metrics -------------------------------------------------------------------------------------
@@ -316,14 +316,9 @@ def metrics_list_command() -> None:
 def _lacking(name: str) -> str | None:
     """Why a metric cannot be measured on this machine, whatever the clip."""
     from vbench import metrics as metric_catalog
-    from vbench.clip import ClipInfo
 
-    large = ClipInfo("a clip", 100, 1080, 1920, 3, 24.0, 8, "", "")
-    try:
-        metric_catalog.load(name).check(large)
-    except InputError as error:
-        return str(error)
-    return None
+    why = metric_catalog.lacking(name)
+    return None if why is None else str(why)
 
 
 def metrics_show_command(name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -153,8 +154,14 @@ def _assets() -> Iterator[Finding]:
 
 def _disk(root: Path) -> Iterator[Finding]:
     place = root.resolve()
-    while not place.exists():
+    while not place.is_dir():
+        if place.exists():
+            yield Finding("disk", "missing", f'"{place}" is a file, and no folder: choose another place with --root')
+            return
         place = place.parent
+    if not os.access(place, os.W_OK):
+        yield Finding("disk", "missing", f'"{place}" cannot be written to: choose another place with --root')
+        return
     free = shutil.disk_usage(place).free / 2**30
     state: State = "ok" if free > 5 else "note"
     more = "" if free > 5 else "; data sets of long clips need more: choose another disk with --root"

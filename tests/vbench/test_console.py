@@ -65,6 +65,18 @@ def test_terms_are_lines_in_a_pipe_and_hang_in_a_terminal(
     assert [line[:11].strip() for line in others] == ["from", "", ""]
 
 
+def test_what_is_copied_is_not_broken_where_a_terminal_ends(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vbench.commands.console", lambda: Console(width=60, highlight=False))
+    lines = ["Next: vbench run --root 'a folder " + "x" * 60, "Open it: file:///a/" + "x" * 60, "psnr@1|" + "x" * 60]
+    for line in lines:
+        say(line, whole=line.startswith("psnr"))
+    assert capsys.readouterr().out.splitlines() == lines
+    say("a sentence of words " * 4)
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
 def test_names_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     """Rich would take the one for a style and the other for a picture."""
     name = "runs[bold]:cat:\\[x]"

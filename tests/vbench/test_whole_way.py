@@ -21,7 +21,7 @@ from leaderboards.store import TEMPORARY, read_cells
 from vbench import models
 from vbench.cli import app
 from vbench.datasets import find_datasets
-from vbench.errors import InputError, RunError, VbenchError
+from vbench.errors import InputError, MissingAsset, RunError, VbenchError
 from vbench.sources import open_clip
 from vbench.workspace import Workspace
 
@@ -87,6 +87,14 @@ def test_synth_lays_out_what_it_says(root: Path, sources: Path, moving: NDArray[
     assert [c.name for c in facts.clips] == ["a clip", "gray <b>", "odd"]
     assert facts.severity == 1
     assert not list(root.rglob(f"{TEMPORARY}*"))
+
+
+def test_a_metric_that_was_named_and_cannot_be_measured_is_told_before_anything_runs(root: Path, sources: Path) -> None:
+    """It was told after all models had restored all clips."""
+    noise25(sources / "odd", root)
+    with pytest.raises(MissingAsset, match="vbench assets fetch alexnet"):
+        vbench("run", "--models", "identity", "--metrics", "psnr,lpips", "--root", root, "--workers", 1)
+    assert not (root / "restored").exists()
 
 
 def test_synth_again_makes_nothing_and_more_workers_make_the_same(root: Path, sources: Path, tmp_path: Path) -> None:

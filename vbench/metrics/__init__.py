@@ -147,6 +147,17 @@ def load(name: str) -> Metric:
     return dataclasses.replace(metric, name=_canonical(base, entry, arguments))
 
 
+def lacking(name: str) -> InputError | None:
+    """Why a metric cannot be measured on this machine, whatever the clip; None where it can."""
+    from vbench.clip import ClipInfo
+
+    try:
+        load(name).check(ClipInfo("a clip", 100, 1080, 1920, 3, 24.0, 8, "", ""))
+    except InputError as error:
+        return error
+    return None
+
+
 def _arguments(base: str, entry: Entry, text: str) -> dict[str, Any]:
     """What stands in the brackets, as arguments: ``y,crop=4``."""
     out: dict[str, Any] = {}
