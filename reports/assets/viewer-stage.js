@@ -36,7 +36,8 @@ viewer.stage = (() => {
       const scale = (columns) => Math.min(width / columns / clip.width, innerHeight / Math.ceil(count / columns) / clip.height);
       return Array.from({ length: count }, (_, i) => i + 1).reduce((x, y) => (scale(y) > scale(x) ? y : x));
     }
-    if (state.view === "grid") return clamp(Math.floor(width / 230), 1, count);
+    // Upright pictures are narrower, so that two of them are in sight at a time.
+    if (state.view === "grid") return clamp(Math.floor(width / clamp((0.7 * innerHeight * clip.width) / clip.height, 110, 230)), 1, count);
     if (state.view === "side" && count === 2) return width >= 560 && clip.height < 2.2 * clip.width ? 2 : 1;
     return 1;
   };
@@ -247,6 +248,11 @@ viewer.stage = (() => {
   new ResizeObserver(() => { layout(); place(); }).observe(stage.parentElement);
   addEventListener("resize", () => { layout(); place(); });
   document.addEventListener("fullscreenchange", redraw);
+  // Paper has another width, of which the page is not told: the stage takes that of an A4 or Letter sheet meanwhile.
+  const PAPER = 690;
+  const onPaper = (on) => { stage.style.width = on ? `${PAPER}px` : ""; layout(); place(); };
+  addEventListener("beforeprint", () => onPaper(true));
+  addEventListener("afterprint", () => onPaper(false));
 
   return {
     element: stage, redraw, zoomBy, zoomTo, oneToOne, pan, size, say,

@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from reports.views.marks import dashes, mark_path
 from reports.views.words import isolated, short
 
 TEXT = 11.0
 """Size of text in a chart, in units of its view box; about pixels, as charts are set at their own width."""
-_WIDE = 0.55
+_WIDE = 0.6
 """Width of a character by its height, on average."""
 
 
@@ -197,12 +198,27 @@ def cost_chart(points: Sequence[CostPoint], width: float, height: float) -> Cost
     heights, costs = ticks(bottom - room, top + room), log_ticks(low, high)
     return CostChart(
         box,
-        tuple(Tick(x(v), plain(v)) for v in costs),
+        _apart([Tick(x(v), plain(v)) for v in costs]),
         tuple(Tick(y(v), tick_text(v, heights)) for v in heights),
         y(0.0),
         tuple(drawn),
         path,
     )
+
+
+def _apart(marks: Sequence[Tick]) -> tuple[Tick, ...]:
+    """As many of evenly spaced ticks as can stand beside each other: all, or every second, third ...
+
+    Example:
+        >>> [t.text for t in _apart([Tick(0, "0.001"), Tick(20, "0.01"), Tick(40, "0.1")])]
+        ['0.001', '0.1']
+    """
+    for step in range(1, len(marks)):
+        kept = marks[::step]
+        room = [b.at - a.at - TEXT * _WIDE * (len(a.text) + len(b.text)) / 2 for a, b in pairwise(kept)]
+        if all(left > TEXT / 2 for left in room):
+            return tuple(kept)
+    return tuple(marks[:1])
 
 
 def _labels(points: Sequence[tuple[float, float, str, bool]], box: Box) -> list[Label | None]:

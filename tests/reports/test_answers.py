@@ -133,8 +133,8 @@ def test_costs_on_two_devices_are_two_questions(tmp_path: Path) -> None:
         if path.parts[-3] == "model-03":
             cell = Cell.model_validate_json(path.read_text("utf-8"))
             assert cell.cost is not None
-            cost = cell.cost.model_copy(update={"device": "cuda"})
-            write_cell(tmp_path, cell.model_copy(update={"device": "cuda", "cost": cost}))
+            dear = cell.cost.model_copy(update={"device": "cuda"})
+            write_cell(tmp_path, cell.model_copy(update={"device": "cuda", "cost": dear}))
     (cost,) = overview(facts_of(tmp_path)).costs
     text = cost.sentence.striptags()
     assert text.startswith("On cpu, no model is better than model-00")

@@ -414,6 +414,32 @@ def test_figures_have_the_digits_of_the_boards(pages: Path, look: Open) -> None:
     assert page.locator("#v-worst tr").last.inner_text().split()[-2:] == ["∞", "+∞"]
 
 
+def test_paper_shows_the_whole_picture(pages: Path, look: Open) -> None:
+    """A sheet is narrower than a window, of which the page is not told before it prints."""
+    page = look(pages, PLAIN, width=1280)
+    wide = page.evaluate("viewer.stage.size()")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("viewer.stage.element.clientWidth") == 690
+    assert page.evaluate("viewer.stage.size() * viewer.clip.width") <= 690
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate("viewer.stage.size()") == wide
+
+
+def test_without_a_script_there_are_pictures_and_no_dead_controls(pages: Path, look: Open) -> None:
+    page = look(pages, PLAIN, wait=False, java_script_enabled=False)
+    assert page.locator("noscript img").count() == 5
+    for part in (".panel", ".time", ".curves", ".slices"):
+        assert not page.locator(part).first.is_visible(), part
+
+
+def test_upright_pictures_stand_beside_each_other_on_a_phone(tmp_path: Path, look: Open) -> None:
+    dataset(tmp_path, "film", {"tall": scene(2, 96, 30)}, MODELS)
+    page = look(build(tmp_path).parent, f"{clip_path('film', 'tall')}#view=grid", width=400)
+    assert (
+        page.evaluate("getComputedStyle(document.getElementById('v-cells')).gridTemplateColumns.split(' ').length") == 2
+    )
+
+
 def test_slices_have_one_axis_of_time(pages: Path, look: Open) -> None:
     page = look(pages, PLAIN)
     page.locator("#v-slices").scroll_into_view_if_needed()

@@ -103,7 +103,7 @@ def test_labels_of_points_do_not_lie_on_each_other(count: int, width: float) -> 
     boxes = []
     for point in made.points:
         if point.label is not None:
-            wide = len(point.name) * charts.TEXT * 0.55
+            wide = len(point.name) * charts.TEXT * 0.6
             left = point.label.x - {"start": 0.0, "end": wide, "middle": wide / 2}[point.label.anchor]
             boxes.append((left, point.label.y - charts.TEXT, left + wide, point.label.y + 2))
     assert len(boxes) >= min(count, 3)
@@ -111,6 +111,16 @@ def test_labels_of_points_do_not_lie_on_each_other(count: int, width: float) -> 
         assert a[0] >= 0
         assert a[2] <= width
         assert not any(a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3] for b in boxes[i + 1 :])
+
+
+@pytest.mark.parametrize("width", [350.0, 760.0])
+@pytest.mark.parametrize("most", [0.2, 50.0, 3e6])
+def test_costs_that_span_decades_have_ticks_apart(width: float, most: float) -> None:
+    points = [charts.CostPoint(i, f"m{i}", cost, 1.0, False, "") for i, cost in enumerate((0.001, most))]
+    made = charts.cost_chart(points, width, 400)
+    ends = [(t.at - w, t.at + w) for t in made.xs for w in [len(t.text) * charts.TEXT * 0.3]]
+    assert len(ends) >= 2
+    assert all(a[1] < b[0] for a, b in pairwise(ends))
 
 
 def test_names_at_ends_of_lines_are_apart_and_in_order() -> None:
