@@ -187,7 +187,8 @@ def _share(
 
 def traits_of(film: FilmStatistics, settings: Settings) -> tuple[list[Trait], list[str]]:
     """What can be taken from this film, and sentences on what can't."""
-    flat, missing = film.flat(), []
+    flat = film.flat()
+    missing: list[str] = []
     out = [*_tone(settings), *_lamp(film, missing), *_weave(flat, missing), *_grain(flat)]
     out += _dirt(film, missing)
     out += _scratches(film, missing)
