@@ -99,6 +99,19 @@ def test_vmaf_through_pipes_is_that_of_files(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes that another process inherits are needed")
+def test_the_smallest_frames_that_vmaf_takes(clip_folder: MakeClip) -> None:
+    """A side of 16 pixels was let through, and FFmpeg came down with a segmentation fault, and with it all other metrics."""
+    for height, width in ((17, 17), (40, 17)):
+        frames = np.random.default_rng(0).integers(0, 256, (1, height, width, 3), dtype=np.uint8)
+        small = clip_folder(frames, f"small{height}")
+        assert 0 <= score(small, small, ["vmaf"])["metrics"]["vmaf"]["value"] <= 100
+    smaller = clip_folder(np.zeros((1, 16, 40, 3), np.uint8), "smaller")
+    found = score(smaller, smaller, ["psnr", "vmaf"], skip=True)
+    assert list(found["metrics"]) == ["psnr"]
+    assert found["skipped"] == {"vmaf": "VMAF needs frames of at least 17 x 17 pixels, and these are 40 x 16."}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes that another process inherits are needed")
 def test_vmaf_of_a_clip_whose_frame_rate_is_no_rate_to_ffmpeg(moving: NDArray[np.uint8]) -> None:
     """A frame in 100 days: FFmpeg was given 0 frames per second, and failed."""
     import torch

@@ -200,6 +200,12 @@ def test_raw_video_that_would_be_converted_on_the_way_is_refused(tmp_path: Path,
     refused(InputError, f'"{form}" would be converted first', *both([tmp_path / "a"] * 2), "--raw", f"16x16:{form}")
 
 
+def test_raw_video_too_small_for_libvmaf_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(bytes(3 * 16 * 40))
+    words = "libvmaf needs frames of at least 17 x 17 pixels, and these are 40 x 16"
+    refused(InputError, words, *both([tmp_path / "a"] * 2), "--raw", "40x16:yuv444p")
+
+
 def test_raw_video_too_small_for_one_figure_has_the_others(tmp_path: Path) -> None:
     """PSNR of luma by hand: planes of 100 and 105."""
     for name, level in (("a", 100), ("b", 105)):

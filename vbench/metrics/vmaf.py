@@ -35,7 +35,8 @@ DEPTHS = (8, 10, 12, 16)
 """Bits of a sample that libvmaf reads; FFmpeg turns others into these on the way (9 bits: 0.008 dB of PSNR)."""
 MS_SSIM_SIDE = 176
 """Below this side (pixels) libvmaf gives no MS-SSIM."""
-SMALLEST = 16
+SMALLEST = 17
+"""Below this side (pixels) libvmaf brings FFmpeg down."""
 
 
 def _command(
@@ -113,6 +114,10 @@ def of_raw(distorted: RawVideo, reference: RawVideo, figures: Sequence[str]) -> 
     """
     if (distorted.width, distorted.height, distorted.pix_fmt) != (reference.width, reference.height, reference.pix_fmt):
         raise InputError("The two raw videos must have one size and one pixel format.")
+    if min(reference.width, reference.height) < SMALLEST:
+        raise InputError(
+            f"libvmaf needs frames of at least {SMALLEST} x {SMALLEST} pixels, and these are {reference.width} x {reference.height}."
+        )
     sizes = [Path(v.path).stat().st_size for v in (distorted, reference)]
     frame = frame_bytes(reference)
     for video, size in zip((distorted, reference), sizes, strict=True):
