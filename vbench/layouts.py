@@ -17,6 +17,7 @@ from pathlib import Path
 from vbench.clip import natural_key, validate_name
 from vbench.errors import InputError, nearest
 from vbench.known_layouts import DEGRADED, LAYOUTS, NEVER, Layout
+from vbench.workspace import is_root
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 VIDEO_SUFFIXES = frozenset({
@@ -183,7 +184,8 @@ def listed(path: Path) -> Found:
 
 
 def _leaves(root: Path) -> Iterator[_Leaf]:
-    """All folders of images and all videos below a folder."""
+    """All folders of images and all videos below a folder; what vbench made of others lies in a workspace, and is passed
+    unless that is where the search begins: the default one, ``runs``, lies beside sources."""
     waiting: list[tuple[str, str, int]] = [(str(root), root.as_posix().rstrip("/"), 0)] if root.is_dir() else []
     while waiting:
         folder, key, depth = waiting.pop()
@@ -195,6 +197,8 @@ def _leaves(root: Path) -> Iterator[_Leaf]:
                     if name.startswith(".") or name == "__MACOSX":
                         continue
                     if entry.is_dir():
+                        if is_root(entry.path):
+                            continue
                         if depth < DEEPEST and not (entry.is_symlink() and _leads_up(entry.path)):
                             waiting.append((entry.path, f"{key}/{name}", depth + 1))
                         continue

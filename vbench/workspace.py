@@ -15,6 +15,8 @@ from typing import Any
 from leaderboards.store import TEMPORARY, commit_json
 from vbench.errors import InputError, RunError
 
+LOCK = ".lock"
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -70,7 +72,7 @@ class Workspace:
         from filelock import FileLock, Timeout
 
         make_folder(self.root)
-        lock = FileLock(self.root / ".lock", timeout=3)
+        lock = FileLock(self.root / LOCK, timeout=3)
         note = self.root / ".lock-holder"
         try:
             lock.acquire()
@@ -84,7 +86,7 @@ class Workspace:
                 "folder with --root."
             ) from None
         except OSError as error:
-            raise disk_error(self.root / ".lock", error) from error
+            raise disk_error(self.root / LOCK, error) from error
         except NotImplementedError as error:
             raise RunError(
                 f'The file system of "{self.root}" has no locks (flock), without which two commands at once could spoil '
@@ -102,6 +104,13 @@ class Workspace:
         finally:
             note.unlink(missing_ok=True)
             lock.release()
+
+
+def is_root(folder: str | Path) -> bool:
+    """Whether a folder is a workspace: a command has held it, and made data sets or ground truth in it."""
+    return os.path.isfile(os.path.join(folder, LOCK)) and any(
+        os.path.isdir(os.path.join(folder, room)) for room in ("datasets", "clips")
+    )
 
 
 def make_folder(path: Path, option: str = "--root") -> Path:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from vbench.errors import InputError
 from vbench.frames_io import write_png
 from vbench.layouts import Found, detect, listed
-from vbench.sources import open_sources
+from vbench.sources import open_sources, places_of
 
 NASTY = 'a <b>"q"</b> & ünï\''.replace("/", "∕")
 
@@ -390,6 +390,18 @@ def test_links_are_followed_and_circles_are_not(tmp_path: Path) -> None:
             "test",
         )
     }
+
+
+def test_a_workspace_beside_the_clips_is_passed(tmp_path: Path) -> None:
+    """The default one lies in the current folder, which may be the source as well: the second profile of it."""
+    touch(tmp_path, "runs/datasets/noise/gt/a", "runs/datasets/noise/lq/a", "runs/clips/abc/a", "a")
+    assert detect(tmp_path) is not None
+    (tmp_path / "runs" / ".lock").touch()
+    assert detect(tmp_path) is None
+    assert [name for _, name in places_of([tmp_path])] == ["a"]
+    found = detect(tmp_path / "runs" / "datasets" / "noise")
+    assert found is not None
+    assert [clip.name for clip in found.clips] == ["a"]
 
 
 def test_names_that_cannot_be_kept(tmp_path: Path) -> None:
