@@ -114,12 +114,13 @@ def of_raw(distorted: RawVideo, reference: RawVideo, figures: Sequence[str]) -> 
     """
     if (distorted.width, distorted.height, distorted.pix_fmt) != (reference.width, reference.height, reference.pix_fmt):
         raise InputError("The two raw videos must have one size and one pixel format.")
-    if min(reference.width, reference.height) < SMALLEST:
-        raise InputError(
-            f"libvmaf needs frames of at least {SMALLEST} x {SMALLEST} pixels, and these are {reference.width} x {reference.height}."
-        )
     sizes = [Path(v.path).stat().st_size for v in (distorted, reference)]
     frame = frame_bytes(reference)
+    width, height = reference.width, reference.height
+    if min(width, height) < SMALLEST:
+        raise InputError(
+            f"libvmaf needs frames of at least {SMALLEST} x {SMALLEST} pixels, and these are {width} x {height}."
+        )
     for video, size in zip((distorted, reference), sizes, strict=True):
         if size % frame or not size:
             raise InputError(
