@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +142,8 @@ def synth(
     profile = plan.profile
     _check_names(plan.sources)
     say = progress or (lambda what, frames, total: None)
+    if not plan.replace:
+        plan = _recognised(plan, lambda: say("comparing clips", 0, None))
     for variant in plan.variants:
         _check_existing(plan, plan.dataset(variant), sha256(profile, variant))
     work = [
@@ -252,6 +254,34 @@ def _check_existing(plan: SynthPlan, name: str, digest: str) -> None:
                     f"{document['facts']['source']} ({document['facts']['frames']} frames); this command names "
                     "another source or other frames for it. Rename the source, use another --root, or --replace."
                 )
+
+
+def _recognised(plan: SynthPlan, comparing: Callable[[], None]) -> SynthPlan:
+    """The plan with clips whose files are others than those a data set was made of, copied or touched since, but which hold
+    the same frames, under the identity by which the data set knows them.
+
+    Where not all variants see the same of a clip (its colours, the scene between its frames), ground truth that is equal
+    does not say that they would come out the same.
+    """
+    from vbench.frames_io import frame_hash
+    from vbench.pairs import clean_chunks
+
+    chosen = [plan.profile.variant(variant) for variant in plan.variants]
+    tones = {tone for variant in chosen for tone in (variant.truth, variant.start or variant.truth)}
+    known: dict[str, Origin] = {}
+    for variant in plan.variants if len(tones) == 1 else ():
+        for source in plan.sources:
+            path = recipe_path(plan.workspace.dataset(plan.dataset(variant)), source.name)
+            if source.name in known or source.rendered or not path.exists():
+                continue
+            document = read_json(path)
+            facts = document["facts"]
+            if document["identity"] == source.identity or facts["frames"] != source.frames:
+                continue
+            comparing()
+            if frame_hash(clean_chunks(source, *tones)) == facts["gt_sha256"]:
+                known[source.name] = source.model_copy(update={"identity": document["identity"]})
+    return replace(plan, sources=tuple(known.get(source.name, source) for source in plan.sources))
 
 
 def _put_away(folder: Path) -> None:

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from leaderboards.store import read_cells
 from vbench.cli import app
 from vbench.errors import InputError, RunError
+from vbench.frames_io import write_png
 from vbench.models.brought import command
 
 MODELS = """
@@ -173,6 +174,16 @@ def test_a_data_set_that_is_replaced_is_gone_at_once(root: Path, monkeypatch: py
     result = CliRunner().invoke(app, [*again, "--seed", "1"], catch_exceptions=False)
     assert "1 made" in result.output
     assert [p.name for p in (root / "datasets").iterdir()] == ["noise-gaussian25"]
+
+
+def test_a_source_that_was_copied_is_the_same_and_another_is_not(root: Path, moving: NDArray[np.uint8]) -> None:
+    again = f"synth -p noise --variant gaussian25,gaussian15 -s sources/clip --root {root} --workers 1".split()
+    for file in Path("sources/clip").iterdir():
+        os.utime(file, (1, 1))
+    assert "1 made, 1 was there already" in CliRunner().invoke(app, again, catch_exceptions=False).output
+    assert "nothing to do" in CliRunner().invoke(app, again, catch_exceptions=False).output
+    write_png(Path("sources/clip/00001.png"), moving[5, :24, :32])
+    assert 'already has a clip "clip"' in str(CliRunner().invoke(app, again).exception)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signals")
