@@ -337,6 +337,7 @@ def test_the_netflix_pair_gives_the_published_figures(shared: Path) -> None:
     ("raw", "text"),
     [
         ("576x324", "takes WIDTHxHEIGHT:FORMAT"),
+        ("0x64:yuv420p", "takes WIDTHxHEIGHT:FORMAT"),
         ("64x64:no_such_format", 'There is no pixel format "no_such_format"'),
         ("64x64:gray", 'planar YUV, and "gray" is not that'),
         ("64x64:yuv420p", "4101 bytes, which are no whole frames of 64 x 64 in yuv420p (6144 bytes each)"),
