@@ -113,8 +113,9 @@ def diff(old: LeaderboardDocument, new: LeaderboardDocument, metrics: Sequence[s
     before, after = _keyed(old.boards), _keyed(new.boards)
     boards: list[BoardDiff] = []
     apart: list[str] = []
-    for key in sorted(before.keys() & after.keys()):
-        one, other = before[key], after[key]
+    pairs = _paired(before, after)
+    for key, other_key in pairs:
+        one, other = before[key], after[other_key]
         reason = _protocols_apart(one, other, old, new)
         if reason:
             apart.append(f"{_name(one)}: {reason}")
@@ -133,20 +134,35 @@ def diff(old: LeaderboardDocument, new: LeaderboardDocument, metrics: Sequence[s
     return Diff(
         tuple(boards),
         tuple(apart),
-        tuple(_name(after[key]) for key in sorted(after.keys() - before.keys())),
-        tuple(_name(before[key]) for key in sorted(before.keys() - after.keys())),
+        tuple(_name(after[key]) for key in sorted(after.keys() - {other for _, other in pairs})),
+        tuple(_name(before[key]) for key in sorted(before.keys() - {one for one, _ in pairs})),
         tuple(notes),
     )
 
 
 def _keyed(boards: Sequence[BoardDocument]) -> dict[Key, BoardDocument]:
-    """Boards by data set, name of the protocol, and number: those that stand apart follow the main one."""
+    """Boards by data set, protocol, and number: those that stand apart follow the main one."""
     out: dict[Key, BoardDocument] = {}
     for board in sorted(boards, key=lambda b: (b.protocol, b.reason is not None)):
-        bare = board.protocol.split("@", maxsplit=1)[0]
-        number = sum(key[:2] == (board.dataset, bare) for key in out)
-        out[board.dataset, bare, number] = board
+        number = sum(key[:2] == (board.dataset, board.protocol) for key in out)
+        out[board.dataset, board.protocol, number] = board
     return out
+
+
+def _paired(before: Mapping[Key, BoardDocument], after: Mapping[Key, BoardDocument]) -> list[tuple[Key, Key]]:
+    """Which boards belong together: of one protocol, and of what is left those of two versions of it, which do not compare."""
+
+    def bare(key: Key) -> tuple[str, str]:
+        return key[0], key[1].split("@", maxsplit=1)[0]
+
+    pairs = [(key, key) for key in sorted(before.keys() & after.keys())]
+    left = sorted(after.keys() - before.keys())
+    for key in sorted(before.keys() - after.keys()):
+        other = next((other for other in left if bare(other) == bare(key) and other[1] != key[1]), None)
+        if other is not None:
+            left.remove(other)
+            pairs.append((key, other))
+    return sorted(pairs)
 
 
 def _name(board: BoardDocument) -> str:

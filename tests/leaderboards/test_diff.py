@@ -147,6 +147,18 @@ def test_a_gate_lets_no_clip_slip_away(make_table: MakeTable) -> None:
     assert failures(diff(state(fewer), state(before)), limits) == []
 
 
+def test_versions_of_a_protocol_side_by_side(make_table: MakeTable) -> None:
+    """A state that holds two versions of a protocol: that one is compared which the other state has too."""
+    older, newer = make_table({"identity": OLD["identity"], "a": OLD["a"]}), make_table(OLD, protocol="default@2")
+    found = diff(state(older + newer), state(make_table(NEW, protocol="default@2")))
+    assert [board.protocol for board in found.boards] == ["default@2"]
+    assert (found.apart, found.went) == ((), ("d under default@1",))
+    found = diff(state(older), state(make_table(NEW, protocol="default@2")))
+    assert found.boards == ()
+    assert "measured under default@1 before and default@2 after" in found.apart[0]
+    assert found.came == found.went == ()
+
+
 def test_other_conventions_do_not_compare(make_table: MakeTable) -> None:
     old = state(make_table(OLD))
     newer = diff(old, state(make_table(NEW, options={"crop": 4})))
