@@ -43,6 +43,8 @@ VMAF_ENHANCEMENT = 6.0
 WARP_BELOW = 0.8
 """Times the ground truth's own warping error. That error is aliasing, noise and errors of the flow, which any low pass lowers by
 some per cent; a fifth is more than that."""
+STILL = 1e-24
+"""Mean square below which a warping error is what rounding left of a clip that stands still (as the metric itself has it)."""
 COLOUR_SHIFT = 2.0
 """Levels of 255, of one channel's mean. Near gray, two levels are a CIE 1976 colour difference of about one, which is where
 side by side a tint is just seen; rounding to 8 bits and to limited-range YUV stays below one level."""
@@ -271,7 +273,7 @@ def _warp_ratios(cells: Mapping[str, Cell]) -> dict[str, float]:
     for clip, cell in cells.items():
         if "error" in cell.columns and "truth" in cell.columns:
             truth = _nanmean(cell.columns["truth"])
-            if truth > 0:
+            if truth > STILL:
                 out[clip] = _nanmean(cell.columns["error"]) / truth
     return out
 

@@ -119,6 +119,13 @@ def test_warp_error_below_the_ground_truth(make_cell: MakeCell) -> None:
     assert of(base + ratios(make_cell, "a", [1 / t for t in smooth]), "warp-below-truth") == []
 
 
+def test_a_clip_that_stands_still_is_no_measure_of_motion(make_cell: MakeCell) -> None:
+    """Of its ground truth and of a perfect result there is rounding alone, of which one may well be half of the other."""
+    columns = {"error": [1e-34] * 6, "truth": [2e-34] * 6}
+    cells = with_columns(make_cell, "a", "warp_error_ratio", [1.0] * 6, columns)
+    assert of(cells, "warp-below-truth") == []
+
+
 def test_what_the_degraded_clip_has_lost_already_is_a_note(make_cell: MakeCell) -> None:
     smooth = [0.5, 0.55, 0.45, 0.6, 0.5, 0.4]
     found = of(ratios(make_cell, "identity", smooth) + ratios(make_cell, "a", smooth), "warp-below-truth")
