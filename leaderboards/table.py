@@ -343,12 +343,7 @@ class _Making:
         for metric in order:
             for model, values in columns[metric].figures.items():
                 if np.isinf(values).any():
-                    # Of what is better low, infinity is no praise.
-                    why = (
-                        "frames equal to the ground truth"
-                        if columns[metric].metric.direction == "higher"
-                        else "one of the two, result and ground truth, has none of what is measured"
-                    )
+                    why = _why_infinite(columns[metric].metric)
                     self.notes.add(f"{metric} of {model} is infinite on at least one clip ({why}), and so is its mean.")
         if self.over_frames:
             others = [m for m in order if columns[m].weights is not None and self._no_mean(m)]
@@ -368,6 +363,14 @@ class _Making:
                 if there and cell.value is not None and math.isfinite(cell.value):
                     return not math.isclose(math.fsum(there) / len(there), cell.value, rel_tol=1e-6, abs_tol=1e-12)
         return False
+
+
+def _why_infinite(metric: MetricFacts) -> str:
+    if metric.direction == "lower":  # infinity is no praise
+        return "one of the two, result and ground truth, has none of what is measured"
+    if metric.name.startswith("psnr_aligned"):
+        return "frames equal to the ground truth once brightness is matched, as every frame is to a black one"
+    return "frames equal to the ground truth"
 
 
 def _figure(cell: Cell | None) -> float | None:

@@ -110,6 +110,20 @@ def test_what_is_no_mean_of_frames_is_said(make_cell: MakeCell) -> None:
     assert any("x has no figures of single frames" in note for note in whole.notes)
 
 
+def test_why_a_figure_is_infinite(make_cell: MakeCell) -> None:
+    """A black ground truth (a leader) is equal to any result, once its brightness is matched: no praise of the result."""
+    for metric, words in (
+        ("psnr", "(frames equal to the ground truth)"),
+        (
+            "psnr_aligned",
+            "(frames equal to the ground truth once brightness is matched, as every frame is to a black one)",
+        ),
+        ("warp_error_ratio", "(one of the two, result and ground truth, has none of what is measured)"),
+    ):
+        (board,) = boards([make_cell("a", "c0", math.inf, metric), make_cell("a", "c1", 2.0, metric)])
+        assert any(f"{metric} of a is infinite on at least one clip {words}" in note for note in board.notes)
+
+
 def test_frames_of_a_board_are_those_of_the_metric_that_has_most(make_cell: MakeCell) -> None:
     """Ranked by a metric of pairs of neighbours, a clip of three frames still has three."""
     cells = [make_cell("a", clip, 0.1, "warp_error", frames=[0.1, 0.1]) for clip in ("c0", "c1")]
