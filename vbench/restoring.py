@@ -373,5 +373,6 @@ def _acceptable(model: Ready, pair: Pair, tile: dict[str, Any]) -> str | None:
         return tile.get("faded") if tile.get("asked") == "auto" else None
     if model.tile == "off":
         return None
-    info = pair.degraded().info
-    return _faded(model, needed(tile_of(model.tile), info.height, info.width))
+    # Not by opening it: frames that are gone are told where they are restored, and stop nothing else.
+    facts = pair.facts
+    return _faded(model, needed(tile_of(model.tile), facts.lq_height or facts.height, facts.lq_width or facts.width))

@@ -126,6 +126,21 @@ def test_what_is_said_of_frames_is_never_said_of_others(root: Path, monkeypatch:
     assert psnr < doing_nothing - 3  # half as bright
 
 
+def test_frames_that_are_gone_stop_nothing_else(root: Path) -> None:
+    """Also where it depends on the size of a clip whether what was restored is as it would be now."""
+    shutil.copytree(root / "datasets" / "noise-gaussian25", root / "datasets" / "other")
+    facts = root / "datasets" / "other" / "dataset.json"
+    facts.write_text(facts.read_text().replace('"name": "noise-gaussian25"', '"name": "other"'))
+    tiled = ("-m", "m=mine.py:half", "--tile", "64")
+    assert run(root, *tiled)[0] == 0
+    shutil.rmtree(root / "datasets" / "other" / "lq")
+    code, out = run(root, "-m", "m=mine.py:half,n=mine.py:same", "--tile", "96")
+    assert code == 1
+    assert 'failed: n on other, clip "clip": ' in out
+    assert "failed: n on noise" not in out
+    assert "1 clip restored, 1 result measured" in out
+
+
 def test_one_unfinished_data_set_does_not_stop_the_others(root: Path) -> None:
     shutil.copytree(root / "datasets" / "noise-gaussian25", root / "datasets" / "begun")
     (root / "datasets" / "begun" / "dataset.json").unlink()
