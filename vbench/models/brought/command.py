@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -123,7 +124,7 @@ class Command:
         ) as process:  # fmt: skip
             told = _Told(process)
             try:
-                process.wait(limit)
+                told.wait(limit)
             except subprocess.TimeoutExpired as error:
                 raise RunError(
                     f"{self._said()} took longer than {limit:g} seconds for one clip and was stopped. The environment "
@@ -183,6 +184,18 @@ class _Told(threading.Thread):
         while data := os.read(self._process.stdout.fileno(), self.KEPT):
             self._end += data
             del self._end[: -self.KEPT]
+
+    def wait(self, limit: float) -> None:
+        """Wait for the process to end, and see it at once: it is measured.
+
+        Raises:
+            subprocess.TimeoutExpired: it has not ended after so many seconds.
+        """
+        last = time.monotonic() + limit
+        # The end of what it says is its own end, unless something else holds the pipe.
+        while self.is_alive() and self._process.poll() is None and time.monotonic() < last:
+            self.join(0.1)
+        self._process.wait(max(0.0, last - time.monotonic()))
 
     def let_go(self) -> None:
         """End the process if it has not ended, and what it started."""
