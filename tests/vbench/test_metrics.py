@@ -1,8 +1,10 @@
 """Metrics against official values, an independent library, and cases that can be worked out by hand."""
 
+import functools
 import itertools
 import json
 import math
+import operator
 import re
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from vbench import metrics
 from vbench.errors import InputError
 from vbench.metrics.psnr import psnr
-from vbench.metrics.spec import Chunk, View, figures_of, on_255
+from vbench.metrics.spec import Chunk, Figures, View, figures_of, mean, on_255
 from vbench.metrics.ssim import ssim
 from vbench.metrics.warp_error import dis_flows, occlusion, pair_flow, sampling, warp, warp_error
 
@@ -119,6 +121,17 @@ def test_ssim_of_tiny_frames_says_why_not() -> None:
     x = torch.zeros(1, 3, 10, 30, dtype=torch.uint8)
     with pytest.raises(InputError, match="11 x 11 pixels.*30 x 10"):
         ssim(x, x)
+
+
+def test_a_mean_is_the_same_under_every_python() -> None:
+    """`sum` of Python 3.12 adds with a correction, that of 3.11 does not; the mean here is rounded once."""
+    values = [0.1] * 10
+    assert mean(Figures(values)) == 0.1 != functools.reduce(operator.add, values) / 10
+    assert mean(Figures([math.inf, 1.0, math.nan])) == math.inf
+    assert math.isnan(mean(Figures([math.inf, -math.inf])))
+    frame = torch.randint(0, 256, (1, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    channels = [ssim(frame[:, c : c + 1], 255 - frame[:, c : c + 1])[0] for c in range(3)]
+    assert ssim(frame, 255 - frame)[0] == math.fsum(channels) / 3
 
 
 def test_psnr_crops_the_border(moving: NDArray[np.uint8]) -> None:

@@ -116,7 +116,11 @@ def mean(figures: Figures) -> float:
         2.0
     """
     there = [x for x in figures.values if not math.isnan(x)]
-    return sum(there) / len(there) if there else math.nan
+    if not there:
+        return math.nan
+    # Rounded once: from Python 3.12 on `sum` adds otherwise, and two machines are to have one figure. (fsum refuses inf - inf.)
+    total = sum(there) if any(map(math.isinf, there)) else math.fsum(there)
+    return total / len(there)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -184,7 +185,7 @@ def ssim(
         ]
         for t in range(len(x))
     ]
-    return [sum(channels) / len(channels) for channels in frames]
+    return [math.fsum(channels) / len(channels) for channels in frames]
 
 
 def ssim_of_planes(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
