@@ -275,6 +275,9 @@ def degrade(
 ) -> Degraded:
     """Damage a clip that is in memory, as a training loop wants it.
 
+    The clip is damaged as it is given: one in colour stays so under variants of old film, for which data sets are made
+    black and white first, and nothing is sharpened first. :func:`degradations.truth.begun` does both as data sets have it.
+
     Args:
         frames: ``(T, C, H, W)``, float32 in [0, 1], RGB or gray; on any device. On a GPU, noise and old film are made
             where the frames are, the other kinds on the CPU, from where they come back. At least 99.9 % of all samples

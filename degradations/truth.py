@@ -14,6 +14,10 @@ from degradations.profile import Tone
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from torch import Tensor
+
+    from degradations.profile import Variant
+
 TONES: tuple[str, ...] = get_args(Tone)
 
 
@@ -73,6 +77,36 @@ def toned(frames: NDArray[np.uint8], tone: str) -> NDArray[np.uint8]:
     if tone not in steps:
         raise ValueError(f'There is no tone "{tone}"; known: {", ".join(TONES)}.')
     return steps[tone](frames)
+
+
+def begun(frames: Tensor, variant: Variant) -> tuple[Tensor, Tensor]:
+    """What a data set of a variant begins with: its ground truth, and the clip that its damage starts from.
+
+    Args:
+        frames: a clean clip ``(T, C, H, W)``, float32 in [0, 1], RGB or gray, on any device. It is rounded to the 8 bits
+            that data sets hold.
+
+    Returns:
+        Both like ``frames``; the second is given to ``degrade``. They are the same tensor where the damage starts from
+        the ground truth.
+
+    Example:
+        >>> import torch
+        >>> from degradations.profile import load_profile
+        >>> red = torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1)
+        >>> truth, clip = begun(red, load_profile("oldfilm").variant("light"))
+        >>> (truth * 255).flatten().tolist(), clip is truth
+        ([76.0, 76.0, 76.0], True)
+    """
+    levels = (frames.detach().cpu() * 255 + 0.5).clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
+    truth = _as_clip(toned(levels, variant.truth), frames)
+    return truth, truth if variant.start is None else _as_clip(toned(levels, variant.start), frames)
+
+
+def _as_clip(levels: NDArray[np.uint8], like: Tensor) -> Tensor:
+    import torch  # here, for what else is in this file needs none
+
+    return torch.from_numpy(np.ascontiguousarray(levels.transpose(0, 3, 1, 2))).float().div_(255).to(like.device)
 
 
 def _sharpened(frames: NDArray[np.uint8], half: float) -> NDArray[np.uint8]:

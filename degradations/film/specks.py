@@ -21,8 +21,12 @@ REACH = 1.5
 """How far an outline may lie outside the circle of the same area."""
 SEEN = 0.004
 """Least coverage of a pixel that counts."""
+TAPER = 0.7
+"""Width of the edge over the radius, for specks so large that it is more than the softness of all: lumps thin out."""
 SMALLEST, LARGEST, LEVELS, SHAPES = 0.6, 120.0, 25, 64
 """Areas of ready specks in square pixels, in how many steps, and how many shapes of each."""
+BENT = 0.25
+"""How far the ends of splinters are bent aside, over half their length: standard deviation."""
 WIDENINGS = (1.0, 5.0, 7.5, 11.0)
 """Length over width of ready specks: those that are about round, and splinters."""
 WIDENINGS_BETWEEN = (2.5, 6.1, 9.1)
@@ -41,8 +45,8 @@ class Pixels(NamedTuple):
 
 class Specks(NamedTuple):
     """Specks of one frame or several, one number of each for every speck: place in pixels, area in square pixels, ratio of the
-    axes, direction of the longer one, number of the outline, how much thinner the middle is than the rim, and the width of
-    the edge."""
+    axes, direction of the longer one, number of the outline, how much thinner one side of the middle is than the rim, how far
+    its ends are bent aside (over half its length), and the width of the edge."""
 
     x: Double
     y: Double
@@ -51,6 +55,7 @@ class Specks(NamedTuple):
     turn: Double
     outline: NDArray[np.int64]
     hollow: Double
+    bend: Double
     edge: float
 
     @classmethod
@@ -82,7 +87,8 @@ class Specks(NamedTuple):
     def reach(self, chosen: Index) -> Double:
         """How far the chosen specks reach from their middle, pixels."""
         radius = np.sqrt(self.area[chosen] / np.pi)
-        return np.asarray(radius * np.sqrt(self.stretch[chosen]) * REACH + np.maximum(self.edge, 0.3 * radius) / 2)
+        length = radius * np.sqrt(self.stretch[chosen]) * REACH * np.hypot(1, REACH * self.bend[chosen])
+        return np.asarray(length + np.maximum(self.edge, TAPER * radius) / 2)
 
     def _ready(self, chosen: Index, height: int, width: int) -> Pixels:
         """Small specks, of shapes that are drawn already; at this size nobody sees one twice."""
@@ -135,6 +141,7 @@ class Specks(NamedTuple):
             radius,
             area,
             self.hollow[chosen],
+            self.bend[chosen],
         )
 
     def lay(self, canvas: Canvas, frame: NDArray[Any], contrast: Float) -> None:
@@ -199,18 +206,20 @@ def shapes(
     radius: Any,
     area: Any,
     hollow: Any,
+    bend: Any,
 ) -> tuple[Any, Any]:
     """Coverage and density of specks ``(n, s, s)``, computed by NumPy or by torch (``xp``), of arrays of either.
 
     ``middle`` ``(s,)`` is where the middles of the pixels lie along each side, from the left or upper edge of the one that
     the speck lies in; ``number`` that of the outline in ``outlines``. Of shape ``(n, 1, 1)``, single precision: where in its
     pixel the speck is, the direction of its longer axis, root of the ratio of the axes, radius of a disc of its area, that
-    area in square pixels, how much thinner the middle is than the rim.
+    area in square pixels, how much thinner one side of the middle is than the rim, how far the ends are bent aside.
     """
     dx = middle[None, None] - x
     dy = middle[None, :, None] - y
     along = (dx * cos + dy * sin) / thin
-    across = (dy * cos - dx * sin) * thin
+    # An arc: what lies at the ends of the longer axis is moved aside, the middle a little the other way.
+    across = (dy * cos - dx * sin) * thin - bend * thin * thin * (along * along / radius - radius / 3)
     # The taxicab angle rises with the true one and needs no arc tangent.
     part = across / (abs(along) + abs(across)).clip(1e-6)
     corner = xp.where(along >= 0, 1 + part, 3 - part)  # 0..4, from straight across on
@@ -220,18 +229,20 @@ def shapes(
     # Across a splinter the distance grows faster than the pixels that it spans, along it more slowly.
     faster = xp.sqrt((along / thin) ** 2 + (across * thin) ** 2) / distance.clip(1e-6)
     inside = (outline - distance) / xp.maximum(faster, 1 / thin)
-    soft = (0.3 * radius / thin).clip(edge)
+    soft = (TAPER * radius / thin).clip(edge)
     cover = (0.5 + inside / soft).clip(0, 1)
     # What is thinner than a pixel covers a share of it: its edge is softened over a pixel, its sum kept.
     total = cover.sum(axis=(1, 2), keepdims=True).clip(1e-6)
     cover *= xp.where(radius / thin < 1.2, (area / total).clip(max=1), 1)
     deep = ((inside - 0.5 * soft) / xp.maximum(soft, 0.5 * radius)).clip(0, 1)
-    return cover, cover * (1 - hollow * deep)
+    # Thinner in the middle, towards one side: a lump is not a disc of one thickness.
+    side = (0.5 + across / radius).clip(0, 1)
+    return cover, cover * (1 - hollow * deep * side)
 
 
 @cache
 def _outlines() -> Float:
-    """Distance of the outline over the radius, ``(OUTLINES, BINS)``: half of them rounded blobs, half shards.
+    """Distance of the outline over the radius, ``(OUTLINES, BINS)``: three quarters rounded blobs, one frayed shards.
 
     The bins are those of the taxicab angle (see :meth:`Specks.draw`). The same for all clips: a speck is told apart by its
     size and turn.
@@ -240,19 +251,26 @@ def _outlines() -> Float:
     corner = 4 * (np.arange(BINS) + 0.5) / BINS  # 0..4, a quarter turn each
     quarter, within = np.floor(corner), corner % 1
     angle = np.pi / 2 * quarter + np.arctan2(within, 1 - within)
-    half = OUTLINES // 2
-    blobs = np.ones((half, BINS))
+    shards = OUTLINES // 4
+    blobs = np.ones((OUTLINES - shards, BINS))
     for order in range(2, 7):
-        size, phase = g.standard_normal((half, 1)), g.uniform(0, 2 * np.pi, (half, 1))
-        blobs += (0.4 / order) * size * np.cos(order * angle + phase)
-    # A shard is what a few straight cuts leave over.
-    cuts = np.cos(g.uniform(0, 2 * np.pi, (half, 1, 5)) - angle[:, None])
-    distance = g.uniform(0.55, 1.1, (half, 1, 5))
-    shards = np.where(cuts > 0.2, distance / np.maximum(cuts, 0.2), REACH).min(axis=2)
-    both = np.concatenate([np.clip(blobs, 0.3, REACH), np.clip(shards, 0.3, REACH)])
+        blobs += _wave(g, len(blobs), order, 0.4, angle)
+    # A shard is what a few straight cuts leave over, its edges frayed.
+    cuts = np.cos(g.uniform(0, 2 * np.pi, (shards, 1, 5)) - angle[:, None])
+    distance = g.uniform(0.55, 1.1, (shards, 1, 5))
+    cut = np.where(cuts > 0.2, distance / np.maximum(cuts, 0.2), REACH).min(axis=2)
+    for order in range(4, 10):
+        cut *= 1 + _wave(g, shards, order, 0.25, angle)
+    both = np.concatenate([np.clip(blobs, 0.3, REACH), np.clip(cut, 0.3, REACH)])
     turns = np.diff(np.append(angle, angle[0] + 2 * np.pi))
     area = (both**2 * turns).sum(axis=1, keepdims=True) / (2 * np.pi)
     return np.asarray(np.clip(both / np.sqrt(area), 0.3, REACH), dtype=np.float32)
+
+
+def _wave(g: np.random.Generator, count: int, order: int, height: float, angle: Double) -> Double:
+    """Waves ``(count, BINS)`` around an outline, this many of them, the lower the more there are."""
+    size, phase = g.standard_normal((count, 1)), g.uniform(0, 2 * np.pi, (count, 1))
+    return np.asarray((height / order) * size * np.cos(order * angle + phase))
 
 
 class Stock(NamedTuple):
@@ -280,7 +298,8 @@ def ready(edge: float) -> Stock:
         stretch=np.where(widening == 1, np.minimum(drawn_out, 2.5), widening * g.uniform(0.85, 1.2, count)),
         turn=g.uniform(0, np.pi, count),
         outline=g.integers(0, OUTLINES, count),
-        hollow=np.where(g.random(count) < 0.4, g.uniform(0.1, 0.6, count), 0),
+        hollow=np.where((g.random(count) < 0.4) & (widening == 1), g.uniform(0.1, 0.6, count), 0),
+        bend=np.where(widening == 1, 0, BENT * g.standard_normal(count)),
         edge=edge,
     )
     parts = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from degradations.base import ClipShape
@@ -186,10 +187,59 @@ def test_specks_have_the_area_they_are_asked_for() -> None:
             turn=g.uniform(0, np.pi, count),
             outline=g.integers(0, 512, count),
             hollow=np.zeros(count),
+            bend=np.zeros(count),
             edge=1.2,
         )
         total = sum(float(p.cover.sum()) for p in specks.pixels(600, 600))
         assert total / count == pytest.approx(area, rel=0.2)
+
+
+def splinter(bend: float) -> NDArray[np.float32]:
+    """A large one, lying: what it covers of 161 x 161 pixels, about the middle."""
+    one = {"x": 80.5, "y": 80.5, "area": 400, "stretch": 8, "turn": 0, "outline": 0, "hollow": 0, "bend": bend}
+    columns = {name: np.array([value]) for name, value in one.items()}
+    specks = Specks(**columns, edge=1.0)
+    ((chosen, reach),) = specks.batches()
+    assert reach <= 80
+    cover = np.zeros((161, 161), np.float32)
+    there = slice(80 - reach, 81 + reach)
+    cover[there, there] = specks.draw(chosen, reach)[0][0]
+    return cover
+
+
+def test_splinters_are_bent() -> None:
+    """The ends lie aside by ``bend`` times half the length, whichever the outline; as much is covered as by a straight one."""
+    half = np.sqrt(400 / np.pi * 8)
+    straight, bent = splinter(0.0), splinter(0.4)
+    rows = np.arange(161)[:, None]
+
+    def middle(cover: NDArray[np.float32], columns: slice) -> float:
+        part = cover[:, columns]
+        return float((part * rows).sum() / part.sum())
+
+    at = round(0.8 * half)
+    for end in (slice(80 - at - 2, 80 - at + 3), slice(80 + at - 2, 80 + at + 3)):
+        aside = middle(bent, end) - middle(straight, end)
+        inner = middle(bent, slice(78, 83)) - middle(straight, slice(78, 83))
+        assert aside - inner == pytest.approx(0.4 * 0.8**2 * half, rel=0.1)
+    assert bent.sum() == pytest.approx(float(straight.sum()), rel=0.05)
+    assert max(bent[[0, -1]].max(), bent[:, [0, -1]].max()) == 0
+
+
+def test_large_specks_are_thicker() -> None:
+    """As measured on two of three real films: peaks of dark specks of 60 pixels are 1.6 to 2.5 times those of 9."""
+    step = Dirt(density=900, dark=1, area=20, area_spread=1.2, contrast=0.15, contrast_spread=0.1, clumped=0, burst=0)
+    flat = torch.full((1, 1, 480, 640), 0.5)
+    found = []
+    for thickness in (0.0, 0.35):
+        chosen = step.model_copy(update={"thickness": thickness})
+        out, masks = chosen.apply(flat, chosen.sample(ClipShape(1, 480, 640), Rng.root(1)))
+        labels, count = ndimage.label(masks["dirt"][0, 0].numpy() > 0.3)
+        areas = ndimage.sum_labels(np.ones_like(labels), labels, range(1, count + 1))
+        peaks = ndimage.maximum((flat - out)[0, 0].numpy(), labels, range(1, count + 1))
+        found.append(np.median(peaks[areas > 60]) / np.median(peaks[(areas > 6) & (areas < 14)]))
+    assert found[0] < 1.2
+    assert 1.6 < found[1] < 2.5
 
 
 def test_splinters_are_long() -> None:

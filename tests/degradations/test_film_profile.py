@@ -68,7 +68,7 @@ def test_severities_pass_near_the_variants() -> None:
 
 def test_black_and_white_has_a_gray_truth_and_colour_has_not() -> None:
     profile = load_profile("oldfilm")
-    assert profile.version == 2
+    assert profile.version == 3
     assert {name: v.truth for name, v in profile.variants.items()} == {
         "light": "gray",
         "medium": "gray",

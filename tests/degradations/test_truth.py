@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -11,7 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from degradations.truth import TONES, to_gray, toned
+from degradations.apply import degrade, stored
+from degradations.profile import load_profile
+from degradations.training import DamagedCrops
+from degradations.truth import TONES, begun, to_gray, toned
 
 FRAMES = hnp.arrays(np.uint8, st.tuples(st.integers(1, 2), st.integers(1, 9), st.integers(1, 9), st.just(3)))
 
@@ -103,3 +107,19 @@ def test_tones_keep_shape_and_source(tone: str, channels: int) -> None:
 def test_an_unknown_tone_is_told() -> None:
     with pytest.raises(ValueError, match=r'no tone "sepia"; known: colour, gray, sharp, gray-sharp'):
         toned(np.zeros((1, 2, 2, 3), np.uint8), "sepia")
+
+
+@pytest.mark.parametrize(
+    ("profile", "variant"), [("oldfilm", "medium"), ("oldfilm-rtn", "code"), ("realworld", "realbasicvsr")]
+)
+def test_a_clip_begins_as_data_sets_have_it(profile: str, variant: str) -> None:
+    """`DamagedCrops` holds what a data set would: `begun` and `degrade` by hand give the same."""
+    clean = np.random.default_rng(0).integers(0, 256, (2, 40, 48, 3), dtype=np.uint8)
+    crops = DamagedCrops({"a": clean}, profile, [variant], frames=2, crop=None, length=1)
+    frames = torch.from_numpy(clean).permute(0, 3, 1, 2).float() / 255
+    truth, start = begun(frames, load_profile(profile).variant(variant))
+    assert torch.equal(truth, crops[0]["gt"])
+    recipe = crops.recipe(0)
+    made = degrade(start, profile, variant, seed=recipe.seed, clip=recipe.clip)
+    assert torch.equal(stored(made.frames), crops[0]["lq"])
+    assert torch.equal(truth[:, 0], truth[:, 1]) == (profile != "realworld")
