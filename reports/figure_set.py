@@ -17,6 +17,7 @@ from reports import figures
 from reports.figures import COLUMN, Drawn, Form
 from reports.media.sources import ClipSources, find_sources
 from reports.place import begin, check, put
+from reports.views.facts import facts_of
 
 CURVES = 7
 """Lines of one chart: so many colours can be told apart."""
@@ -119,8 +120,9 @@ Job = Callable[[], Drawn | None]
 
 def _jobs(root: Path, results: Results, boards: Sequence[Board], wanted: Wanted) -> Iterator[Job]:
     default = {board.protocol for board in boards} if len({board.protocol for board in boards}) > 1 else set()
+    facts = facts_of(root, results, boards)
     for board in boards:
-        title = results.datasets[board.dataset].title or board.dataset
+        title = facts.name(board.dataset)
         beside = f"-{board.protocol}" if default else ""
         slug = file_name(f"{board.dataset}{beside}")
         for draw, name in ((figures.rank_intervals, "gain"), (figures.quality_cost, "cost")):
@@ -130,7 +132,7 @@ def _jobs(root: Path, results: Results, boards: Sequence[Board], wanted: Wanted)
         yield lambda board=board, title=title, slug=slug: _frames(results, board, slug, title, wanted)  # type: ignore[misc]
     for curve in severity_curves(boards, results.datasets):
         if curve.metric.name == _primary(boards, curve):
-            yield lambda curve=curve: _severity(curve, wanted, bool(default))  # type: ignore[misc]
+            yield lambda curve=curve: _severity(curve, wanted, bool(default), facts.family(curve.datasets[0]))  # type: ignore[misc]
     shown: dict[str, Board] = {}
     for board in boards:
         shown.setdefault(board.dataset, board)
@@ -210,12 +212,12 @@ def lines_of(curve: SeverityCurve, models: Sequence[str] = ()) -> tuple[list[fig
     return drawn, len(lines)
 
 
-def _severity(curve: SeverityCurve, wanted: Wanted, several: bool) -> Drawn | None:
+def _severity(curve: SeverityCurve, wanted: Wanted, several: bool, title: str) -> Drawn | None:
     drawn, count = lines_of(curve, wanted.models)
     name = f"severity-{file_name(curve.profile + (f'-{curve.protocol}' if several else ''))}"
     metric = curve.metric
     found = _maybe(
-        lambda: figures.severity_curves(drawn, name, metric.name, metric.unit, wanted.form, curve.profile, wanted.width)
+        lambda: figures.severity_curves(drawn, name, metric.name, metric.unit, wanted.form, title, wanted.width)
     )
     if found is None or count <= CURVES:
         return found

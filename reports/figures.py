@@ -227,6 +227,7 @@ def quality_cost(board: Board, name: str, form: Form = "pdf", title: str | None 
 
     metric = board.primary
     points = []
+    device = {row.model.name: row.device for row in board.rows}
     for row in board.rows:
         mean = row.entries[metric.name].mean
         if mean is not None and abs(mean) != float("inf") and row.seconds_per_frame and row.model.name != BASELINE:
@@ -237,7 +238,11 @@ def quality_cost(board: Board, name: str, form: Form = "pdf", title: str | None 
         )
     points.sort(key=lambda point: point[1])
     higher = metric.direction == "higher"
-    best = pareto([p[2] for p in points], [p[1] for p in points], higher)
+    devices = sorted({device[model] for model, _, _ in points})
+    best = np.zeros(len(points), bool)
+    for one in devices:  # times compare on one device only
+        own = [i for i, p in enumerate(points) if device[p[0]] == one]
+        best[own] = pareto([points[i][2] for i in own], [points[i][1] for i in own], higher)
     look = styles([row.model.name for row in board.rows])
     baseline = board.row(BASELINE)
     with _look():
@@ -248,8 +253,9 @@ def quality_cost(board: Board, name: str, form: Form = "pdf", title: str | None 
             # Doing nothing takes no time: a model that is no better is not worth its own, however fast.
             best = best & np.array([p[2] > nothing if higher else p[2] < nothing for p in points])
             axes.axhline(nothing, color=PALETTE[0], linewidth=0.8, dashes=(4, 2))
-        front = [point for point, good in zip(points, best, strict=True) if good]
-        axes.plot([p[1] for p in front], [p[2] for p in front], color=SOFT, linewidth=0.8, zorder=1)
+        for one in devices:
+            front = [point for point, good in zip(points, best, strict=True) if good and device[point[0]] == one]
+            axes.plot([p[1] for p in front], [p[2] for p in front], color=SOFT, linewidth=0.8, zorder=1)
         for (model, seconds, mean), good in zip(points, best, strict=True):
             style = look[model]
             axes.plot(
@@ -270,20 +276,15 @@ def quality_cost(board: Board, name: str, form: Form = "pdf", title: str | None 
             axes.invert_yaxis()
         if title:
             axes.set_title(title, loc="left", fontweight="bold")
-        named = None
-        if nothing is not None:
-            named = axes.annotate(
-                "doing nothing", (0.005, nothing), xycoords=("axes fraction", "data"), xytext=(0, 1.5),
-                textcoords="offset points", ha="left", va="bottom", color=PALETTE[0], fontsize=6,
-            )  # fmt: skip
+        named = None if nothing is None else _name_line(figure, axes, "doing nothing", nothing, points)
         labels = [(_short(m, 20), s, y, bool(g)) for (m, s, y), g in zip(points, best, strict=True)]
         _place_labels(figure, axes, labels, [named] if named is not None else [])
         data = _bytes(figure, form)
-    devices = sorted({row.device for row in board.rows})
+    each = "" if len(devices) == 1 else " of each device, as times compare on one only"
     caption = (
         f"{title or board.dataset}: {metric.name} against the time that a frame takes on {' and '.join(devices)} (median over "
-        f"clips, {len(board.clips)} of them; protocol {board.protocol}). The line joins the Pareto set: models better than doing "
-        "nothing to which no other is both at least as good and at least as fast."
+        f"clips, {len(board.clips)} of them; protocol {board.protocol}). The line joins the Pareto set{each}: models better than "
+        "doing nothing to which no other is both at least as good and at least as fast."
     )
     return Drawn(name, caption, data)
 
@@ -296,6 +297,34 @@ def _time_axis(axes: Axes) -> None:
     axes.xaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0) if right < 200 * left else (1.0,)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x * 1000:g} ms" if x < 0.9995 else f"{x:g} s"))
     axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _name_line(
+    figure: Figure, axes: Axes, text: str, height: float, points: Sequence[tuple[str, float, float]]
+) -> Annotation:
+    """A word at an end of a level line, above or below it: where no point lies on it, if there is such a place."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    renderer = canvas.get_renderer()
+    pixels = axes.transData.transform([(x, y) for _, x, y in points])
+    reach = 3.2 * figure.dpi / 72
+
+    def put(side: str, above: bool) -> Annotation:
+        return axes.annotate(
+            text, (0.005 if side == "left" else 0.995, height), xycoords=("axes fraction", "data"),
+            xytext=(0, 1.5 if above else -1.5), textcoords="offset points", ha=side, va="bottom" if above else "top",
+            color=PALETTE[0], fontsize=6,
+        )  # fmt: skip
+
+    for side, above in (("left", True), ("right", True), ("left", False), ("right", False)):
+        word = put(side, above)
+        box = word.get_window_extent(renderer)
+        if not any(box.x0 - reach < x < box.x1 + reach and box.y0 - reach < y < box.y1 + reach for x, y in pixels):
+            return word
+        word.remove()
+    return put("left", True)
 
 
 def _place_labels(

@@ -248,7 +248,7 @@ def _severities(pdf: FPDF, facts: Facts) -> None:
             continue
         curves, _ = lines_of(curve)
         try:
-            title = f"{curve.profile}, {curve.protocol}"
+            title = f"{facts.family(curve.datasets[0])}, {curve.protocol}"
             drawn.append(figures.severity_curves(curves, "s", curve.metric.name, curve.metric.unit, "svg", title))
         except ValueError:
             continue

@@ -140,8 +140,13 @@ def gather(root: Path, results: Results, title: str | None = None) -> Facts:
     seen = {b.dataset for b in found if not _no_reference(b.protocol)}
     # Figures without ground truth say less: where there are others, these come first everywhere.
     ordered = sorted(found, key=lambda b: (b.dataset not in seen, *_place(b, results.datasets.get(b.dataset))))
-    datasets = {b.dataset: _read(root / "datasets" / b.dataset / "dataset.json") for b in ordered}
-    return Facts(root, title or TITLE, results, tuple(ordered), datasets)
+    return facts_of(root, results, ordered, title)
+
+
+def facts_of(root: Path, results: Results, boards: Sequence[Board], title: str | None = None) -> Facts:
+    """The facts of some boards, in their order."""
+    datasets = {b.dataset: _read(root / "datasets" / b.dataset / "dataset.json") for b in boards}
+    return Facts(root, title or TITLE, results, tuple(boards), datasets)
 
 
 def _read(path: Path) -> dict[str, Any]:

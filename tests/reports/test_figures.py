@@ -132,6 +132,25 @@ def test_infinite_figures_are_left_out_and_break_nothing() -> None:
     assert figures.per_frame([("good", [float("inf"), 3.0])], "a", "psnr", "dB").data
 
 
+def test_costs_on_two_devices_are_two_questions() -> None:
+    found = [one.model_copy(update={"device": "cuda" if one.model == "good" else "cpu"}) for one in cells("d")]
+    drawn = figures.quality_cost(only(found), "a", "svg")
+    assert "on cpu and cuda" in drawn.caption
+    assert "Pareto set of each device, as times compare on one only" in drawn.caption
+    assert "of each device" not in figures.quality_cost(only(cells("d")), "a").caption
+
+
+def test_titles_do_not_say_their_profile_twice(root: Path, tmp_path: Path) -> None:
+    for path in (root / "datasets").rglob("dataset.json"):
+        facts = json.loads(path.read_text("utf-8"))
+        facts |= {"title": f"Noise: noise, severity {facts['severity']}", "recipe": {"title": "Noise"}}
+        path.write_text(json.dumps(facts))
+    write_figures(root, tmp_path / "out", Wanted("svg"))
+    captions = (tmp_path / "out" / "figures.md").read_text("utf-8")
+    assert "`gain-noise-s1.svg`: Noise, severity 1: mean gain" in captions
+    assert "`severity-noise.svg`: Noise: mean gain" in captions
+
+
 def test_slices_show_the_rows_they_are_given() -> None:
     import io
 
