@@ -63,8 +63,13 @@ def _line(board: Board, row: Row, name: str, e: Entry) -> list[Any]:
 
 
 def wide(views: Sequence[View]) -> pd.DataFrame:
-    """One line per data set and model: data set, protocol, model, and the columns that were asked for."""
-    names = list(dict.fromkeys(["dataset", "protocol", "model", *(name for view in views for name in view.columns)]))
+    """One line per data set and model: data set, protocol, model, and the columns that were asked for.
+
+    Where rows stand apart from the main board of their data set (another convention, other data), ``apart`` says why, asked for
+    or not: as lines of one table nothing else would keep them from being ranked with the others.
+    """
+    first = ["dataset", "protocol", *(["apart"] if any(view.board.reason for view in views) else []), "model"]
+    names = list(dict.fromkeys([*first, *(name for view in views for name in view.columns)]))
     known = columns([view.board for view in views])
     rows = [[view.values(row).get(name) for name in names] for view in views for row in view.board.rows]
     return _frame(rows, names, {name: known[name].kind for name in names})

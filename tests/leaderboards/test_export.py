@@ -161,6 +161,19 @@ def test_parquet_gives_the_same_frame_back(several: list[Board]) -> None:
     assert set(tidy["signature"]) == {"psnr@1", "ssim@1"}, "every line says how its figure was obtained"
 
 
+def test_lines_of_boards_that_stand_apart_say_so(make_table: MakeTable) -> None:
+    """In one table of lines PSNR with and without a crop would else be ranked together."""
+    cells = make_table({"identity": [20.0, 21], "a": [25.0, 26]}) + make_table(
+        {"b": [29.0, 30]}, options={"crop_border": 4}
+    )
+    table = frames.wide(select(boards(cells), Asked(columns="psnr")))
+    assert list(table.columns) == ["dataset", "protocol", "apart", "model", "psnr"]
+    apart = table[table["apart"].notna()]
+    assert apart["model"].tolist() == ["b"]
+    assert "another convention (default@1/psnr@1[crop_border=4])" in apart["apart"].iloc[0]
+    assert "apart" not in frames.wide(select(boards(cells[:4]), Asked(columns="psnr")))
+
+
 def test_a_severity_between_two_whole_ones(several: list[Board]) -> None:
     infos = {"noise": DatasetInfo("noise", severity=2.5)}
     table = frames.wide(select(several, Asked(columns="severity,psnr", datasets=("noise",)), infos))
