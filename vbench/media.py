@@ -111,10 +111,9 @@ class VideoClip:
         self.whole = counted.frames
         first = self._first()
         early = _before(first, counted.times)
-        counted = replace(counted, frames=counted.frames - early, whole=counted.whole - early)
-        self._total = self.whole = counted.frames
-        if first.interlaced_frame and self._in_fields():
-            counted = self._count_pairs(counted)
+        if early or (first.interlaced_frame and self._in_fields()):
+            stored, counted = counted.frames, self._count_decoded(counted)
+            early = min(early, stored - counted.whole)
         self._reading = self._read_tags(first)
         image = to_rgb(first, self._reading)
         self.info = ClipInfo(
@@ -282,8 +281,8 @@ class VideoClip:
                 pass
         return frames < packets
 
-    def _count_pairs(self, counted: _Counted) -> _Counted:
-        """Frames of a stream of fields, some or all: nothing but decoding tells how many."""
+    def _count_decoded(self, counted: _Counted) -> _Counted:
+        """Frames of a stream of fields, or one that begins with frames that cannot be had: only decoding tells how many."""
         self._rewind()
         broken = counted.whole < counted.frames
         try:
