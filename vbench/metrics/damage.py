@@ -106,7 +106,14 @@ def _share(own: float, given: float) -> float:
 
 
 def pooled_share(figures: Figures) -> float:
-    """Squared error inside all damage of the clip, as a share of what it was; NaN where nothing was damaged."""
+    """Mean squared errors inside the damage, summed over frames, as a share of what they were; NaN where nothing was damaged.
+
+    Frames weigh the same, however much of them is damaged.
+
+    Example:
+        >>> pooled_share(Figures([], {"mse": [1.0, 3.0], "mse_degraded": [4.0, 4.0]}))
+        0.5
+    """
     pairs = zip(figures.columns["mse"], figures.columns["mse_degraded"], strict=True)
     there = [(a, b) for a, b in pairs if not math.isnan(b)]
     given = math.fsum(b for _, b in there)
@@ -126,8 +133,8 @@ def make(which: str, kind: str = "any") -> Metric:
         "damaged": f"PSNR over pixels whose {of} is at least {BROKEN}, RGB, {STORED}; frames without any are left out",
         "intact": f"PSNR over pixels whose {of} is at most {INTACT}, RGB, {STORED}: what the model did to what needed "
         "no mending (tone, grain and shake of the whole frame count)",
-        "left": f"squared error over pixels whose {of} is at least {BROKEN}, as a share of the degraded clip's: "
-        "1 is nothing mended, 0 all",
+        "left": f"mean squared error over pixels whose {of} is at least {BROKEN}, as a share of the degraded clip's, both summed over "
+        "the frames that have any: 1 is nothing mended, 0 all",
     }
     mask = "mask" if kind == "any" else f"mask:{kind}"
     mse = {"mse": "mean square of the differences, on 0 to 255"}
