@@ -133,8 +133,8 @@ def make(which: str, kind: str = "any") -> Metric:
         "damaged": f"PSNR over pixels whose {of} is at least {BROKEN}, RGB, {STORED}; frames without any are left out",
         "intact": f"PSNR over pixels whose {of} is at most {INTACT}, RGB, {STORED}: what the model did to what needed "
         "no mending (tone, grain and shake of the whole frame count)",
-        "left": f"mean squared error over pixels whose {of} is at least {BROKEN}, as a share of the degraded clip's, both summed over "
-        "the frames that have any: 1 is nothing mended, 0 all",
+        "left": f"mean squared error over pixels whose {of} is at least {BROKEN}, as a share of the degraded clip's, both summed "
+        "over the frames that have any: 1 is nothing mended, 0 all",
     }
     mask = "mask" if kind == "any" else f"mask:{kind}"
     mse = {"mse": "mean square of the differences, on 0 to 255"}
