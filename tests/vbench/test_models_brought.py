@@ -152,6 +152,9 @@ def test_names_that_are_taken(here: Path) -> None:
     with pytest.raises(InputError, match='Two models would be called "a"'):
         ready_models(["a=mine.py:build", "a=mine.py:build_other"])
     assert label_of("<>") == "model"
+    assert len(label_of("a" * 300)) == 100
+    with pytest.raises(InputError, match="A label of 300 characters is too long"):
+        models.spec(f"{'a' * 300}=mine.py:build")
     with pytest.raises(InputError, match=r'"my model" cannot be a label: .* like my-model=mine\.py:build$'):
         models.spec("my model=mine.py:build")
     with pytest.raises(InputError, match=r"is a Python file: name the function or class .* like mine\.py:build$"):

@@ -21,6 +21,8 @@ from vbench.models.spec import ModelSpec
 
 _LABEL = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)=(.+)", re.DOTALL)
 ENTRY_POINTS = "vbench.models"
+LONGEST = 100
+"""Characters of a label: it names a folder."""
 
 
 def recognise(text: str) -> ModelSpec | None:
@@ -46,6 +48,10 @@ def recognise(text: str) -> ModelSpec | None:
         raise InputError(
             f'"{head}" cannot be a label: letters, digits, dots, underscores and hyphens can, like '
             f"{label_of(head)}={rest}"
+        )
+    if label is not None and len(label) > LONGEST:
+        raise InputError(
+            f"A label of {len(label)} characters is too long for the name of a folder: {LONGEST} are possible."
         )
     return None if maker is None else maker(what, label)
 
@@ -73,7 +79,7 @@ def label_of(text: str) -> str:
         >>> label_of("my <b>model</b>")
         'my-b-model-b'
     """
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "model"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:LONGEST].strip("-.") or "model"
 
 
 def installed() -> dict[str, str]:
