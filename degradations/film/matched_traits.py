@@ -12,8 +12,13 @@ from degradations.catalog import load
 from degradations.film.statistics import FilmStatistics
 
 Flat = Mapping[str, float | None]
+FEWEST = 1.0
+"""Specks per megapixel that a film without any counts as."""
 FEW = 25
 """Specks of a kind below which their sizes and contrast are not taken from the film."""
+TOGETHER = 8.0, 12.0
+"""Levels between percentiles 1 and 5, and 95 and 99, of tones that run together at the black and the white end: 4 to 7, and
+5 to 7 on the real films whose ends are the print's."""
 STRONG = 20.0
 """Levels from which specks are strong; where the grain hides weaker ones all that are seen are."""
 LONG = 40
@@ -189,7 +194,7 @@ def traits_of(film: FilmStatistics, settings: Settings) -> tuple[list[Trait], li
     """What can be taken from this film, and sentences on what can't."""
     flat = film.flat()
     missing: list[str] = []
-    out = [*_tone(settings), *_lamp(film, missing), *_weave(flat, missing), *_grain(flat)]
+    out = [*_tone(flat, settings, missing), *_lamp(film, missing), *_weave(flat, missing), *_grain(flat)]
     out += _dirt(film, missing)
     out += _scratches(film, missing)
     out = [trait for trait in out if all(step in settings for step, _ in trait.places)]
@@ -201,16 +206,25 @@ def traits_of(film: FilmStatistics, settings: Settings) -> tuple[list[Trait], li
     return known, missing
 
 
-def _tone(settings: Settings) -> list[Trait]:
+def _tone(flat: Flat, settings: Settings, missing: list[str]) -> list[Trait]:
+    """Softness, and the ends of the scale where tones run together: elsewhere the scene has none that are darker or brighter."""
     copied = "dupe" if "dupe" in settings else "fading"
-    return [
+    out = [
         _share("detail", "detail, 1/4..3/8 cycles/px", "dB", ("softness", "sigma"), _of("spectrum.1/4-3/8"), (0.0, 16.0),
                slope=-16.5, most=0.8, varies=VARIES["detail"], square=True),
-        _share("black", "percentile 1 of luma", "levels", (copied, "black"), _of("tone.p1"), (0.0, 0.3),
-               slope=255.0, most=0.05, varies=VARIES["black"]),
-        _share("white", "percentile 99 of luma", "levels", (copied, "white"), _of("tone.p99"), (0.4, 1.0),
-               slope=220.0, most=0.1, varies=VARIES["white"]),
     ]  # fmt: skip
+    p1, p5, p95, p99 = (flat.get(f"tone.{name}") or 0.0 for name in ("p1", "p5", "p95", "p99"))
+    if p5 - p1 <= TOGETHER[0]:
+        out.append(_share("black", "percentile 1 of luma", "levels", (copied, "black"), _of("tone.p1"), (0.0, 0.3),
+                          slope=255.0, most=0.05, varies=VARIES["black"]))  # fmt: skip
+    else:
+        missing.append("Blackest tone: the film's shadows do not run together, so it may be the scene's.")
+    if p99 - p95 <= TOGETHER[1]:
+        out.append(_share("white", "percentile 99 of luma", "levels", (copied, "white"), _of("tone.p99"), (0.4, 1.0),
+                          slope=220.0, most=0.1, varies=VARIES["white"]))  # fmt: skip
+    else:
+        missing.append("Brightest tone: the film's highlights do not run together, so it may be the scene's.")
+    return out
 
 
 def _lamp(film: FilmStatistics, missing: list[str]) -> list[Trait]:
@@ -337,7 +351,7 @@ def _sizes(polarity: str, count: float) -> list[Trait]:
         return None if value is None else math.exp(value)
 
     return [
-        _strength(f"area {polarity}", f"{polarity} specks, area", "px", (step, "area"), area, 1.5, 80.0, slope=0.7,
+        _strength(f"area {polarity}", f"{polarity} specks, area", "px", (step, "area"), area, 0.5, 80.0, slope=0.7,
                   varies=_hypot("area", 0.8 / root)),
         _share(f"area spread {polarity}", f"{polarity} specks, spread of ln(area)", "", (step, "area_spread"),
                _of(f"dirt.log_area_std_{polarity}"), (0.3, 1.5), slope=0.6, most=0.3,
@@ -348,6 +362,10 @@ def _sizes(polarity: str, count: float) -> list[Trait]:
 
 
 def _density(varies: float) -> Trait:
+    def counted(flat: Flat) -> float | None:
+        value = flat.get("dirt.all_per_megapixel")
+        return None if value is None else math.log(max(value, FEWEST))
+
     def total(settings: Settings) -> float:
         return max(sum(settings[step, "density"] for step in BOTH), 0.01)
 
@@ -362,7 +380,7 @@ def _density(varies: float) -> Trait:
         unit="/Mpx",
         setting="dirt.density",
         places=tuple((step, "density") for step in BOTH),
-        read=lambda flat: _log(flat.get("dirt.all_per_megapixel")),
+        read=counted,
         shown=math.exp,
         get=lambda settings: math.log(total(settings)),
         put=put,

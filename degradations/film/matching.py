@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -37,6 +37,8 @@ STARTS_AT = 2.0
 ALONE, NEAR, FAR = 0.25, 2.0, 8.0
 """Of what a figure varies by from scene to scene: within this a setting is left alone, the figure is taken for that of the
 film, and beyond this it counts as far off as can be."""
+PART_OF = {"softness": "tone", "dupe": "tone", "fading": "tone"}
+"""Under which name ``measure`` has the figures of a step, where it is not the step's own."""
 WORSE = 1.1
 """So many times as far off as the best settings, a round was a step too far."""
 
@@ -131,17 +133,17 @@ def match(
     base = load_profile("oldfilm")
     start = base.variants["colour"] if colour else base.variant(f"severity-{STARTS_AT:g}")
     truth = start.truth
-    search = _Search(film, [dict(step) for step in start.steps], lined=film.scratches.lasting is not None)
+    search = _Search(film, [dict(step) for step in start.steps])
     severity = None
     for number in range(rounds):
         if number == rounds // 2 and not colour and base.severities is not None:
             severity = _severity(search.best(), base.severities)
             search.go_on_with(base.severities.at(severity).steps)
-        search.step(_figures(search.steps(), truth, clean, seed, search.lined))
+        search.step(_figures(search.steps(), truth, clean, seed, search.parts))
         done(number + 1)
     search.give_up()
     steps = search.best()
-    found = _figures(steps, truth, check, seed + 1, search.lined)
+    found = _figures(steps, truth, check, seed + 1, search.parts)
     return Match(
         steps=_rounded(steps),
         truth=truth,
@@ -163,9 +165,8 @@ class _State(NamedTuple):
 class _Search:
     """Secant steps, one setting for one figure, in the units in which they go together most nearly along a line."""
 
-    def __init__(self, film: FilmStatistics, steps: list[dict[str, Any]], *, lined: bool) -> None:
+    def __init__(self, film: FilmStatistics, steps: list[dict[str, Any]]) -> None:
         self.settings = Settings(steps)
-        self.lined = lined
         self.traits, self.unmatched = traits_of(film, self.settings)
         self._film = film.flat()
         read = {trait.name: trait.read(self._film) for trait in self.traits}
@@ -176,6 +177,9 @@ class _Search:
         self._best = _State(math.inf, dict(self.at), {})
         self._haste = 1.0
         self.misses: list[float] = []
+        self.parts = frozenset(
+            PART_OF.get(kind := step.partition(":")[0], kind) for t in self.traits for step, _ in t.places
+        )
 
     def steps(self) -> list[dict[str, Any]]:
         """The steps with the settings as they are now."""
@@ -287,7 +291,7 @@ def damaged(steps: list[dict[str, Any]], truth: str, clip: Frames, seed: int, na
 
 
 def _figures(
-    steps: list[dict[str, Any]], truth: str, clips: Sequence[Frames], seed: int, lined: bool
+    steps: list[dict[str, Any]], truth: str, clips: Sequence[Frames], seed: int, parts: Collection[str]
 ) -> dict[str, float | None]:
     """The median over the clips of what each measures when it is damaged so, without the truth."""
 
@@ -295,7 +299,7 @@ def _figures(
         film = damaged(steps, truth, clips[number], seed, f"scene {number}")
         height, width = film.shape[1:3]
         whole = (height // 40, height - height // 40, width // 40, width - width // 40)
-        return measure(film, scratches=whole if lined else None)
+        return measure(film, scratches=whole if "scratches" in parts else None, parts=parts)
 
     with ThreadPoolExecutor(len(clips)) as pool:
         return median_of(list(pool.map(one, range(len(clips)))))
