@@ -60,9 +60,20 @@ def begin(final: Path, kind: str) -> Path:
 
 
 def put(temporary: Path, final: Path) -> None:
-    """Put finished contents into their place; the older ones go."""
+    """Put finished contents into their place; the older ones go.
+
+    Raises:
+        ValueError: something came to stand there meanwhile.
+    """
     if temporary.parent != final:
-        temporary.rename(final)
+        try:
+            temporary.rename(final)
+        except OSError as error:
+            if not final.exists():
+                raise
+            raise ValueError(
+                f'Another command has put something at "{final}" meanwhile, which stays. Run the same command again.'
+            ) from error
         return
     old = temporary.with_name(f"{temporary.name}-old")
     old.mkdir()

@@ -90,6 +90,17 @@ def test_a_failed_move_puts_everything_back(tmp_path: Path, monkeypatch: pytest.
     assert {name: (tmp_path / name).read_text() for name in ("a", "b")} == {"a": "old", "b": "old"}
 
 
+def test_who_comes_second_says_so(tmp_path: Path) -> None:
+    final = tmp_path / "report"
+    one, two = begin(final, "report"), begin(final, "report")
+    for place in (one, two):
+        (place / "index.html").write_text(place.name)
+    put(one, final)
+    with pytest.raises(ValueError, match="Another command has put something at"):
+        put(two, final)
+    assert (final / "index.html").read_text() == one.name
+
+
 def test_another_build_at_work_is_left_alone(tmp_path: Path) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
