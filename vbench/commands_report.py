@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from vbench.commands import say, sized, took, worded
+from vbench.commands import counted, say, sized, took, worded
 from vbench.console import progress
 from vbench.errors import UsageError, nearest
 
@@ -32,7 +32,8 @@ def figures_command(
     folder = out if out is not None else root / "figures"
     with worded(folder), progress("report figures", "figures") as report:
         written = write_figures(root, folder, wanted, report)
-    say(f"{len(written)} figures are in {folder} ({took(time.monotonic() - began)}).")
+    are = "is" if len(written) == 1 else "are"
+    say(f"{counted(len(written), 'figure')} {are} in {folder} ({took(time.monotonic() - began)}).")
     say(f"Captions: {NOTE}, and for LaTeX {TEX}.")
 
 
