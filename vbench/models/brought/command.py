@@ -118,8 +118,9 @@ class Command:
         words = [word.replace("{input}", str(given)).replace("{output}", str(made)) for word in self._words]
         limit = _limit()
         pipe = subprocess.PIPE
+        keeper = [sys.executable, "-I", "-S", "-c", KEEPER] if os.name == "posix" else []
         with subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", KEEPER, *words],
+            [*keeper, *words],
             stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, start_new_session=True,
         ) as process:  # fmt: skip
             told = _Told(process)
@@ -145,7 +146,7 @@ child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, process_group=0
 def end():
     try:
         os.killpg(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
+    except OSError:  # nothing of it is left
         pass
 
 def watch():
@@ -154,9 +155,13 @@ def watch():
     end()
 
 threading.Thread(target=watch, daemon=True).start()
-os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-end()
-status = child.wait()
+if hasattr(os, "waitid"):
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    end()
+    status = child.wait()
+else:
+    status = child.wait()
+    end()
 if status < 0:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(-status, signal.SIG_DFL) if -status not in (signal.SIGKILL, signal.SIGSTOP) else None
