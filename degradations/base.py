@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 from torch import Tensor
 
 from degradations.rng import Rng
@@ -118,6 +118,17 @@ class Degradation(BaseModel):
     uses_subframes: ClassVar[bool] = False
     frame_by_frame: ClassVar[bool] = False
     at_home_anywhere: ClassVar[bool] = False
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_are_no_truth_values(cls, value: Any, info: ValidationInfo) -> Any:
+        """``dark: no`` in a YAML is false, which would pass for 0."""
+        wanted = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, bool) and wanted in (int, float, int | None, float | None):
+            raise ValueError(
+                "a number was expected, and this is a truth value (YAML reads yes, no, on and off as such)"
+            )
+        return value
 
     def sample(self, shape: ClipShape, rng: Rng) -> Params:
         """Draw what holds for the whole clip. What is random per frame goes in as a key, not as numbers."""

@@ -128,6 +128,7 @@ def test_the_hash_is_of_what_is_done(tmp_path: Path) -> None:
         ("sigma", "sigmas", 'mine.yaml.*variant "a", step 1.*no setting "sigmas".*"sigma"'),
         ("sigma: 10", "sigma: -1", 'mine.yaml.*variant "a", step 1.*sigma = -1.*greater than 0'),
         ("{sigma: 10}", "{}", 'mine.yaml.*step 1.*"sigma" is missing'),
+        ("{sigma: 10}", "{sigma: yes}", "mine.yaml.*step 1.*sigma = True: a number was expected"),
         ("- gaussian-noise: {sigma: 10}", "- {dirt: {}, hairs: {}}", "step 1.*2 keys"),
         (
             "- gaussian-noise: {sigma: 10}",
