@@ -12,7 +12,18 @@ import typer
 from vbench.cli_data import datasets_app, film_app, profiles_app
 from vbench.cli_leaderboard import leaderboard_app, protocols_app
 from vbench.cli_models import assets_app, metrics_app, models_app, weights_app
-from vbench.cli_options import DEFAULT_ROOT, Ray, Root, Workers, split
+from vbench.cli_options import (
+    DEFAULT_ROOT,
+    Ray,
+    Root,
+    Workers,
+    completed,
+    metric_names,
+    model_names,
+    profile_names,
+    protocol_names,
+    split,
+)
 from vbench.cli_report import report_app
 from vbench.errors import Interrupted, UsageError, VbenchError
 
@@ -58,7 +69,11 @@ def synth(
     profile: Annotated[
         str | None,
         typer.Option(
-            "--profile", "-p", help="Kind of damage (vbench profiles list), or your own .yaml.", metavar="NAME"
+            "--profile",
+            "-p",
+            help="Kind of damage (vbench profiles list), or your own .yaml.",
+            metavar="NAME",
+            autocompletion=completed(profile_names),
         ),
     ] = None,
     description: Annotated[
@@ -145,13 +160,20 @@ def run(
             "-m",
             help="Names (a,b or repeated), or all. Identity (doing nothing) runs along.",
             metavar="NAMES",
+            autocompletion=completed(model_names),
         ),
     ] = None,
     dataset: Annotated[
         list[str] | None, typer.Option("--dataset", "-d", help="Only these data sets.", metavar="NAMES")
     ] = None,
     metrics: Annotated[
-        list[str] | None, typer.Option("--metrics", help="Names, or all. Default: the protocol's.", metavar="NAMES")
+        list[str] | None,
+        typer.Option(
+            "--metrics",
+            help="Names, or all. Default: the protocol's.",
+            metavar="NAMES",
+            autocompletion=completed(metric_names),
+        ),
     ] = None,
     protocol: Annotated[
         str | None,
@@ -159,6 +181,7 @@ def run(
             "--protocol",
             help="The conventions of measurement. Without ground truth: no-reference, else: default.",
             metavar="NAME",
+            autocompletion=completed(protocol_names),
         ),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, ...", metavar="DEVICE")] = "auto",
@@ -213,12 +236,20 @@ def score(
     ] = None,
     metrics: Annotated[
         list[str] | None,
-        typer.Option("--metrics", help="Names (a,b), or all. Default: the protocol's.", metavar="NAMES"),
+        typer.Option(
+            "--metrics",
+            help="Names (a,b), or all. Default: the protocol's.",
+            metavar="NAMES",
+            autocompletion=completed(metric_names),
+        ),
     ] = None,
     protocol: Annotated[
         str | None,
         typer.Option(
-            "--protocol", help="The metrics of a protocol. Without --gt: no-reference, else: default.", metavar="NAME"
+            "--protocol",
+            help="The metrics of a protocol. Without --gt: no-reference, else: default.",
+            metavar="NAME",
+            autocompletion=completed(protocol_names),
         ),
     ] = None,
     frames: Annotated[str | None, typer.Option("--frames", help="Only frames A:B of all clips.", metavar="A:B")] = None,

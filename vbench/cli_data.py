@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vbench.cli_options import DEFAULT_ROOT, Root, Workers
+from vbench.cli_options import DEFAULT_ROOT, Root, Workers, completed, profile_names
 from vbench.cli_options import split as listed
 
 profiles_app = typer.Typer(help="Profiles of damage: list them, show one, make pictures of it.", no_args_is_help=True)
@@ -26,7 +26,9 @@ def profiles_list() -> None:
 
 
 @profiles_app.command("show")
-def profiles_show(name: Annotated[str, typer.Argument(help="A profile, or your own .yaml.")]) -> None:
+def profiles_show(
+    name: Annotated[str, typer.Argument(help="A profile, or your own .yaml.", autocompletion=completed(profile_names))],
+) -> None:
     """What a profile does, step by step."""
     from vbench.commands_profiles import profiles_show_command
 
@@ -35,7 +37,7 @@ def profiles_show(name: Annotated[str, typer.Argument(help="A profile, or your o
 
 @profiles_app.command("preview")
 def profiles_preview(
-    name: Annotated[str, typer.Argument(help="A profile, or your own .yaml.")],
+    name: Annotated[str, typer.Argument(help="A profile, or your own .yaml.", autocompletion=completed(profile_names))],
     source: Annotated[
         Path | None,
         typer.Option(

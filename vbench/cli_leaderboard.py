@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vbench.cli_options import DEFAULT_ROOT, Root
+from vbench.cli_options import DEFAULT_ROOT, Root, completed, protocol_names
 
 leaderboard_app = typer.Typer(
     help="The boards: show them, export them, compare two states, merge those of several machines.",
@@ -146,7 +146,10 @@ def protocols_list() -> None:
 
 
 @protocols_app.command("show")
-def protocols_show(name: Annotated[str, typer.Argument(help="A protocol.")], root: Root = DEFAULT_ROOT) -> None:
+def protocols_show(
+    name: Annotated[str, typer.Argument(help="A protocol.", autocompletion=completed(protocol_names))],
+    root: Root = DEFAULT_ROOT,
+) -> None:
     """One protocol: every convention with its source, published figures, the data that it is about."""
     from vbench.commands_protocols import protocols_show_command
 
@@ -155,8 +158,8 @@ def protocols_show(name: Annotated[str, typer.Argument(help="A protocol.")], roo
 
 @protocols_app.command("diff")
 def protocols_diff(
-    first: Annotated[str, typer.Argument(metavar="A", help="A protocol.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="Another.")],
+    first: Annotated[str, typer.Argument(metavar="A", help="A protocol.", autocompletion=completed(protocol_names))],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another.", autocompletion=completed(protocol_names))],
     root: Root = DEFAULT_ROOT,
 ) -> None:
     """What two protocols do differently, and how far that moves figures and ranks of the results at hand."""

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from vbench.cli_options import completed, metric_names, model_names
+
 models_app = typer.Typer(help="Models: list them, show one, verify the networks.")
 weights_app = typer.Typer(help="Weights of the networks: what is here, fetch or bring one.", no_args_is_help=True)
 metrics_app = typer.Typer(help="Metrics: list them, show one.", no_args_is_help=True)
@@ -22,7 +24,11 @@ def metrics_list() -> None:
 
 
 @metrics_app.command("show")
-def metrics_show(name: Annotated[str, typer.Argument(help="A metric, with options: psnr\\[y,crop=4].")]) -> None:
+def metrics_show(
+    name: Annotated[
+        str, typer.Argument(help="A metric, with options: psnr\\[y,crop=4].", autocompletion=completed(metric_names))
+    ],
+) -> None:
     """One metric: definition, range, source, licence, options."""
     from vbench.commands_score import metrics_show_command
 
@@ -75,7 +81,7 @@ def models_list() -> None:
 
 
 @models_app.command("show")
-def models_show(name: Annotated[str, typer.Argument(help="A model.")]) -> None:
+def models_show(name: Annotated[str, typer.Argument(help="A model.", autocompletion=completed(model_names))]) -> None:
     """One model: source, licence, settings, weights."""
     from vbench.commands_models import models_show_command
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,49 @@ Ray = Annotated[
         metavar="ADDRESS",
     ),
 ]
+
+
+def completed(listed: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """What a shell completes a name to; of several with commas between them, the last.
+
+    Example:
+        >>> completed(lambda: ("psnr", "ssim"))("psnr,s"), completed(lambda: ("psnr", "ssim"))("x")
+        (['psnr,ssim'], [])
+    """
+
+    def complete(incomplete: str) -> list[str]:
+        before, comma, last = incomplete.rpartition(",")
+        return [f"{before}{comma}{name}" for name in listed() if name.startswith(last)]
+
+    return complete
+
+
+def model_names() -> Iterable[str]:
+    """All models."""
+    from vbench import models
+
+    return models.names()
+
+
+def metric_names() -> Iterable[str]:
+    """All metrics of our own, without options."""
+    from vbench import metrics
+
+    return metrics.names()
+
+
+def profile_names() -> Iterable[str]:
+    """The profiles that come with the package."""
+    from degradations.profile import list_profiles
+
+    return list_profiles()
+
+
+def protocol_names() -> Iterable[str]:
+    """All protocols."""
+    from vbench import protocols
+
+    return protocols.names()
 
 
 def split(values: list[str] | None) -> list[str]:

@@ -42,3 +42,19 @@ def test_every_help_page_is_whole_and_fits(path: tuple[str, ...], monkeypatch: p
         assert path != command or text in words
     # Options say what they take in the words of the field, not in Python's.
     assert not re.search(r" -[\w-]+ +<(?!bool>)", words), words
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("vbench run --models identity,votes-x2-w", ["identity,votes-x2-wechat"]),
+        ("vbench models show dncnn-s2", ["dncnn-s25"]),
+        ("vbench synth --profile oldf", ["oldfilm", "oldfilm-rtn"]),
+        ("vbench score --metrics psnr,warp_error_", ["psnr,warp_error_long", "psnr,warp_error_ratio"]),
+        ("vbench protocols diff default denoise-r", ["denoise-rfr"]),
+    ],
+)
+def test_a_shell_completes_names(words: str, offered: list[str]) -> None:
+    count = len(words.split()) - 1
+    asked = {"_VBENCH_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(count)}
+    assert CliRunner().invoke(app, [], env=asked, prog_name="vbench").output.split() == offered
