@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from vbench.errors import InputError
+from vbench.errors import InputError, UsageError
 
 
 def pick(name: str = "auto") -> str:
