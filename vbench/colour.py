@@ -38,6 +38,9 @@ _FLAGS = (
     | Interpolation.ACCURATE_RND
     | Interpolation.BITEXACT
 )
+ONE = 1
+"""Threads of a conversion. Those that swscale would start are kept with the frame, and a process that is forked while they
+are (a training loop's worker) waits for ever for them when it clears the frame away."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ def to_rgb(frame: Any, how: Reading) -> NDArray[Any]:
 
 def _rgb8(frame: Any, how: Reading) -> NDArray[Any]:
     if how.kind == "rgb":
-        return np.asarray(frame.reformat(format="rgb24", interpolation=_FLAGS).to_ndarray())
+        return np.asarray(frame.reformat(format="rgb24", interpolation=_FLAGS, threads=ONE).to_ndarray())
     space = _BT601 if how.matrix == 6 else how.matrix
     out = frame.reformat(
         format="rgb24",
@@ -163,6 +166,7 @@ def _rgb8(frame: Any, how: Reading) -> NDArray[Any]:
         src_color_range=ColorRange.JPEG if how.full else ColorRange.MPEG,
         dst_color_range=ColorRange.JPEG,
         interpolation=_FLAGS,
+        threads=ONE,
     )
     return np.asarray(out.to_ndarray())
 
@@ -171,7 +175,7 @@ def _gray(frame: Any, how: Reading) -> NDArray[Any]:
     deep = how.bits > 8
     bits = how.bits if deep else 8
     wanted = f"gray{bits}le" if deep else "gray"
-    whole = frame if frame.format.name == wanted else frame.reformat(format=wanted)
+    whole = frame if frame.format.name == wanted else frame.reformat(format=wanted, threads=ONE)
     values = _plane(whole.planes[0], deep)
     if not deep and how.full:
         return values[..., None].copy()
@@ -182,7 +186,7 @@ def _gray(frame: Any, how: Reading) -> NDArray[Any]:
 
 def _rgb_deep(frame: Any, how: Reading) -> NDArray[Any]:
     wanted = f"gbrp{how.bits}le"
-    whole = frame if frame.format.name == wanted else frame.reformat(format=wanted, interpolation=_FLAGS)
+    whole = frame if frame.format.name == wanted else frame.reformat(format=wanted, interpolation=_FLAGS, threads=ONE)
     green, blue, red = (_plane(p, True) for p in whole.planes)
     return _quantise(np.stack([red, green, blue], axis=-1) / (2.0**how.bits - 1), deep=True)
 
@@ -195,7 +199,9 @@ def _yuv_deep(frame: Any, how: Reading) -> NDArray[Any]:
         # As it is: swscale would repeat the top bits of full-range values in the lowest instead of shifting.
         planes = [_plane(p, True) << shift for p in frame.planes[:3]]
     else:
-        planes = [_plane(p, True) for p in frame.reformat(format="yuv444p16le", interpolation=_FLAGS).planes]
+        planes = [
+            _plane(p, True) for p in frame.reformat(format="yuv444p16le", interpolation=_FLAGS, threads=ONE).planes
+        ]
     luma, cb, cr = (p.astype(np.float32) for p in planes)
     peak = float((2**how.bits - 1) << shift)
     span = peak if how.full else 224.0 * 256

@@ -277,9 +277,9 @@ def _as_stored(frame: NDArray[Any], rgb: str) -> Any:
     if frame.shape[2] == 1:
         return av.VideoFrame.from_ndarray(np.ascontiguousarray(frame[..., 0]), "gray")
     if rgb != "bgr0":
-        return av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24").reformat(format=rgb)
+        return av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24").reformat(format=rgb, threads=1)
     padded = np.asarray(cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2BGRA), dtype=np.uint8)
-    return av.VideoFrame.from_ndarray(padded, "bgra").reformat(format=rgb)
+    return av.VideoFrame.from_ndarray(padded, "bgra").reformat(format=rgb, threads=1)
 
 
 def stored_at(room: Path, clip: str) -> Path | None:

@@ -117,12 +117,12 @@ def encode(images: Iterator[Image], path: Path, drawn: Params) -> list[int]:
             colour = np.repeat(whole, 3, axis=2) if whole.shape[2] == 1 else whole
             if colour.shape[:2] != (height, width):
                 other = av.VideoFrame.from_ndarray(np.ascontiguousarray(colour), format="rgb24")
-                colour = np.asarray(
-                    other.reformat(width=width, height=height, interpolation=_flags()).to_ndarray(), np.uint8
-                )
+                other = other.reformat(width=width, height=height, interpolation=_flags(), threads=1)
+                colour = np.asarray(other.to_ndarray(), np.uint8)
             pad = ((0, stream.height - height), (0, stream.width - width), (0, 0))
             colour = np.ascontiguousarray(np.pad(colour, pad, mode="edge"))
             frame = av.VideoFrame.from_ndarray(colour, format="rgb24").reformat(
+                threads=1,
                 format="yuv420p",
                 src_colorspace=Colorspace.ITU601,
                 dst_colorspace=Colorspace.ITU601,
@@ -146,6 +146,7 @@ def decode(path: Path, drawn: Params) -> Iterator[Image]:
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
             colour = frame.reformat(
+                threads=1,
                 format="rgb24",
                 src_colorspace=Colorspace.ITU601,
                 dst_colorspace=Colorspace.ITU601,

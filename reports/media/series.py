@@ -143,7 +143,7 @@ def _walk_video(path: Path, wanted: Sequence[int], first: int) -> Iterator[tuple
             for number, frame in enumerate(container.decode(video=0)):
                 if left and number == left[0]:
                     left.pop(0)
-                    rgb = frame.reformat(format="rgb24", interpolation=exact).to_ndarray()
+                    rgb = frame.reformat(format="rgb24", interpolation=exact, threads=1).to_ndarray()
                     yield number - first, np.ascontiguousarray(rgb)
                 if not left:
                     return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import av
@@ -64,3 +65,17 @@ def test_an_unknown_matrix_is_refused() -> None:
     with pytest.raises(InputError, match=r"code 8 .*BT\.709"):
         reading(frame)
     assert "SMPTE 240M" in describe(picture(planes, "yuv444p", 7, full=False))
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="only Linux tells the threads of a process")
+@pytest.mark.parametrize(("form", "bits"), [("yuv420p", 8), ("yuv420p10le", 10), ("gbrp", 8)])
+def test_a_conversion_leaves_no_threads_behind(form: str, bits: int) -> None:
+    """Kept with the frame, they would hold up a forked process that clears it away."""
+    frame = av.VideoFrame(640, 480, form)
+    for plane in frame.planes:
+        plane.update(bytes(plane.buffer_size))
+    frame.colorspace, frame.color_range = 1, 1
+    before = len(list(Path("/proc/self/task").iterdir()))
+    image = to_rgb(frame, reading(frame))
+    assert image.shape == (480, 640, 3)
+    assert len(list(Path("/proc/self/task").iterdir())) == before

@@ -217,6 +217,8 @@ def test_batch_systems_and_closed_terminals_stop_as_ctrl_c_does(
     monkeypatch.setattr(cli, "app", work)
     before = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP)}
     try:
+        for n in before:  # nohup has them ignored, which stays so
+            signal.signal(n, signal.SIG_DFL)
         with pytest.raises(SystemExit) as end:
             cli.main()
     finally:
