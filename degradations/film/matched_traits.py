@@ -67,9 +67,9 @@ class Settings:
 
 
 VARIES = {
-    "detail": 2.4, "black": 7.0, "white": 25.0, "flicker": 0.19, "uneven flicker": 0.24, "memory": 0.2,
-    "weave x": 0.25, "weave y": 0.25, "grain": 0.06, "grain size": 0.05, "specks": 0.19, "strong specks": 0.3,
-    "dark share": 0.85, "bursts": 0.33, "area": 0.05, "area spread": 0.03, "contrast spread": 0.07, "splinters": 0.025,
+    "detail": 2.4, "black": 7.0, "white": 25.0, "flicker": 0.2, "uneven flicker": 0.24, "memory": 0.2,
+    "weave x": 0.25, "weave y": 0.25, "grain": 0.06, "grain size": 0.05, "specks": 0.2, "strong specks": 0.3,
+    "dark share": 0.8, "bursts": 0.33, "area": 0.09, "area spread": 0.035, "contrast spread": 0.08, "splinters": 0.033,
     "scratches": 0.38, "rain": 0.42, "scratch depth": 0.5,
 }  # fmt: skip
 """Standard deviation of each figure, as traits read it, between six photographs (of 400 lines, 24 and 48 frames, with two
