@@ -118,8 +118,11 @@ def test_a_film_in_colour_starts_from_the_colour_variant(
 # --- what can be taken from a film ---------------------------------------------------------------
 
 
+BEGINNING = load_profile("oldfilm").variant("severity-2").steps
+
+
 def start() -> Settings:
-    return Settings([dict(step) for step in load_profile("oldfilm").variant("severity-2").steps])
+    return Settings([dict(step) for step in BEGINNING])
 
 
 def test_every_setting_is_put_where_it_was_got(film: FilmStatistics) -> None:

@@ -33,6 +33,11 @@ LONG = ("vnl_search", "case_pipeline_gray")
 """A quarter of a minute in either type. Of the same pipeline in colour a case lies beside this file."""
 
 
+TWICE_LONG = ("rtn", "rfr", "cdvd_tsp")
+"""Whose other cases take 5 to 10 seconds in either type: daily in double precision, in single by ``nox -s parity``. The
+cases beside this file run daily in both."""
+
+
 def over(found: list[Difference]) -> list[Difference]:
     return [difference for difference in found if not difference.within]
 
@@ -76,8 +81,14 @@ def test_outputs_equal_the_official_ones(name: str, case: Path, dtype: str, tole
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize(("dtype", "tolerance"), DTYPES)
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    ("name", "dtype", "tolerance"),
+    [
+        pytest.param(name, *how, marks=[SLOW] if name in TWICE_LONG and how[0] == "float32" else [])
+        for name in NETWORKS
+        for how in DTYPES
+    ],
+)
 def test_every_case_of_every_fixture(shared: Path, name: str, dtype: str, tolerance: float | None) -> None:
     here = {path.name for path in (HERE / name).glob("case_*.npz")}
     cases = sorted((shared / "parity" / name).glob("case_*.npz"))

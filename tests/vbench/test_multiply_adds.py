@@ -142,7 +142,16 @@ def test_every_network_can_be_counted() -> None:
         assert found > 64 * 64 * 100_000, spec.name
 
 
-@pytest.mark.parametrize("name", ["fastdvdnet-s25", "edvr-l-deblur", "vnlnet-gray-s25", "cdvd-tsp-dvd", "pvdnet-dvd"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fastdvdnet-s25",
+        "edvr-l-deblur",
+        "vnlnet-gray-s25",
+        pytest.param("cdvd-tsp-dvd", marks=SLOW),
+        pytest.param("pvdnet-dvd", marks=SLOW),
+    ],
+)
 def test_two_short_clips_stand_for_a_long_one(name: str) -> None:
     """At the ends windows show frames twice, and cost less or more; what each frame in between adds is the same."""
     spec = models.spec(name)
