@@ -20,19 +20,20 @@ GPU = torch.device("cuda", 7)
 
 
 @contextmanager
-def pretended_gpu(package: str) -> Iterator[None]:
-    """While this lasts, tensors on :data:`GPU` can be made. What functions of ``package`` keep is forgotten around it."""
-    _forget(package)
+def pretended_gpu(*modules: str) -> Iterator[None]:
+    """While this lasts, tensors on :data:`GPU` can be made. What functions of these modules and those in them keep is
+    forgotten around it."""
+    _forget(modules)
     try:
         with FakeTensorMode(), mock.patch.object(Tensor, "pin_memory", lambda values: values):
             yield
     finally:
-        _forget(package)
+        _forget(modules)
 
 
-def _forget(package: str) -> None:
+def _forget(modules: tuple[str, ...]) -> None:
     for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == package:
+        if any(name == one or name.startswith(f"{one}.") for one in modules):
             for value in vars(module).values():
                 if callable(clear := getattr(value, "cache_clear", None)):
                     clear()

@@ -17,6 +17,8 @@ from degradations.profile import load_profile
 from tests.pretended import GPU, devices, pretended_gpu
 
 HEIGHT, WIDTH = 90, 121
+KEPT = ("degradations.film", "degradations.noise", "degradations.normal", "degradations.philox")
+"""Modules that keep tables by device."""
 
 
 def frames(count: int, channels: int) -> Damage:
@@ -45,7 +47,7 @@ def steps() -> Iterator[Any]:
 @pytest.mark.parametrize("step", list(steps()))
 def test_every_step_stays_on_the_gpu(step: Step) -> None:
     one = made(step)
-    with pretended_gpu("degradations"):
+    with pretended_gpu(*KEPT):
         for channels in (1, 3):
             given, masks = frames(6 + one.context[0], channels)
             found = one.on_device(given, step.params, start=2, masks=masks)
@@ -58,7 +60,7 @@ def test_a_whole_film_stays_on_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = draw(load_profile("oldfilm"), "medium", ClipShape(6, HEIGHT, WIDTH), seed=1)
     assert all(home(step) for step in recipe.steps)
     assert not any(step.params.get("splices") for step in recipe.steps)
-    with pretended_gpu("degradations"):
+    with pretended_gpu(*KEPT):
         chunks = [frames(count, 3) for count in (4, 2)]
         for damage in replay(recipe, chunks):
             assert devices(damage.frames, *damage.masks.values()) == {GPU}
@@ -66,7 +68,7 @@ def test_a_whole_film_stays_on_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_mixes_devices_is_found_out() -> None:
     """That these tests can fail: a table that was left on the CPU, and a value that is asked for."""
-    with pretended_gpu("degradations"):
+    with pretended_gpu(*KEPT):
         there = torch.empty(4, device=GPU)
         with pytest.raises(RuntimeError, match="device"):
             there + torch.ones(4)

@@ -190,7 +190,7 @@ def test_on_a_gpu_planes_are_searched_and_find_the_same(monkeypatch: pytest.Monk
 def test_planes_stay_on_the_gpu(monkeypatch: pytest.MonkeyPatch, second: bool) -> None:
     """On a GPU that is only pretended: nothing mixes devices, or waits for a value but the one of all frames."""
     monkeypatch.setattr(module, "_check", lambda *given: 1.0)
-    with pretended_gpu("vbench"):
+    with pretended_gpu("vbench.models.vnlnet"):
         a, b = (torch.empty(3, 140, 150, device=GPU) for _ in range(2))
         found = [match(a, b, Window(41, 41), second=True)] if second else list(match_both(a, b, Window(41, 41)))
         assert devices(*(values for matches in found for values in matches)) == {GPU}
