@@ -63,7 +63,10 @@ def film_match_command(
         found = measured(passage, **asked)
         report("matching", 0, _rounds())
         match = matched(found, passage, others, seed, lambda _: report("matching", 1, None))
-    command = f"vbench film match {shlex.quote(film.name)}" + (f" --frames {frames}" if frames else "")
+    given = [("--frames", frames), ("--region", region), ("--scratch-region", scratches), ("--seed", seed or None)]
+    given += [("--clean", one.name) for one in clean]
+    words = [film.name, *(str(word) for pair in given if pair[1] is not None for word in pair)]
+    command = f"vbench film match {shlex.join(words)}"
     write_file(path, as_yaml(match, name, clip.info.name, passage, command).encode())
     if as_json:
         print(json.dumps(_document(match, path, passage), ensure_ascii=False, indent=1, allow_nan=False))

@@ -216,13 +216,12 @@ def matched(
     lines = film.height
     frames = int(np.clip(film.frames, *SCENE_FRAMES))
     still = film.weave.position_std_x is not None
+    searched, checked = (scenes(names, lines, frames, still) for names in (SEARCHED, CHECKED))
     if clean:
+        # The outcome is seen on other scenes than those of the search: on the second half, or of one clip on photographs.
         own = own_scenes(clean, lines, frames)
-        # Of a single clip both; with two or more the outcome is seen on those that the search did not use.
         half = max(1, len(own) // 2)
-        searched, checked = own[:half], own[half:] or own
-    else:
-        searched, checked = (scenes(names, lines, frames, still) for names in (SEARCHED, CHECKED))
+        searched, checked = own[:half], own[half:] or checked
     return match(film, searched, checked, colour=passage.colour, seed=seed, done=done)
 
 

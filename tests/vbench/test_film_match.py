@@ -113,6 +113,25 @@ def test_own_clean_clips_are_never_enlarged(clip_folder: Folder) -> None:
         own_scenes([clip], 121, 15)
 
 
+def test_the_outcome_is_seen_on_other_scenes(clip_folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one clean clip on photographs."""
+    from degradations.film import matching
+
+    seen: list[tuple[list[float], list[float]]] = []
+
+    def match(film: object, clean: list[NDArray[np.uint8]], check: list[NDArray[np.uint8]], **_: object) -> None:
+        seen.append(([float(x.mean()) for x in clean], [float(x.mean()) for x in check]))
+
+    monkeypatch.setattr(matching, "match", match)
+    clips = [open_clip(clip_folder(film(12, seed=n), f"clean {n}")) for n in range(3)]
+    passage = passage_of(open_clip(clip_folder(film())), 0, None)
+    found = film_match.measured(passage, parts=["tone", "weave"])
+    for count in (0, 1, 2, 3):
+        film_match.matched(found, passage, clips[:count], 0, lambda _: None)
+    assert [(len(clean), len(check)) for clean, check in seen] == [(2, 2), (1, 2), (1, 1), (1, 2)]
+    assert not any(set(clean) & set(check) for clean, check in seen)
+
+
 # --- the command ---------------------------------------------------------------------------------
 
 
@@ -153,6 +172,7 @@ def test_everything_as_json_and_on_own_clips(quick: None, clip_folder: Folder, t
     grain = next(one for one in found["figures"] if one["setting"] == "grain.strength")
     assert grain["film"] == pytest.approx(4, rel=0.1)
     assert load_profile(out).name == "my-film"
+    assert "match clip --frames 1:13 --region 4:116,4:156 --clean clean (" in load_profile(out).source
 
 
 def test_what_cannot_be_is_said_before_anything_is_measured(clip_folder: Folder, tmp_path: Path) -> None:
